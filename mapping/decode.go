@@ -1,0 +1,355 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// field is one key of a YAML mapping and how its value is read into a T.
+type field[T any] struct {
+	name     string
+	required string // what a missing one should say; "" if it may be missing
+	decode   func(d *decoder, n *yaml.Node, into *T)
+}
+
+var tableFields = []field[Table]{
+	{"rules", "a list of rules", func(d *decoder, n *yaml.Node, t *Table) { t.Rules = list(d, n, d.rule) }},
+	{"refresh", "", func(d *decoder, n *yaml.Node, t *Table) { object(d, n, refreshFields, &t.Refresh) }},
+}
+
+var ruleFields = []field[Rule]{
+	{"bucket", "the exact name of the bucket", func(d *decoder, n *yaml.Node, r *Rule) { r.Bucket = d.text(n, checkBucket) }},
+	{"prefix", "", func(d *decoder, n *yaml.Node, r *Rule) { r.Prefix = d.text(n, checkPrefix) }},
+	{"include", "", func(d *decoder, n *yaml.Node, r *Rule) { r.Include = d.texts(n, checkGlob) }},
+	{"exclude", "", func(d *decoder, n *yaml.Node, r *Rule) { r.Exclude = d.texts(n, checkGlob) }},
+	{"events", "", func(d *decoder, n *yaml.Node, r *Rule) { r.Events = choices(d, n, events) }},
+	{"skip_new", "", func(d *decoder, n *yaml.Node, r *Rule) { r.SkipNew = d.flag(n) }},
+	{"targets", "a list of targets", func(d *decoder, n *yaml.Node, r *Rule) { r.Targets = list(d, n, d.spec) }},
+}
+
+var specFields = []field[Spec]{
+	{"domain", acceptedDomain, func(d *decoder, n *yaml.Node, s *Spec) { s.Domain = d.text(n, checkDomain) }},
+	{"product", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Product = choice(d, n, products) }},
+	{"strip_prefix", "", func(d *decoder, n *yaml.Node, s *Spec) {
+		s.StripPrefix = d.text(n, nil)
+		s.stripNothing = n.Value == ""
+	}},
+	{"path", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Path = d.text(n, checkPath) }},
+	{"index", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Index = d.texts(n, checkIndex) }},
+	{"queries", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Queries = d.texts(n, checkQuery) }},
+	{"type", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Type = choice(d, n, types) }},
+	{"spellings", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Spellings = choice(d, n, spellings) }},
+}
+
+var refreshFields = []field[Refresh]{
+	{"on_quota_exceeded", "", func(d *decoder, n *yaml.Node, r *Refresh) { r.OnQuotaExceeded = choice(d, n, onQuota) }},
+	{"limits", "", func(d *decoder, n *yaml.Node, r *Refresh) { object(d, n, limitFields, &r.Limits) }},
+	{"calls_per_second", "", func(d *decoder, n *yaml.Node, r *Refresh) { object(d, n, callFields, &r.CallsPerSecond) }},
+}
+
+var limitFields = []field[Limits]{
+	number("urls_per_request", func(l *Limits) *int { return &l.URLsPerRequest }),
+	number("urls_per_domain", func(l *Limits) *int { return &l.URLsPerDomain }),
+	number("domains_per_request", func(l *Limits) *int { return &l.DomainsPerRequest }),
+	number("directories_per_request", func(l *Limits) *int { return &l.DirectoriesPerRequest }),
+	number("request_bytes", func(l *Limits) *int { return &l.RequestBytes }),
+}
+
+var callFields = []field[CallsPerSecond]{
+	number("dcdn", func(c *CallsPerSecond) *int { return &c.DCDN }),
+	number("cdn", func(c *CallsPerSecond) *int { return &c.CDN }),
+}
+
+// word is a value of a closed set and its spelling in the table. The first of
+// a set is the default.
+type word[T ~string] struct {
+	name  string
+	value T
+}
+
+var (
+	events    = []word[Event]{{"created", Created}, {"removed", Removed}, {"modified", Modified}}
+	products  = []word[Product]{{"dcdn", DCDN}, {"cdn", CDN}}
+	types     = []word[Type]{{"file", File}, {"directory", Directory}, {"ignore_params", IgnoreParams}}
+	spellings = []word[string]{{spellCanonical, spellCanonical}, {spellAll, spellAll}}
+	onQuota   = []word[string]{{quotaFail, quotaFail}, {quotaDirectory, quotaDirectory}}
+)
+
+// decoder reads YAML nodes and collects what is wrong with them.
+type decoder struct {
+	file   string
+	path   []step // to the value being read
+	faults Faults
+}
+
+// step is one part of a path: a key, or the index of a list where key is "".
+type step struct {
+	key   string
+	index int
+}
+
+// fault notes what is wrong with the value at n.
+func (d *decoder) fault(n *yaml.Node, hint, format string, args ...any) {
+	var path strings.Builder
+	for i, s := range d.path {
+		switch {
+		case s.key == "":
+			fmt.Fprintf(&path, "[%d]", s.index)
+		case i > 0:
+			path.WriteString("." + s.key)
+		default:
+			path.WriteString(s.key)
+		}
+	}
+	d.faults = append(d.faults, Fault{
+		File: d.file, Line: n.Line, Column: n.Column,
+		Path: path.String(), Message: fmt.Sprintf(format, args...), Hint: hint,
+	})
+}
+
+// in runs read with s at the end of the path.
+func (d *decoder) in(s step, read func()) {
+	d.path = append(d.path, s)
+	read()
+	d.path = d.path[:len(d.path)-1]
+}
+
+func (d *decoder) rule(n *yaml.Node) Rule {
+	r := Rule{Line: n.Line}
+	object(d, n, ruleFields, &r)
+	for i, s := range r.Targets {
+		if strings.HasPrefix(r.Prefix, s.StripPrefix) {
+			continue
+		}
+		d.path = append(d.path, step{key: "targets"}, step{index: i}, step{key: "strip_prefix"})
+		d.fault(child(child(n, "targets").Content[i], "strip_prefix"), "the rule's prefix must begin with it",
+			"%s does not begin the prefix %s", quote(s.StripPrefix), quote(r.Prefix))
+		d.path = d.path[:len(d.path)-3]
+	}
+	return r
+}
+
+func (d *decoder) spec(n *yaml.Node) Spec {
+	s := Spec{Line: n.Line, Product: DCDN, Path: "/", Type: File, Spellings: spellCanonical}
+	object(d, n, specFields, &s)
+	s.root = join("https://"+s.Domain, s.Path)
+	if s.Type == Directory || s.Type == IgnoreParams {
+		d.refuse(n, "index", "it belongs to type file")
+		d.refuse(n, "spellings", "it belongs to type file")
+	}
+	if s.Type == Directory {
+		d.refuse(n, "queries", "it belongs to types file and ignore_params")
+	}
+	return s
+}
+
+// refuse faults a key that makes no sense beside the target's type.
+func (d *decoder) refuse(n *yaml.Node, key, why string) {
+	if c := child(n, key); c != nil {
+		d.in(step{key: key}, func() { d.fault(c, why, "has no meaning for this target's type") })
+	}
+}
+
+// object reads the mapping n into the fields of a T.
+func object[T any](d *decoder, n *yaml.Node, fields []field[T], into *T) {
+	if !d.is(n, aMapping) {
+		return
+	}
+	seen := make([]bool, len(fields))
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		at := slices.IndexFunc(fields, func(f field[T]) bool { return f.name == key.Value })
+		switch {
+		case at < 0 || key.Kind != yaml.ScalarNode:
+			d.unknown(key, names(fields))
+		case seen[at]:
+			d.fault(key, "", "the key %s is given twice", quote(key.Value))
+		default:
+			seen[at] = true
+			d.in(step{key: key.Value}, func() { fields[at].decode(d, n.Content[i+1], into) })
+		}
+	}
+	for i, f := range fields {
+		if f.required != "" && !seen[i] {
+			d.in(step{key: f.name}, func() { d.fault(n, "required: "+f.required, "is missing") })
+		}
+	}
+}
+
+func names[T any](fields []field[T]) []string {
+	var all []string
+	for _, f := range fields {
+		all = append(all, f.name)
+	}
+	return all
+}
+
+func (d *decoder) unknown(key *yaml.Node, accepted []string) {
+	hint := "accepted: " + strings.Join(accepted, ", ")
+	if key.Kind != yaml.ScalarNode {
+		d.fault(key, hint, "a key is %s", kindOf(key))
+		return
+	}
+	if near := nearest(key.Value, accepted); near != "" {
+		hint = "did you mean " + near + "? " + hint
+	}
+	d.fault(key, hint, "unknown key %s", quote(key.Value))
+}
+
+// child returns the value of a key of the mapping n; nil if it has none.
+func child(n *yaml.Node, key string) *yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Kind == yaml.ScalarNode && n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// list reads the items of the list n, of which there must be one at least: an
+// empty list could mean all as well as none.
+func list[T any](d *decoder, n *yaml.Node, read func(*yaml.Node) T) []T {
+	if !d.is(n, aList) {
+		return nil
+	}
+	if len(n.Content) == 0 {
+		d.fault(n, "write at least one, or leave the key out", "is an empty list")
+	}
+	items := make([]T, 0, len(n.Content))
+	for i, item := range n.Content {
+		d.in(step{index: i}, func() { items = append(items, read(item)) })
+	}
+	return items
+}
+
+// distinct reads a list of short values, of which no two may be the same.
+func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) []T {
+	seen := map[T]bool{}
+	return list(d, n, func(item *yaml.Node) T {
+		v := read(item)
+		if seen[v] {
+			d.fault(item, "", "%s is given twice", quote(item.Value))
+		}
+		seen[v] = true
+		return v
+	})
+}
+
+// text reads a string that check, if there is one, finds nothing wrong with.
+func (d *decoder) text(n *yaml.Node, check func(string) (problem, hint string)) string {
+	if !d.is(n, aString) || check == nil {
+		return n.Value
+	}
+	if problem, hint := check(n.Value); problem != "" {
+		d.fault(n, hint, "%s %s", quote(n.Value), problem)
+	}
+	return n.Value
+}
+
+func (d *decoder) texts(n *yaml.Node, check func(string) (problem, hint string)) []string {
+	return distinct(d, n, func(item *yaml.Node) string { return d.text(item, check) })
+}
+
+func choice[T ~string](d *decoder, n *yaml.Node, words []word[T]) (v T) {
+	if !d.is(n, aString) {
+		return v
+	}
+	var accepted []string
+	for _, w := range words {
+		if w.name == n.Value {
+			return w.value
+		}
+		accepted = append(accepted, w.name)
+	}
+	d.fault(n, "accepted: "+strings.Join(accepted, ", "), "%s is not one of the values", quote(n.Value))
+	return v
+}
+
+func choices[T ~string](d *decoder, n *yaml.Node, words []word[T]) []T {
+	return distinct(d, n, func(item *yaml.Node) T { return choice(d, item, words) })
+}
+
+func (d *decoder) flag(n *yaml.Node) bool {
+	return d.is(n, aBool) && strings.EqualFold(n.Value, "true")
+}
+
+// number is a field that holds a whole number within its bounds.
+func number[T any](name string, at func(*T) *int) field[T] {
+	return field[T]{name, "", func(d *decoder, n *yaml.Node, into *T) {
+		b := bounds[name]
+		v, err := strconv.Atoi(n.Value)
+		if n.ShortTag() != "!!int" || err != nil || v < b.min || v > b.max {
+			hint := fmt.Sprintf("accepted: a whole number from %d to %d", b.min, b.max)
+			d.fault(n, hint, "is %s", shown(n))
+			return
+		}
+		*at(into) = v
+	}}
+}
+
+// The kinds of value, as faults call them.
+const (
+	aMapping = "a mapping"
+	aList    = "a list"
+	aString  = "a string"
+	aBool    = "true or false"
+)
+
+// is reports whether n is of a kind, and faults it otherwise. An alias is of
+// none, so that no table can expand into more than is written.
+func (d *decoder) is(n *yaml.Node, kind string) bool {
+	if kindOf(n) == kind {
+		return true
+	}
+	hint := "accepted: " + kind
+	if kind == aString && n.Kind == yaml.ScalarNode && kindOf(n) != "empty" {
+		hint = "write it in quotes: " + quote(n.Value)
+	}
+	d.fault(n, hint, "is %s", shown(n))
+	return false
+}
+
+// shown is n as a fault describes it: a short scalar as written, otherwise its
+// kind.
+func shown(n *yaml.Node) string {
+	kind := kindOf(n)
+	if kind == aString {
+		return quote(n.Value)
+	}
+	if n.Kind != yaml.ScalarNode || kind == "empty" {
+		return kind
+	}
+	return fmt.Sprintf("%s (%s)", quote(n.Value), kind)
+}
+
+func kindOf(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return aMapping
+	case yaml.SequenceNode:
+		return aList
+	case yaml.AliasNode:
+		return "an alias (aliases are not supported)"
+	}
+	switch tag := n.ShortTag(); tag {
+	case "!!str":
+		return aString
+	case "!!bool":
+		return aBool
+	case "!!int", "!!float":
+		return "a number"
+	case "!!timestamp":
+		return "a date"
+	case "!!null":
+		return "empty"
+	default:
+		return "tagged " + tag
+	}
+}

@@ -1,0 +1,50 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Fault is one thing wrong with a table.
+type Fault struct {
+	File    string
+	Line    int    // from 1; 0 where the whole file is meant
+	Column  int    // from 1, in characters; 0 where only the line is known
+	Path    string // "rules[0].targets[0].domain"; "" where the whole file is meant
+	Message string // `"*.example.com" is a wildcard`
+	Hint    string // what to write instead; may be ""
+}
+
+// Error returns the fault on one line, with its position and its hint:
+//
+//	mapping.yaml:12:5: rules[0].targets[0].domain: "*.example.com" is a wildcard; accepted: …
+func (f Fault) Error() string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	for _, n := range []int{f.Line, f.Column} {
+		if n > 0 {
+			fmt.Fprintf(&b, ":%d", n)
+		}
+	}
+	for _, s := range []string{f.Path, f.Message} {
+		if s != "" {
+			b.WriteString(": " + s)
+		}
+	}
+	if f.Hint != "" {
+		b.WriteString("; " + f.Hint)
+	}
+	return b.String()
+}
+
+// Faults is everything wrong with a table, in the order of the file.
+type Faults []Fault
+
+// Error returns the faults, one a line.
+func (fs Faults) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.Error()
+	}
+	return strings.Join(lines, "\n")
+}

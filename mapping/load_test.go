@@ -1,0 +1,348 @@
+package mapping
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
+)
+
+func TestLoad(t *testing.T) {
+	got, err := Load("mapping.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Rule{
+		{
+			Bucket: "my-site", Prefix: "www/", Exclude: []string{"**/*.map", "**/.*"}, Line: 8,
+			Targets: []Spec{{
+				Domain: "www.example.com", Product: DCDN, StripPrefix: "www/", Path: "/",
+				Index: []string{"index.html"}, Type: File, Spellings: "canonical", Line: 12,
+			}},
+		},
+		{
+			Bucket: "my-downloads", Prefix: "releases/", Line: 18,
+			Targets: []Spec{{Domain: "dl.example.com", Product: CDN, Path: "/", Type: File, Spellings: "canonical", Line: 21}},
+		},
+	}
+	if d := cmp.Diff(want, got.Rules, cmpopts.IgnoreUnexported(Spec{})); d != "" {
+		t.Errorf("rules (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(Refresh{"fail", Limits{1000, 100, 10, 100, 262144}, CallsPerSecond{30, 50}}, got.Refresh); d != "" {
+		t.Errorf("refresh (-want +got):\n%s", d)
+	}
+}
+
+func TestLoadRefresh(t *testing.T) {
+	got := parse(t, oneRule("", "")+`
+refresh:
+  on_quota_exceeded: directory
+  limits: {urls_per_request: 2, urls_per_domain: 3, domains_per_request: 4, directories_per_request: 5, request_bytes: 2048}
+  calls_per_second: {dcdn: 6}
+`).Refresh
+	if d := cmp.Diff(Refresh{"directory", Limits{2, 3, 4, 5, 2048}, CallsPerSecond{6, 50}}, got); d != "" {
+		t.Errorf("refresh (-want +got):\n%s", d)
+	}
+}
+
+func TestLoadCannotRead(t *testing.T) {
+	_, err := Load(filepath.Join(t.TempDir(), "none.yaml"))
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "reading the mapping table: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	for size, want := range map[int]string{
+		maxBytes:     "large.yaml: the file is empty",
+		maxBytes + 1: "large.yaml: the file is larger than 1 MiB",
+	} {
+		file := filepath.Join(t.TempDir(), "large.yaml")
+		if err := os.WriteFile(file, []byte(strings.Repeat("\n", size)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(file)
+		if err == nil || !strings.HasPrefix(filepath.Base(err.Error()), want) {
+			t.Errorf("%d bytes: got %v, want %s…", size, err, want)
+		}
+	}
+}
+
+// Of each text that is not a whole table, the faults.
+func TestFaultsOfDocuments(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                   `t.yaml: the file is empty; write at least one rule under "rules:"`,
+		"# only a comment\n":                 `t.yaml: the file is empty; write at least one rule under "rules:"`,
+		"---\n":                              `t.yaml:2:1: the table is empty; accepted: a mapping with the key "rules"`,
+		"[]":                                 `t.yaml:1:1: the table is a list; accepted: a mapping with the key "rules"`,
+		"{}":                                 `t.yaml:1:1: rules: is missing; required: a list of rules`,
+		"rules: []":                          `t.yaml:1:8: rules: is an empty list; write at least one, or leave the key out`,
+		"rules:":                             `t.yaml:1:7: rules: is empty; accepted: a list`,
+		"rules: 3":                           `t.yaml:1:8: rules: is "3" (a number); accepted: a list`,
+		"rules: [a]":                         `t.yaml:1:9: rules[0]: is "a"; accepted: a mapping`,
+		"rules:\n- bucket: [\n":              `t.yaml:2: did not find expected node content; this is not YAML`,
+		oneRule("", "") + "\n---\nrules: []": `t.yaml:2:1: a second YAML document begins here; a table is one document: join the two`,
+		"a: *b":                              `t.yaml: unknown anchor 'b' referenced; this is not YAML`,
+		// Rules without a bucket do not repeat each other.
+		"rules:\n- targets: [{domain: a.example.com}]\n- targets: [{domain: b.example.com}]": "t.yaml:2:3: rules[0].bucket: is missing; required: the exact name of the bucket\n" +
+			"t.yaml:3:3: rules[1].bucket: is missing; required: the exact name of the bucket",
+	} {
+		if _, err := Parse("t.yaml", []byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%q\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// faultCases has, for a line of a rule or of a target, the fault without its
+// position. schema_test.go reads it too: inSchema is false where JSON Schema
+// cannot say what is wrong.
+var faultCases = []struct {
+	rule, target string
+	want         string
+	inSchema     bool
+}{
+	{"bucket: My_Site", "", `rules[0].bucket: "My_Site" is no bucket name; accepted: 3 to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends`, true},
+	{"bucket: 2024", "", `rules[0].bucket: is "2024" (a number); write it in quotes: "2024"`, true},
+	{"bucket: ~", "", `rules[0].bucket: is empty; accepted: a string`, true},
+	{"prefix:", "", `rules[0].prefix: is empty; accepted: a string`, true},
+	{"prefix: /www/", "", `rules[0].prefix: "/www/" begins with a slash; the keys of OSS do not: write "www/"`, true},
+	{"prefix: " + strings.Repeat("x", 1024), "", `rules[0].prefix: "` + strings.Repeat("x", 200) + `"… is longer than 1,023 bytes; no key of OSS is longer`, true},
+	{"include: ['[a']", "", `rules[0].include[0]: "[a" is no valid glob; accepted: "*", "?", "[a-z]", "{a,b}" and "**", with "\" before a character that stands for itself`, false},
+	{"exclude: [a, '**.map']", "", `rules[0].exclude[1]: "**.map" has a "**" that is not a whole segment, and so would not cross "/"; write "**/*.map" rather than "**.map"`, false},
+	{"exclude: []", "", `rules[0].exclude: is an empty list; write at least one, or leave the key out`, true},
+	{"exclude: [a, a]", "", `rules[0].exclude[1]: "a" is given twice`, true},
+	{"exclude: '*.map'", "", `rules[0].exclude: is "*.map"; accepted: a list`, true},
+	{"events: [deleted]", "", `rules[0].events[0]: "deleted" is not one of the values; accepted: created, removed, modified`, true},
+	{"skip_new: yes", "", `rules[0].skip_new: is "yes"; accepted: true or false`, true},
+	{"buckets: b", "", `rules[0]: unknown key "buckets"; did you mean bucket? accepted: bucket, prefix, include, exclude, events, skip_new, targets`, true},
+	{"domain: b", "", `rules[0]: unknown key "domain"; accepted: bucket, prefix, include, exclude, events, skip_new, targets`, true},
+	{"<<: {prefix: a}", "", `rules[0]: unknown key "<<"; accepted: bucket, prefix, include, exclude, events, skip_new, targets`, false},
+	{"? [a]\n  : b", "", `rules[0]: a key is a list; accepted: bucket, prefix, include, exclude, events, skip_new, targets`, false},
+	{"prefix: a\n  prefix: b", "", `rules[0]: the key "prefix" is given twice`, false},
+	{"include: &a [x]\n  exclude: *a", "", `rules[0].exclude: is an alias (aliases are not supported); accepted: a list`, false},
+	{"prefix: !secret a", "", `rules[0].prefix: is "a" (tagged !secret); write it in quotes: "a"`, false},
+
+	{"", "domain: '*.example.com'", `rules[0].targets[0].domain: "*.example.com" is a wildcard, which the refresh API refuses; accepted: ` + acceptedDomain, true},
+	{"", "domain: https://example.com", `rules[0].targets[0].domain: "https://example.com" is a URL or has a path; accepted: ` + acceptedDomain, true},
+	{"", "domain: example.com/a", `rules[0].targets[0].domain: "example.com/a" is a URL or has a path; accepted: ` + acceptedDomain, true},
+	{"", "domain: example.com:443", `rules[0].targets[0].domain: "example.com:443" has a port; accepted: ` + acceptedDomain, true},
+	{"", "domain: me@example.com", `rules[0].targets[0].domain: "me@example.com" has user information; accepted: ` + acceptedDomain, true},
+	{"", "domain: 192.0.2.1", `rules[0].targets[0].domain: "192.0.2.1" is an IP address; accepted: ` + acceptedDomain, false},
+	{"", "domain: 192.0.2.1:80", `rules[0].targets[0].domain: "192.0.2.1:80" is an IP address; accepted: ` + acceptedDomain, true},
+	{"", "domain: '[2001:db8::1]'", `rules[0].targets[0].domain: "[2001:db8::1]" is an IP address; accepted: ` + acceptedDomain, true},
+	{"", "domain: a.0x7f", `rules[0].targets[0].domain: "a.0x7f" is an IP address; accepted: ` + acceptedDomain, false},
+	{"", "domain: Example.com", `rules[0].targets[0].domain: "Example.com" has letters in upper case; write "example.com"`, true},
+	{"", "domain: example.com.", `rules[0].targets[0].domain: "example.com." ends in a dot; accepted: ` + acceptedDomain, true},
+	{"", "domain: a_b.example.com", `rules[0].targets[0].domain: "a_b.example.com" has an underscore, which no host name has; accepted: ` + acceptedDomain, true},
+	{"", "domain: a..com", `rules[0].targets[0].domain: "a..com" has an empty label; accepted: ` + acceptedDomain, true},
+	{"", "domain: ''", `rules[0].targets[0].domain: "" has an empty label; accepted: ` + acceptedDomain, true},
+	{"", "domain: localhost", `rules[0].targets[0].domain: "localhost" has no dot; accepted: ` + acceptedDomain, true},
+	{"", "domain: -a.com", `rules[0].targets[0].domain: "-a.com" has a label that begins or ends with a hyphen; accepted: ` + acceptedDomain, true},
+	{"", "domain: a b.com", `rules[0].targets[0].domain: "a b.com" has a character that no host name has; accepted: ` + acceptedDomain, true},
+	{"", "domain: " + strings.Repeat("a", 64) + ".com", `rules[0].targets[0].domain: "` + strings.Repeat("a", 64) + `.com" has a label longer than 63 characters; accepted: ` + acceptedDomain, false},
+	{"", "domain: " + strings.Repeat("a.", 126) + "com", `rules[0].targets[0].domain: "` + strings.Repeat("a.", 100) + `"… is longer than 253 characters; accepted: ` + acceptedDomain, true},
+	{"", "domain: 例子.com", `rules[0].targets[0].domain: "例子.com" has letters beyond ASCII; write "xn--fsqu00a.com"`, true},
+	{"", "product: DCDN", `rules[0].targets[0].product: "DCDN" is not one of the values; accepted: dcdn, cdn`, true},
+	{"", "strip_prefix: web/", `rules[0].targets[0].strip_prefix: "web/" does not begin the prefix "www/"; the rule's prefix must begin with it`, false},
+	{"", "path: static/", `rules[0].targets[0].path: "static/" does not begin and end with a slash; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
+	{"", "path: /a//b/", `rules[0].targets[0].path: "/a//b/" has an empty segment; accepted: a path such as "/" or "/static/", not percent-encoded`, false},
+	{"", "path: /../", `rules[0].targets[0].path: "/../" has a "." or ".." segment; accepted: a path such as "/" or "/static/", not percent-encoded`, false},
+	{"", "path: '/a?b/'", `rules[0].targets[0].path: "/a?b/" has a query or a fragment; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
+	{"", "index: [docs/index.html]", `rules[0].targets[0].index[0]: "docs/index.html" is no name of an index document; accepted: a name without a slash, such as "index.html"`, true},
+	{"", "queries: ['?v=2']", `rules[0].targets[0].queries[0]: "?v=2" begins with "?"; leave it out`, true},
+	{"", "queries: ['v=图']", `rules[0].targets[0].queries[0]: "v=图" has a character that must be percent-encoded; accepted: a query string such as "v=2", percent-encoded where needed`, true},
+	{"", "queries: [\"a\\nb\"]", `rules[0].targets[0].queries[0]: "a\nb" has a character that must be percent-encoded; accepted: a query string such as "v=2", percent-encoded where needed`, true},
+	{"", "queries: [100%]", `rules[0].targets[0].queries[0]: "100%" has a "%" without two hexadecimal digits; write "%25" for a percent sign`, false},
+	{"", "queries: ['']", `rules[0].targets[0].queries[0]: "" is empty; accepted: a query string such as "v=2", percent-encoded where needed`, true},
+	{"", "type: File", `rules[0].targets[0].type: "File" is not one of the values; accepted: file, directory, ignore_params`, true},
+	{"", "spellings: any", `rules[0].targets[0].spellings: "any" is not one of the values; accepted: canonical, all`, true},
+	{"", "type: directory\n      index: [i]", `rules[0].targets[0].index: has no meaning for this target's type; it belongs to type file`, true},
+	{"", "type: ignore_params\n      spellings: all", `rules[0].targets[0].spellings: has no meaning for this target's type; it belongs to type file`, true},
+	{"", "type: directory\n      queries: [v]", `rules[0].targets[0].queries: has no meaning for this target's type; it belongs to types file and ignore_params`, true},
+}
+
+// faultyTable is a table that is right but for a line of its rule or target.
+func faultyTable(rule, target string) string {
+	lines := []string{"rules:", "- bucket: my-site", "  prefix: www/", "  targets:", "    - domain: example.com"}
+	for at, line := range map[int]string{1: rule, 4: target} {
+		key, _, _ := strings.Cut(line, ":")
+		lead := "- "
+		if at == 4 {
+			lead = "    - "
+		}
+		switch {
+		case line == "":
+		case key == "bucket" || at == 4 && key == "domain":
+			lines[at] = lead + line
+		case key == "prefix":
+			lines[2] = "  " + line
+		default:
+			lines[at] += "\n" + strings.Repeat(" ", len(lead)) + line
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestFaults(t *testing.T) {
+	for _, tt := range faultCases {
+		_, err := Parse("t.yaml", []byte(faultyTable(tt.rule, tt.target)))
+		var faults Faults
+		if !errors.As(err, &faults) {
+			t.Errorf("%s%s: got %v, want Faults", tt.rule, tt.target, err)
+			continue
+		}
+		f := faults[0]
+		if f.File != "t.yaml" || f.Line < 2 || f.Column < 3 || len(faults) != 1 {
+			t.Errorf("%s%s: %d faults, the first at %s:%d:%d", tt.rule, tt.target, len(faults), f.File, f.Line, f.Column)
+		}
+		f.File, f.Line, f.Column = "", 0, 0
+		if got := strings.TrimPrefix(f.Error(), ": "); got != tt.want {
+			t.Errorf("%s%s\n got %s\nwant %s", tt.rule, tt.target, got, tt.want)
+		}
+	}
+}
+
+func TestFaultsOfNumbers(t *testing.T) {
+	for text, want := range map[string]string{
+		"limits: {urls_per_request: 1001}":     `t:3:30: refresh.limits.urls_per_request: is "1001" (a number); accepted: a whole number from 1 to 1000`,
+		"limits: {urls_per_domain: 0}":         `t:3:29: refresh.limits.urls_per_domain: is "0" (a number); accepted: a whole number from 1 to 1000`,
+		"limits: {domains_per_request: -1}":    `t:3:33: refresh.limits.domains_per_request: is "-1" (a number); accepted: a whole number from 1 to 10`,
+		"limits: {directories_per_request: x}": `t:3:37: refresh.limits.directories_per_request: is "x"; accepted: a whole number from 1 to 100`,
+		"limits: {request_bytes: 1.5e4}":       `t:3:27: refresh.limits.request_bytes: is "1.5e4" (a number); accepted: a whole number from 1024 to 1048576`,
+		"calls_per_second: {dcdn: 31}":         `t:3:28: refresh.calls_per_second.dcdn: is "31" (a number); accepted: a whole number from 1 to 30`,
+		"calls_per_second: {cdn: '9'}":         `t:3:27: refresh.calls_per_second.cdn: is "9"; accepted: a whole number from 1 to 50`,
+		"on_quota_exceeded: stop":              `t:3:22: refresh.on_quota_exceeded: "stop" is not one of the values; accepted: fail, directory`,
+	} {
+		if _, err := Parse("t", []byte(oneRule("", "")+"\nrefresh:\n  "+text)); err == nil || err.Error() != want {
+			t.Errorf("%s\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// Every fault is reported at once, in the order of the file.
+func TestFaultsAtOnce(t *testing.T) {
+	_, err := Parse("t.yaml", []byte(`rules:
+- buket: my-site
+  prefix: /www/
+  events: [created, deleted]
+  targets:
+    - domain: '*.example.com'
+      path: static
+      strip_prefix: web/
+      type: directory
+      index: [index.html]
+- bucket: my-site
+  exclude: ['[']
+  targets:
+    - product: cdn
+- bucket: my-site
+  targets: [{domain: example.com}]
+refresh: {limits: {urls_per_domain: 5000}}
+rules: []
+`))
+	var faults Faults
+	if !errors.As(err, &faults) {
+		t.Fatalf("got %v, want Faults", err)
+	}
+	var got []string
+	for line := range strings.Lines(faults.Error()) {
+		got = append(got, strings.Join(strings.Fields(line)[:2], " "))
+	}
+	want := []string{
+		"t.yaml:2:3: rules[0]:",
+		"t.yaml:2:3: rules[0].bucket:",
+		"t.yaml:3:11: rules[0].prefix:",
+		"t.yaml:4:21: rules[0].events[1]:",
+		"t.yaml:6:15: rules[0].targets[0].domain:",
+		"t.yaml:7:13: rules[0].targets[0].path:",
+		"t.yaml:8:21: rules[0].targets[0].strip_prefix:",
+		"t.yaml:10:14: rules[0].targets[0].index:",
+		"t.yaml:12:13: rules[1].exclude[0]:",
+		"t.yaml:14:7: rules[1].targets[0].domain:",
+		"t.yaml:15:3: rules[2]:",
+		"t.yaml:17:37: refresh.limits.urls_per_domain:",
+		`t.yaml:18:1: the`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("faults (-want +got):\n%s", d)
+	}
+	if want := `bucket "my-site" and prefix "" are those of the rule on line 11`; faults[10].Message != want {
+		t.Errorf("got %s, want %s", faults[10].Message, want)
+	}
+}
+
+// The examples are those of RFC 3492, section 7.1, and of today's domains.
+func TestPunycodeHost(t *testing.T) {
+	for host, want := range map[string]string{
+		"例子.com":            "xn--fsqu00a.com",
+		"www.例子。测试":         "www.xn--fsqu00a.xn--0zwm56d",
+		"bücher.example":    "xn--bcher-kva.example",
+		"他们为什么不说中文":         "xn--ihqwcrb4cv8a8dqg056pqjye",
+		"3年b組金八先生":          "xn--3b-ww4c5e180e575a65lsy2b",
+		"ليهمابتكلموشعربي؟": "xn--egbpdaj6bu4bxfgehfvwxn",
+	} {
+		if got := punycodeHost(host); got != want {
+			t.Errorf("punycodeHost(%q): got %s, want %s", host, got, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	shipped, err := os.ReadFile("mapping.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(shipped)
+	for _, tt := range faultCases {
+		f.Add([]byte(faultyTable(tt.rule, tt.target)))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		table, err := Parse("t", data)
+		if err == nil {
+			if len(table.Rules) == 0 || slices.ContainsFunc(table.Rules, func(r Rule) bool { return len(r.Targets) == 0 || r.Line < 1 }) {
+				t.Errorf("a table without rules, or a rule without targets or line: %+v", table.Rules)
+			}
+			return
+		}
+		var faults Faults
+		if !errors.As(err, &faults) || len(faults) == 0 {
+			t.Fatalf("got %#v, want Faults", err)
+		}
+		for _, f := range faults {
+			if f.Message == "" || f.Path != "" && (f.Line < 1 || f.Column < 1) || strings.Contains(f.Error(), "\n") {
+				t.Errorf("fault without a message or a position, or of two lines: %#v", f)
+			}
+		}
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	shipped, err := os.ReadFile("mapping.yaml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"shipped": shipped, "rules=10000": manyRules(10_000)} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Parse("t", data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"/library", func(b *testing.B) {
+			for b.Loop() {
+				var n yaml.Node
+				if err := yaml.Unmarshal(data, &n); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,341 @@
+// Package mapping is the domain-mapping table: it says which CDN URLs show an
+// object of a bucket.
+//
+//	table, err := mapping.Load("mapping.yaml")
+//	…
+//	m := table.Map(mapping.Object{Bucket: "my-site", Key: "www/docs/index.html", Event: mapping.Created})
+//	// m.Targets: https://www.example.com/docs/index.html, https://www.example.com/docs/
+//
+// The table is YAML; mapping.yaml in this folder is one to start from, and
+// schema.json describes it to editors.
+//
+// The package does not decode notifications, merge targets of several objects
+// or call an API, and it reads no environment. Nor does it know whether a
+// domain really serves a bucket: only the operator does.
+package mapping
+
+//go:generate go test -run TestSchemaIsCurrent -update
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// Event is what happened to an object.
+type Event string
+
+// The events, as the table spells them.
+const (
+	Created  Event = "created"
+	Removed  Event = "removed"
+	Modified Event = "modified" // only its metadata changed
+)
+
+// Product is the CDN product that serves a domain.
+type Product string
+
+// The products, as the table spells them.
+const (
+	DCDN Product = "dcdn"
+	CDN  Product = "cdn"
+)
+
+// Type is what one URL of a refresh stands for, as the API spells ObjectType
+// (RefreshDcdnObjectCaches, API reference).
+type Type string
+
+// The types. The table spells them file, directory and ignore_params.
+const (
+	File         Type = "File"         // the URL itself
+	Directory    Type = "Directory"    // everything below the URL, which ends in "/"
+	IgnoreParams Type = "IgnoreParams" // the URL with every query
+)
+
+// Object is one object that changed.
+type Object struct {
+	Bucket, Key string // Key is raw, not percent-encoded
+	Event       Event
+	New         bool // there was no object of that key before
+}
+
+// Target is one thing to refresh.
+type Target struct {
+	Product  Product
+	Type     Type
+	Domain   string
+	URL      string   // canonical: "https://example.com/photo%20(1).jpg"
+	Event    Event    // of the object it came from
+	Fallback []string // IgnoreParams only: the URLs to submit as File where the API refuses the type
+	Root     string   // "https://example.com/": never fold files into it or above it
+}
+
+// Match is what the table says of one object.
+type Match struct {
+	Rule    *Rule    // the rule that the object belongs to; nil where none does
+	Targets []Target // none where Ignored is set
+	Ignored string   // why the rule passed it over: `exclude "**/*.map"`, `events`, `skip_new`; "" if it did not
+	Warning bool     // a browser cannot ask for one of the URLs, which was left out
+}
+
+// Table is a whole mapping table. Load and Parse make one that Map can use.
+type Table struct {
+	// Which objects are shown where. A key belongs to the rule of its bucket
+	// with the longest matching prefix, and to no other.
+	Rules []Rule `json:"rules"`
+	// How to talk to the refresh API.
+	Refresh Refresh `json:"refresh,omitzero"`
+
+	name    string
+	buckets map[string]*bucket
+}
+
+// Rule maps the keys of a bucket that begin with a prefix to targets.
+type Rule struct {
+	// The exact name of the bucket.
+	Bucket string `json:"bucket"`
+	// How the keys begin. The longest matching prefix of a bucket wins.
+	// Without it: all keys.
+	Prefix string `json:"prefix,omitempty"`
+	// Globs, of which one must match the key after the prefix; ** crosses /,
+	// * does not. Without it: all keys.
+	Include []string `json:"include,omitempty"`
+	// Globs, of which none may match the key after the prefix.
+	Exclude []string `json:"exclude,omitempty"`
+	// The events that count. Without it: all three.
+	Events []Event `json:"events,omitempty"`
+	// Pass over objects that are new. This saves quota, but a cached 404 or
+	// fallback page stays: not for single-page applications.
+	SkipNew bool `json:"skip_new,omitempty"`
+	// Where the objects are shown.
+	Targets []Spec `json:"targets"`
+
+	Line int `json:"-"` // of the YAML file, from 1
+}
+
+// Spec says where the objects of a rule are shown, and how to refresh them.
+type Spec struct {
+	// The exact host name, in lower case: no scheme, port, path or wildcard.
+	Domain string `json:"domain"`
+	// The product that the domain belongs to.
+	Product Product `json:"product,omitempty"`
+	// Cut from the front of the key. The rule's prefix must begin with it. An
+	// empty one says that nothing is to be cut.
+	StripPrefix string `json:"strip_prefix,omitempty"`
+	// Put before the rest of the key. It begins and ends with / and is raw,
+	// not percent-encoded.
+	Path string `json:"path,omitempty"`
+	// Names of index documents: with index.html, docs/index.html also
+	// refreshes https://…/docs/. For type file.
+	Index []string `json:"index,omitempty"`
+	// Query strings without the ?, each refreshed too as URL?query. For type
+	// file; for type ignore_params only where the API refuses that type.
+	Queries []string `json:"queries,omitempty"`
+	// What to refresh: the file, the object's directory, or the file with
+	// every query.
+	Type Type `json:"type,omitempty"`
+	// Which spellings of the URL to refresh. With all, also [ ] | bare and +
+	// for a space, which some clients send. For type file.
+	Spellings string `json:"spellings,omitempty"`
+
+	Line int `json:"-"` // of the YAML file, from 1
+
+	root         string // see Target.Root
+	stripNothing bool   // an empty strip_prefix was written: Warnings keeps quiet
+}
+
+// Refresh says how to talk to the refresh API.
+type Refresh struct {
+	// What becomes of the files left over when the day's quota is used up:
+	// they fail, or their directories are refreshed instead.
+	OnQuotaExceeded string `json:"on_quota_exceeded,omitempty"`
+	// What one request may hold.
+	Limits Limits `json:"limits,omitzero"`
+	// How many calls may start in any one second.
+	CallsPerSecond CallsPerSecond `json:"calls_per_second,omitzero"`
+}
+
+// Limits says what one request may hold.
+type Limits struct {
+	// URLs in one request.
+	URLsPerRequest int `json:"urls_per_request,omitempty"`
+	// URLs of one domain in one request.
+	URLsPerDomain int `json:"urls_per_domain,omitempty"`
+	// Domains in one request.
+	DomainsPerRequest int `json:"domains_per_request,omitempty"`
+	// Directories in one request.
+	DirectoriesPerRequest int `json:"directories_per_request,omitempty"`
+	// Bytes of ObjectPath in one request, form-encoded.
+	RequestBytes int `json:"request_bytes,omitempty"`
+}
+
+// CallsPerSecond says how many calls of each product may start in any one
+// second.
+type CallsPerSecond struct {
+	// Calls to DCDN.
+	DCDN int `json:"dcdn,omitempty"`
+	// Calls to CDN.
+	CDN int `json:"cdn,omitempty"`
+}
+
+// Map says what to refresh for o. It takes the same time however many rules
+// the table has.
+func (t *Table) Map(o Object) Match {
+	r := t.lookup(o.Bucket, o.Key)
+	if r == nil {
+		return Match{}
+	}
+	m := Match{Rule: r}
+	for c := range r.checks(o) {
+		if !c.passed {
+			m.Ignored = c.reason()
+			return m
+		}
+	}
+	m.Targets = make([]Target, 0, len(r.Targets))
+	for i := range r.Targets {
+		s := &r.Targets[i]
+		rest := o.Key[len(s.StripPrefix):]
+		if hasDotSegment(rest) {
+			m.Warning = true
+			continue
+		}
+		m.Targets = s.targets(m.Targets, rest, o.Event)
+	}
+	if len(m.Targets) == 0 {
+		m.Ignored = dotSegment
+	}
+	return m
+}
+
+const dotSegment = `"." or ".." segment`
+
+// bucket finds the rule of a key: prefixes of one length are in one map, so
+// that a look-up costs one probe for each distinct length.
+type bucket struct {
+	lengths []int // longest first
+	rules   map[string]*Rule
+}
+
+func (t *Table) lookup(name, key string) *Rule {
+	b := t.buckets[name]
+	if b == nil {
+		return nil
+	}
+	for _, n := range b.lengths {
+		if n > len(key) {
+			continue
+		}
+		if r := b.rules[key[:n]]; r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// add enters r for look-up, and returns the rule that already has its bucket
+// and prefix, if there is one.
+func (t *Table) add(r *Rule) *Rule {
+	b := t.buckets[r.Bucket]
+	if b == nil {
+		b = &bucket{rules: map[string]*Rule{}}
+		t.buckets[r.Bucket] = b
+	}
+	if first := b.rules[r.Prefix]; first != nil {
+		return first
+	}
+	b.rules[r.Prefix] = r
+	longestFirst := func(have, want int) int { return want - have }
+	if i, ok := slices.BinarySearchFunc(b.lengths, len(r.Prefix), longestFirst); !ok {
+		b.lengths = slices.Insert(b.lengths, i, len(r.Prefix))
+	}
+	return nil
+}
+
+// check is what one filter of a rule says of an object.
+type check struct {
+	filter, value string
+	passed        bool
+}
+
+// reason is what Match.Ignored says of a check that was not passed.
+func (c check) reason() string {
+	if c.value == "" {
+		return c.filter
+	}
+	return c.filter + " " + quote(c.value)
+}
+
+// checks yields the filters of r in the order in which they apply.
+func (r *Rule) checks(o Object) func(yield func(check) bool) {
+	return func(yield func(check) bool) {
+		rest := o.Key[len(r.Prefix):]
+		matches := func(glob string) bool { return glob == "**" || doublestar.MatchUnvalidated(glob, rest) }
+		if r.Events != nil && !yield(check{"events", "", slices.Contains(r.Events, o.Event)}) {
+			return
+		}
+		if r.SkipNew && !yield(check{"skip_new", "", !o.New}) {
+			return
+		}
+		for _, glob := range r.Exclude {
+			if !yield(check{"exclude", glob, !matches(glob)}) {
+				return
+			}
+		}
+		if r.Include != nil {
+			yield(check{"include", "", slices.ContainsFunc(r.Include, matches)})
+		}
+	}
+}
+
+// targets appends what s refreshes for an object whose key is rest once its
+// prefix is stripped.
+func (s *Spec) targets(into []Target, rest string, e Event) []Target {
+	dir, name := cutName(rest)
+	t := Target{Product: s.Product, Type: s.Type, Domain: s.Domain, Event: e, Root: s.root}
+	switch s.Type {
+	case Directory:
+		t.URL = join(s.root, dir)
+		return append(into, t)
+	case IgnoreParams:
+		t.URL = join(s.root, rest)
+		t.Fallback = s.withQueries([]string{t.URL}, t.URL)
+		return append(into, t)
+	}
+	into = s.files(into, t, join(s.root, rest))
+	if slices.Contains(s.Index, name) {
+		into = s.files(into, t, join(s.root, dir))
+	}
+	return into
+}
+
+// files appends t for url, its queries and its spellings.
+func (s *Spec) files(into []Target, t Target, url string) []Target {
+	t.URL = url
+	into = append(into, t)
+	if s.Queries == nil && s.Spellings != spellAll {
+		return into
+	}
+	more := s.withQueries(nil, url)
+	if s.Spellings == spellAll {
+		more = appendSpellings(more, s.root, url[len(s.root):])
+	}
+	for _, t.URL = range more {
+		into = append(into, t)
+	}
+	return into
+}
+
+func (s *Spec) withQueries(into []string, url string) []string {
+	for _, q := range s.Queries {
+		into = append(into, url+"?"+q)
+	}
+	return into
+}
+
+// cutName splits a key after its last slash.
+func cutName(key string) (dir, name string) {
+	i := strings.LastIndexByte(key, '/') + 1
+	return key[:i], key[i:]
+}

@@ -1,0 +1,215 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// parse reads a table that the test needs to be right.
+func parse(tb testing.TB, text string) *Table {
+	tb.Helper()
+	t, err := Parse("mapping.yaml", []byte(text))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return t
+}
+
+// oneRule is a table of a single rule for the bucket my-site and the domain
+// example.com, with more keys of the rule and of its target.
+func oneRule(rule, target string) string {
+	for _, more := range []*string{&rule, &target} {
+		if *more != "" {
+			*more += ", "
+		}
+	}
+	return fmt.Sprintf("rules: [{%sbucket: my-site, targets: [{%sdomain: example.com}]}]", rule, target)
+}
+
+func urls(m Match) []string {
+	var all []string
+	for _, t := range m.Targets {
+		all = append(all, strings.ToLower(string(t.Type[:1]))+" "+t.URL)
+	}
+	return all
+}
+
+func TestMap(t *testing.T) {
+	for _, tt := range []struct{ name, rule, target, key, want string }{
+		{"plain", "", "", "a/b.png", "f https://example.com/a/b.png"},
+		{"strip", "prefix: www/", "strip_prefix: www/", "www/a.png", "f https://example.com/a.png"},
+		{"strip part of the prefix", "prefix: a/b/", "strip_prefix: a/", "a/b/c", "f https://example.com/b/c"},
+		{"strip within a segment", "prefix: img-", "strip_prefix: img-", "img-a.png", "f https://example.com/a.png"},
+		{"nothing left", "prefix: www/", "strip_prefix: www/", "www/", "f https://example.com/"},
+		{"path", "", "path: /图 1/", "a.png", "f https://example.com/%E5%9B%BE%201/a.png"},
+		{"directory marker", "", "", "docs/", "f https://example.com/docs/"},
+		{"slashes stay", "", "", "/a//b", "f https://example.com//a//b"},
+		{"no host in the key", "", "", "/evil.com/", "f https://example.com//evil.com/"},
+		{"case stays", "", "", "A/b.PNG", "f https://example.com/A/b.PNG"},
+		{"index", "", "index: [index.html]", "docs/index.html", "f https://example.com/docs/index.html, f https://example.com/docs/"},
+		{"index at the root", "", "index: [index.html, index.htm]", "index.htm", "f https://example.com/index.htm, f https://example.com/"},
+		{"no index", "", "index: [index.html]", "docs/my-index.html", "f https://example.com/docs/my-index.html"},
+		{
+			"queries", "", "index: [i], queries: [v=2, w]", "d/i",
+			"f https://example.com/d/i, f https://example.com/d/i?v=2, f https://example.com/d/i?w, " +
+				"f https://example.com/d/, f https://example.com/d/?v=2, f https://example.com/d/?w",
+		},
+		{
+			"spellings", "", "spellings: all, queries: [v=2]", "[a] b|c+d",
+			"f https://example.com/%5Ba%5D%20b%7Cc%2Bd, f https://example.com/%5Ba%5D%20b%7Cc%2Bd?v=2, " +
+				"f https://example.com/[a]%20b|c%2Bd, f https://example.com/%5Ba%5D+b%7Cc%2Bd",
+		},
+		{"spellings are of the key", "", "spellings: all, path: '/[a] b/'", "c d", "f https://example.com/%5Ba%5D%20b/c%20d, f https://example.com/%5Ba%5D%20b/c+d"},
+		{"a plus has one spelling", "", "spellings: all", "a+b%20c", "f https://example.com/a%2Bb%2520c"},
+		{"spellings of the index", "", "spellings: all, index: [i]", "a b/i", "f https://example.com/a%20b/i, f https://example.com/a+b/i, f https://example.com/a%20b/, f https://example.com/a+b/"},
+		{"directory", "", "type: directory", "a b/c.png", "d https://example.com/a%20b/"},
+		{"directory of a marker", "", "type: directory", "a/b/", "d https://example.com/a/b/"},
+		{"directory at the root", "prefix: www/", "type: directory, strip_prefix: www/, path: /x/", "www/c.png", "d https://example.com/x/"},
+		{"ignore_params", "", "type: ignore_params", "a.jpg", "i https://example.com/a.jpg"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := parse(t, oneRule(tt.rule, tt.target)).Map(Object{Bucket: "my-site", Key: tt.key, Event: Created})
+			if got := strings.Join(urls(m), ", "); got != tt.want {
+				t.Errorf("key %q\n got %s\nwant %s", tt.key, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestMapTarget(t *testing.T) {
+	table := parse(t, oneRule("prefix: s/", "strip_prefix: s/, product: cdn, path: /p/, type: ignore_params, queries: [v=2]"))
+	got := table.Map(Object{Bucket: "my-site", Key: "s/a.jpg", Event: Removed})
+	want := Match{Rule: &table.Rules[0], Targets: []Target{{
+		Product: CDN, Type: IgnoreParams, Domain: "example.com", URL: "https://example.com/p/a.jpg", Event: Removed,
+		Fallback: []string{"https://example.com/p/a.jpg", "https://example.com/p/a.jpg?v=2"},
+		Root:     "https://example.com/p/",
+	}}}
+	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Spec{})); d != "" {
+		t.Errorf("Map (-want +got):\n%s", d)
+	}
+}
+
+func TestLongestPrefixWins(t *testing.T) {
+	table := parse(t, `
+rules:
+  - {bucket: my-site, prefix: a/, targets: [{domain: a.example.com}]}
+  - {bucket: my-site, targets: [{domain: all.example.com}]}
+  - {bucket: my-site, prefix: a/b/, exclude: ['*.map'], targets: [{domain: ab.example.com}]}
+  - {bucket: my-site, prefix: a/c/, targets: [{domain: ac.example.com}]}
+  - {bucket: strict, prefix: a/, targets: [{domain: strict.example.com}]}
+`)
+	for _, tt := range []struct{ bucket, key, want string }{
+		{"my-site", "a/x", "a.example.com"},
+		{"my-site", "a/b/x", "ab.example.com"},
+		{"my-site", "a/c/x", "ac.example.com"},
+		{"my-site", "a/b", "a.example.com"},
+		{"my-site", "b", "all.example.com"},
+		{"my-site", "a/b/x.map", `ignored: exclude "*.map"`}, // never a shorter prefix
+		{"strict", "a/x", "strict.example.com"},
+		{"strict", "a", "unmatched"},
+		{"other", "a/x", "unmatched"},
+	} {
+		m := table.Map(Object{Bucket: tt.bucket, Key: tt.key})
+		got := "unmatched"
+		switch {
+		case m.Ignored != "":
+			got = "ignored: " + m.Ignored
+		case m.Rule != nil:
+			got = m.Targets[0].Domain
+		}
+		if got != tt.want {
+			t.Errorf("Map(%s, %s): got %s, want %s", tt.bucket, tt.key, got, tt.want)
+		}
+	}
+}
+
+func TestMapIgnores(t *testing.T) {
+	for _, tt := range []struct {
+		rule, key string
+		event     Event
+		isNew     bool
+		want      string
+	}{
+		{"exclude: ['**/*.map']", "p/a.map", Created, false, `exclude "**/*.map"`},
+		{"exclude: ['**/*.map']", "p/d/a.map", Created, false, `exclude "**/*.map"`},
+		{"exclude: ['*.map']", "p/d/a.map", Created, false, ""}, // * does not cross /
+		{"exclude: ['p/*']", "p/a", Created, false, ""},         // the prefix does not count
+		{"include: ['*.js', '**/*.css']", "p/d/a.css", Created, false, ""},
+		{"include: ['*.js', '**/*.css']", "p/a.png", Created, false, "include"},
+		{"include: ['**']", "p/d/a.png", Created, false, ""},
+		{"events: [removed]", "p/a", Created, false, "events"},
+		{"events: [removed, modified]", "p/a", Modified, false, ""},
+		{"skip_new: true", "p/a", Created, true, "skip_new"},
+		{"skip_new: true", "p/a", Created, false, ""},
+		{"skip_new: false", "p/a", Created, true, ""},
+		{"", "p/./a", Created, false, dotSegment},
+		{"", "p/a/..", Created, false, dotSegment},
+		{"exclude: ['**']", "p/../a", Created, false, `exclude "**"`}, // no warning for what is not wanted
+		{"", "p/...", Created, false, ""},
+		{"", "p/%2e%2e/a", Created, false, ""},
+		{"", `p/..\a`, Created, false, ""},
+	} {
+		m := parse(t, oneRule(strings.TrimSuffix("prefix: p/, "+tt.rule, ", "), "")).Map(Object{"my-site", tt.key, tt.event, tt.isNew})
+		if m.Rule == nil || m.Ignored != tt.want || (len(m.Targets) == 0) != (tt.want != "") {
+			t.Errorf("%s, key %q: ignored %q with %d targets, want ignored %q", tt.rule, tt.key, m.Ignored, len(m.Targets), tt.want)
+		}
+		if m.Warning != (tt.want == dotSegment) {
+			t.Errorf("%s, key %q: warning is %t", tt.rule, tt.key, m.Warning)
+		}
+	}
+}
+
+// What is stripped decides whether the path has a dot segment: a target that
+// has none is refreshed although another has one.
+func TestDotSegmentOfOneTarget(t *testing.T) {
+	m := parse(t, `
+rules:
+  - bucket: my-site
+    prefix: x
+    targets: [{domain: a.example.com, strip_prefix: x}, {domain: b.example.com}]
+`).Map(Object{Bucket: "my-site", Key: "x./y"})
+	want := []string{"f https://b.example.com/x./y"}
+	if got := urls(m); !slices.Equal(got, want) || !m.Warning || m.Ignored != "" {
+		t.Errorf("got %v, warning %t, ignored %q; want %v with a warning", got, m.Warning, m.Ignored, want)
+	}
+}
+
+func TestMapAllocates(t *testing.T) {
+	table := parse(t, oneRule("prefix: www/, exclude: ['**/*.map'], events: [created]", "strip_prefix: www/"))
+	for key, most := range map[string]float64{"www/a/b.png": 2, "www/图 1.png": 2} {
+		o := Object{Bucket: "my-site", Key: key, Event: Created}
+		if n := testing.AllocsPerRun(100, func() { table.Map(o) }); n > most {
+			t.Errorf("Map of %q allocates %v times, want at most %v: the targets and the URL", key, n, most)
+		}
+	}
+}
+
+// manyRules is a table of n rules in four buckets.
+func manyRules(n int) []byte {
+	var b strings.Builder
+	b.WriteString("rules:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "- bucket: bucket-%d\n  prefix: p%05d/\n  targets: [{domain: www.example.com}]\n", i%4, i)
+	}
+	return []byte(b.String())
+}
+
+func BenchmarkMap(b *testing.B) {
+	for _, rules := range []int{10, 10_000} {
+		b.Run(fmt.Sprintf("rules=%d", rules), func(b *testing.B) {
+			t := parse(b, string(manyRules(rules)))
+			o := Object{Bucket: "bucket-1", Key: "p00005/docs/photo (1).jpg", Event: Created}
+			b.ReportAllocs()
+			for b.Loop() {
+				if m := t.Map(o); len(m.Targets) != 1 {
+					b.Fatal(m)
+				}
+			}
+		})
+	}
+}

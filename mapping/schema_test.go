@@ -1,0 +1,226 @@
+package mapping
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"go.yaml.in/yaml/v3"
+)
+
+var update = flag.Bool("update", false, "rewrite schema.json")
+
+func TestSchemaIsCurrent(t *testing.T) {
+	want, err := json.MarshalIndent(schema(t), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, '\n')
+	if *update {
+		if err := os.WriteFile("schema.json", want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("schema.json is not what the Go types say: run go generate ./mapping")
+	}
+}
+
+// The schema accepts what Parse accepts, and refuses what is marked so.
+func TestSchemaAgrees(t *testing.T) {
+	resolved, err := schema(t).Resolve(&jsonschema.ResolveOptions{ValidateDefaults: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	validate := func(text []byte) error {
+		var table any
+		if err := yaml.Unmarshal(text, &table); err != nil {
+			return nil // no fault of the schema's: editors see it all the same
+		}
+		return resolved.Validate(table)
+	}
+	shipped, err := os.ReadFile("mapping.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := []string{string(shipped), oneRule("", "type: directory, path: /a/b/"), oneRule("", "type: ignore_params, queries: [v]")}
+	for _, text := range accepted {
+		parse(t, text)
+		if err := validate([]byte(text)); err != nil {
+			t.Errorf("the schema refuses\n%s\n%v", text, err)
+		}
+	}
+	for _, tt := range faultCases {
+		if err := validate([]byte(faultyTable(tt.rule, tt.target))); (err != nil) != tt.inSchema {
+			t.Errorf("%s%s: the schema says %v, want it to refuse: %t", tt.rule, tt.target, err, tt.inSchema)
+		}
+	}
+}
+
+// The keys that the decoder reads are those of the Go types, in their order.
+func TestFieldsAgree(t *testing.T) {
+	for typ, got := range map[reflect.Type][]string{
+		reflect.TypeFor[Table]():          names(tableFields),
+		reflect.TypeFor[Rule]():           names(ruleFields),
+		reflect.TypeFor[Spec]():           names(specFields),
+		reflect.TypeFor[Refresh]():        names(refreshFields),
+		reflect.TypeFor[Limits]():         names(limitFields),
+		reflect.TypeFor[CallsPerSecond](): names(callFields),
+	} {
+		var want []string
+		for f := range fieldsOf(typ) {
+			want = append(want, f)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v: the decoder reads %q, the type has %q", typ, got, want)
+		}
+	}
+}
+
+// fieldsOf yields the key and the Go name of each field of a struct that the
+// table has.
+func fieldsOf(t reflect.Type) func(yield func(key, field string) bool) {
+	return func(yield func(key, field string) bool) {
+		for i := range t.NumField() {
+			key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			if key != "" && key != "-" && !yield(key, t.Field(i).Name) {
+				return
+			}
+		}
+	}
+}
+
+// schema makes the JSON Schema of a table from the Go types, their comments,
+// and the values and bounds that the decoder checks.
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	s, err := jsonschema.For[Table](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
+		reflect.TypeFor[Event]():   enum(events),
+		reflect.TypeFor[Product](): enum(products),
+		reflect.TypeFor[Type]():    enum(types),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Schema = "https://json-schema.org/draft/2020-12/schema"
+	s.Title = "Domain-mapping table: which CDN URLs show the objects of a bucket"
+	describe(s, reflect.TypeFor[Table](), comments(t))
+	refine(s)
+	return s
+}
+
+func enum[T ~string](words []word[T]) *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "string"}
+	for _, w := range words {
+		s.Enum = append(s.Enum, w.name)
+	}
+	return s
+}
+
+// comments returns the comment of each field in mapping.go, by "Type.Field".
+func comments(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "mapping.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		if s, ok := spec.Type.(*ast.StructType); ok {
+			for _, f := range s.Fields.List {
+				all[spec.Name.Name+"."+f.Names[0].Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+			}
+		}
+		return false
+	})
+	return all
+}
+
+// describe gives every property of s, the schema of a type, its comment.
+func describe(s *jsonschema.Schema, t reflect.Type, comments map[string]string) {
+	if t.Kind() == reflect.Slice {
+		s.Types, s.Type = nil, "array" // not null
+		s.MinItems = new(1)
+		s, t = s.Items, t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	for key, name := range fieldsOf(t) {
+		field, _ := t.FieldByName(name)
+		s.Properties[key].Description = comments[t.Name()+"."+name]
+		describe(s.Properties[key], field.Type, comments)
+	}
+}
+
+// refine adds the values, bounds and patterns that the types do not tell.
+func refine(s *jsonschema.Schema) {
+	rule := s.Properties["rules"].Items
+	spec := rule.Properties["targets"].Items
+	refresh := s.Properties["refresh"]
+	for _, numbers := range []string{"limits", "calls_per_second"} {
+		for key, p := range refresh.Properties[numbers].Properties {
+			b := bounds[key]
+			p.Minimum, p.Maximum = new(float64(b.min)), new(float64(b.max))
+			p.Default, _ = json.Marshal(b.def)
+		}
+	}
+	refresh.Properties["on_quota_exceeded"].Enum = enum(onQuota).Enum
+	spec.Properties["spellings"].Enum = enum(spellings).Enum
+	for p, def := range map[*jsonschema.Schema]string{
+		spec.Properties["product"]: "dcdn", spec.Properties["path"]: "/", spec.Properties["type"]: "file",
+		spec.Properties["spellings"]: spellCanonical, refresh.Properties["on_quota_exceeded"]: quotaFail,
+	} {
+		p.Default, _ = json.Marshal(def)
+	}
+	for _, p := range []*jsonschema.Schema{
+		rule.Properties["include"], rule.Properties["exclude"], rule.Properties["events"],
+		spec.Properties["index"], spec.Properties["queries"],
+	} {
+		p.UniqueItems = true
+	}
+	rule.Properties["bucket"].Pattern = `^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`
+	rule.Properties["prefix"].Pattern = `^([^/]|$)`
+	rule.Properties["prefix"].MaxLength = new(1023)
+	spec.Properties["domain"].Pattern = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`
+	spec.Properties["domain"].MaxLength = new(253)
+	spec.Properties["path"].Pattern = `^/([^?#]*/)?$`
+	spec.Properties["index"].Items.Pattern = `^[^/]+$`
+	spec.Properties["queries"].Items.Pattern = `^[!$-&(-;=@-~][!$-&(-;=?-~]*$`
+	spec.AllOf = []*jsonschema.Schema{
+		forbid("directory", "index", "queries", "spellings"),
+		forbid("ignore_params", "index", "spellings"),
+	}
+}
+
+// forbid refuses keys of a target beside a type.
+func forbid(typ string, keys ...string) *jsonschema.Schema {
+	s := &jsonschema.Schema{
+		If: &jsonschema.Schema{
+			Required:   []string{"type"},
+			Properties: map[string]*jsonschema.Schema{"type": {Enum: []any{typ}}},
+		},
+		Then: &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{}},
+	}
+	for _, key := range keys {
+		s.Then.Properties[key] = &jsonschema.Schema{Not: &jsonschema.Schema{}}
+	}
+	return s
+}

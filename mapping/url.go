@@ -1,0 +1,69 @@
+package mapping
+
+import "strings"
+
+// plain has the bytes that stand for themselves in a canonical URL. All of
+// them are outside the path percent-encode set (URL Standard, section 1.3), so
+// that a browser leaves the URL as it is. "+" is not one of them: OSS reads it
+// as a space.
+var plain = func() (t [256]bool) {
+	for _, c := range []byte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~!$&'()*,;=:@/") {
+		t[c] = true
+	}
+	return t
+}()
+
+// join appends the raw path to a URL that ends in "/", percent-encoding it.
+func join(root, path string) string {
+	size := len(root) + len(path)
+	for i := range len(path) {
+		if !plain[path[i]] {
+			size += len("%00") - 1
+		}
+	}
+	if size == len(root)+len(path) {
+		return root + path
+	}
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString(root)
+	for i := range len(path) {
+		c := path[i]
+		if plain[c] {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(hex[c>>4])
+		b.WriteByte(hex[c&15])
+	}
+	return b.String()
+}
+
+var bareBrackets = strings.NewReplacer("%5B", "[", "%5D", "]", "%7C", "|")
+
+// appendSpellings appends the other spellings of the canonical URL root+rest
+// that clients send for a key: browsers leave "[", "]" and "|" bare, and form
+// encoders write "+" for a space. Every "%" of rest begins a triplet, so that
+// replacing text is safe.
+func appendSpellings(into []string, root, rest string) []string {
+	if bare := bareBrackets.Replace(rest); bare != rest {
+		into = append(into, root+bare)
+	}
+	if plus := strings.ReplaceAll(rest, "%20", "+"); plus != rest {
+		into = append(into, root+plus)
+	}
+	return into
+}
+
+// hasDotSegment reports whether a browser would resolve a part of the path
+// away. In a key, "%2e" is no dot: its "%" is encoded.
+func hasDotSegment(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
