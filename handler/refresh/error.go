@@ -1,0 +1,72 @@
+package refresh
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// A Class says what a client can do about a refusal.
+type Class uint8
+
+const (
+	Permanent    Class = iota // nothing
+	AgainNow                  // send it again without waiting: a kept connection was gone
+	Again                     // send it again after a short while
+	AgainLater                // the same, but the while may be half a minute
+	Pack                      // send it in requests of at most Error.Bytes
+	Halve                     // send it in halves; one URL that is refused alone is at fault
+	SplitDomains              // send each domain by itself; one that is refused alone is at fault
+	Quota                     // the day's quota of the product and type is used up, or nearly
+	RefuseType                // nothing, for the whole type of the product
+	StopProduct               // nothing, for the whole product
+	StopAll                   // nothing in this invocation: the credentials are at fault
+	Late                      // the invocation's time is over
+)
+
+var classNames = [...]string{"permanent", "again now", "again", "again later", "pack", "halve", "split domains", "quota", "refuse type", "stop product", "stop all", "late"}
+
+// String returns the class in words.
+func (c Class) String() string { return classNames[c] }
+
+// again tells whether the same request may well be accepted within this
+// invocation.
+func (c Class) again() bool { return c == AgainNow || c == Again || c == AgainLater }
+
+// Retryable tells whether a later invocation may fare better.
+func (c Class) Retryable() bool { return c.again() || c == Quota || c == StopAll || c == Late }
+
+// Codes of refusals that are not the API's.
+const (
+	CodeDeadline = "DeadlineExceeded" // the time was over before the API's final answer
+	CodeUnknown  = "UnknownError"     // a [Refresher] answered with an error that is no *[Error]
+)
+
+// An Error is a call that was not accepted.
+type Error struct {
+	Op        string // the API's operation
+	Code      string
+	Message   string
+	RequestID string // empty where no answer of the API came
+	Class     Class
+	Bytes     int   // class Pack: what one request may hold, in bytes of the form-encoded ObjectPath
+	Unsent    bool  // no call was made
+	Err       error // what lies beneath, if it is not an answer of the API
+}
+
+func (e *Error) Error() string {
+	text := cmp.Or(e.Op, "refreshing") + ": " + e.Text()
+	if e.RequestID != "" {
+		text += fmt.Sprintf(" (request id %s)", e.RequestID)
+	}
+	return text
+}
+
+// Text is the code with its message, without the facts of one call.
+func (e *Error) Text() string {
+	if e.Message == "" {
+		return e.Code
+	}
+	return e.Code + ": " + e.Message
+}
+
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,59 @@
+package refresh
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A window lets at most len(starts) calls start in any one second: the API
+// counts calls a second, so a few may go out at once after a quiet while.
+type window struct {
+	mu     sync.Mutex
+	starts []time.Time // of the last calls, a ring
+	next   int         // the oldest of them
+}
+
+func newWindow(callsPerSecond int) *window {
+	return &window{starts: make([]time.Time, max(1, callsPerSecond))}
+}
+
+// wait blocks until a call may start. Its turn is lost if the context ends
+// before; a turn beyond the context's deadline is not taken.
+func (w *window) wait(ctx context.Context) error {
+	start, ok := w.reserve(ctx)
+	if !ok {
+		return context.DeadlineExceeded
+	}
+	return sleep(ctx, time.Until(start))
+}
+
+func (w *window) reserve(ctx context.Context) (time.Time, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	start := time.Now()
+	if free := w.starts[w.next].Add(time.Second); free.After(start) {
+		start = free
+	}
+	if deadline, ok := ctx.Deadline(); ok && start.After(deadline) {
+		return time.Time{}, false
+	}
+	w.starts[w.next] = start
+	w.next = (w.next + 1) % len(w.starts)
+	return start, true
+}
+
+// sleep waits for d, or until the context ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
