@@ -1,0 +1,89 @@
+package aliyuntest
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Fault is a mishap that befalls one call. The zero Fault is none.
+//
+// A call whose answer is replaced, or that is dropped or left hanging, is not
+// performed unless Accept, DropAfter or HangAfter says so. A call that is
+// performed may still be refused for its own reasons, and then accepts nothing.
+type Fault struct {
+	// An error of the API. Status is 400 by default, Code is made from Status
+	// (503: ServiceUnavailable), and so is Message.
+	Status        int
+	Code, Message string
+	OddCode       any // the JSON value of Code, such as 42, in place of a string
+
+	// An answer in place of the API's JSON, with Status or 200. ContentType is
+	// that of JSON where it is empty.
+	Body, ContentType string
+	Empty             bool   // no body at all
+	Redirect          string // the Location; with Status or 307
+
+	Accept bool // perform the call though its answer is replaced
+
+	DropBefore, DropAfter bool // cut the connection, before or after performing the call
+	Hang, HangAfter       bool // answer nothing until the client goes, before or after performing the call
+
+	SlowBody    time.Duration // passes between the first and the second half of the body
+	NoIDs       bool          // leave out the task id
+	NoRequestID bool          // leave out the RequestId
+}
+
+// apply performs the call if the Fault lets it, and spoils the answer.
+func (f Fault) apply(q request, perform func() answer) answer {
+	before := f.DropBefore || f.Hang
+	after := f.DropAfter || f.HangAfter
+	var a answer
+	if !before && (after || f.Accept || !f.replaces()) {
+		a = perform()
+	}
+	if before || after {
+		return answer{drop: f.DropBefore || f.DropAfter, hang: f.Hang || f.HangAfter}
+	}
+	if f.replaces() {
+		a = f.answer(q)
+	}
+	if f.NoIDs {
+		delete(a.fields, "RefreshTaskId")
+		delete(a.fields, "PushTaskId")
+	}
+	if f.NoRequestID {
+		delete(a.fields, "RequestId")
+	}
+	a.slow = f.SlowBody
+	return a
+}
+
+// replaces tells whether the Fault has an answer of its own.
+func (f Fault) replaces() bool {
+	return f.Status != 0 || f.Code != "" || f.OddCode != nil || f.Body != "" || f.Empty || f.Redirect != ""
+}
+
+func (f Fault) answer(q request) answer {
+	a := answer{contentType: cmp.Or(f.ContentType, contentJSON), body: f.Body, location: f.Redirect}
+	switch {
+	case f.Redirect != "":
+		a.status = cmp.Or(f.Status, http.StatusTemporaryRedirect)
+	case f.Empty, f.Body != "":
+		a.status = cmp.Or(f.Status, http.StatusOK)
+	default:
+		return f.apiError(q)
+	}
+	return a
+}
+
+func (f Fault) apiError(q request) answer {
+	status := cmp.Or(f.Status, http.StatusBadRequest)
+	code := cmp.Or(f.Code, strings.ReplaceAll(http.StatusText(status), " ", ""))
+	a := refusal{status, code, cmp.Or(f.Message, http.StatusText(status))}.answer(q)
+	if f.OddCode != nil {
+		a.code, a.fields["Code"] = "", f.OddCode
+	}
+	return a
+}

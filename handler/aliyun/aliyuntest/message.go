@@ -1,0 +1,163 @@
+package aliyuntest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What the gateway in front of the API reads of a request is not documented.
+// These are nginx's defaults, "Module ngx_http_core_module":
+// large_client_header_buffers and client_max_body_size.
+const (
+	maxRequestLine = 8 << 10
+	maxBody        = 1 << 20
+)
+
+// request is a call as it arrived, the parameters of query and form together.
+type request struct {
+	Call
+	method, host, path string
+	params             map[string]string
+	tooLarge           int // the status with which a gateway refuses its size, or 0
+}
+
+func read(w http.ResponseWriter, r *http.Request) request {
+	q := request{method: r.Method, host: r.Host, path: r.URL.Path, params: map[string]string{}}
+	q.take("query", r.URL.Query())
+	if len(r.Method+" "+r.RequestURI+" "+r.Proto) > maxRequestLine {
+		q.tooLarge = http.StatusRequestURITooLong
+		return q
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if _, ok := errors.AsType[*http.MaxBytesError](r.ParseForm()); ok {
+		q.tooLarge = http.StatusRequestEntityTooLarge
+		return q
+	}
+	q.take("form", r.PostForm)
+	return q
+}
+
+// take adds parameters. Those of the form, taken last, win; which one wins at
+// the API is not documented.
+func (q *request) take(from string, values url.Values) {
+	for name, v := range values {
+		q.params[name] = v[0]
+	}
+	if path := values.Get("ObjectPath"); path != "" {
+		q.ObjectPathIn = from
+		q.URLs = strings.Split(strings.ReplaceAll(path, "\r\n", "\n"), "\n")
+	}
+	q.Product = products[q.params["Version"]].name
+	q.Action = q.params["Action"]
+	q.Type = q.params["ObjectType"]
+	q.AccessKeyID = q.params["AccessKeyId"]
+}
+
+// requestID is made from the place of the call, so that a test's output repeats.
+func (q request) requestID() string { return fmt.Sprintf("E5BD4B50-7A02-493A-AE0B-%012X", q.N) }
+
+// refusal is an error of the API.
+type refusal struct {
+	status        int
+	code, message string
+}
+
+// missing is the refusal of a request without a parameter, "Common error
+// codes" of the OpenAPI gateway.
+func missing(parameter string) *refusal {
+	return &refusal{400, "Missing" + parameter, parameter + " is mandatory for this action."}
+}
+
+func (r refusal) answer(q request) answer {
+	return answer{status: r.status, code: r.code, contentType: contentJSON, fields: map[string]any{
+		"RequestId": q.requestID(),
+		"HostId":    q.host,
+		"Code":      r.code,
+		"Message":   r.message,
+		"Recommend": "https://api.aliyun.com/troubleshoot?q=" + url.QueryEscape(r.code),
+	}}
+}
+
+// success is the answer of an operation that gave fields.
+func success(q request, fields map[string]any) answer {
+	fields["RequestId"] = q.requestID()
+	return answer{status: http.StatusOK, contentType: contentJSON, fields: fields}
+}
+
+// gatewayPage is the HTML with which a gateway answers on the API's behalf.
+func gatewayPage(status int) answer {
+	title := fmt.Sprint(status, " ", http.StatusText(status))
+	return answer{
+		status: status, contentType: "text/html",
+		body: "<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1></body></html>\n",
+	}
+}
+
+const contentJSON = "application/json;charset=utf-8"
+
+// answer is what goes back to the client.
+type answer struct {
+	status      int
+	code        string // for the record
+	contentType string
+	fields      map[string]any // the JSON object; nil: body as it is
+	body        string
+	location    string
+	slow        time.Duration // between the halves of the body
+	drop, hang  bool          // no answer: cut the connection, at once or when the client goes
+}
+
+// send answers after the latency. Panicking with http.ErrAbortHandler is
+// net/http's way of cutting a connection.
+func (a answer) send(w http.ResponseWriter, r *http.Request, latency time.Duration) {
+	wait(r.Context(), latency)
+	if a.hang {
+		<-r.Context().Done()
+	}
+	if a.drop || a.hang || r.Context().Err() != nil {
+		panic(http.ErrAbortHandler)
+	}
+	body := a.encode()
+	w.Header().Set("Content-Type", a.contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if a.location != "" {
+		w.Header().Set("Location", a.location)
+	}
+	w.WriteHeader(a.status)
+	if a.slow > 0 {
+		half := len(body) / 2
+		w.Write(body[:half])
+		http.NewResponseController(w).Flush()
+		wait(r.Context(), a.slow)
+		body = body[half:]
+	}
+	w.Write(body)
+}
+
+func (a answer) encode() []byte {
+	if a.fields == nil {
+		return []byte(a.body)
+	}
+	body, err := json.Marshal(a.fields)
+	if err != nil {
+		panic(fmt.Errorf("encoding an answer with the OddCode of a Fault: %w", err))
+	}
+	return body
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

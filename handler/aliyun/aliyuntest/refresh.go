@@ -1,0 +1,182 @@
+package aliyuntest
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The refusals of the refresh operations: "RefreshDcdnObjectCaches, API
+// reference", and for InvalidDomain.NotFound and Forbidden.RAM the error codes
+// of CDN.
+var (
+	errRAM      = &refusal{403, "Forbidden.RAM", "User not authorized to operate on the specified resource, or this API doesn't support RAM."}
+	errType     = &refusal{400, "InvalidObjectType.Malformed", "The specified ObjectType is invalid."}
+	errPath     = &refusal{400, "InvalidObjectPath.Malformed", "The specified ObjectPath is invalid."}
+	errWildcard = &refusal{400, "InvalidExtensiveDomain.ValueNotSupported", "The specified ExtensiveDomain is not supported."}
+	errDomain   = &refusal{404, "InvalidDomain.NotFound", "The domain provided does not exist in our records."}
+	errQuota    = &refusal{400, "QuotaExceeded.Refresh", "Your refresh attempts have exceeded the daily limit."}
+)
+
+func (s *Server) refresh(q request) answer {
+	q.Type = cmp.Or(q.Type, "File")
+	for _, check := range []func(request) *refusal{
+		s.checkPolicy, s.checkType, s.checkPaths, s.checkLimits, s.checkDomains, s.checkQuota,
+	} {
+		if refused := check(q); refused != nil {
+			return refused.answer(q)
+		}
+	}
+	return s.accept(q)
+}
+
+// checkPolicy refuses the whole request for one forbidden domain: nothing says
+// that the API would accept a part.
+func (s *Server) checkPolicy(q request) *refusal {
+	for _, raw := range q.URLs {
+		if slices.Contains(s.Forbidden, host(raw)) {
+			return errRAM
+		}
+	}
+	return nil
+}
+
+func (s *Server) checkType(q request) *refusal {
+	if q.Type == "File" || q.Type == "Directory" || q.Type == "IgnoreParams" && !s.NoIgnoreParams {
+		return nil
+	}
+	return errType
+}
+
+// checkPaths says of the first wrong URL what is wrong, but not which it is.
+func (s *Server) checkPaths(q request) *refusal {
+	if len(q.URLs) == 0 || s.PathInQuery && q.ObjectPathIn != "query" {
+		return missing("ObjectPath")
+	}
+	for _, raw := range q.URLs {
+		switch {
+		case malformed(raw), q.Type == "Directory" && !strings.HasSuffix(raw, "/"):
+			return errPath
+		case strings.Contains(host(raw), "*"):
+			return errWildcard
+		case s.MalformedURLs != nil && s.MalformedURLs(raw):
+			return errPath
+		}
+	}
+	return nil
+}
+
+// malformed tells whether a URL lacks a domain, is not of http or https, or has
+// something in it that should be percent-encoded.
+func malformed(raw string) bool {
+	u, err := parse(raw)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return true
+	}
+	_, err = url.PathUnescape(raw) // url.Parse does not look into the query
+	return err != nil || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// parse reads a URL with or without a scheme: the API reference's samples have
+// none.
+func parse(raw string) (*url.URL, error) {
+	if scheme, _, ok := strings.Cut(raw, "://"); !ok || strings.ContainsAny(scheme, "/?#") {
+		raw = "http://" + raw
+	}
+	return url.Parse(raw)
+}
+
+// host returns the domain of a URL in lower case, "" if it has none.
+func host(raw string) string {
+	u, err := parse(raw)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
+func (l Limits) orDefault() Limits {
+	return Limits{
+		URLsPerRequest:        cmp.Or(l.URLsPerRequest, 1000),
+		URLsPerDomain:         cmp.Or(l.URLsPerDomain, 100),
+		DomainsPerRequest:     cmp.Or(l.DomainsPerRequest, 10),
+		DirectoriesPerRequest: cmp.Or(l.DirectoriesPerRequest, 100),
+		RequestBytes:          l.RequestBytes,
+	}
+}
+
+func (s *Server) checkLimits(q request) *refusal {
+	limits, urlsOf, most := s.Limits.orDefault(), map[string]int{}, 0
+	for _, raw := range q.URLs {
+		urlsOf[host(raw)]++
+		most = max(most, urlsOf[host(raw)])
+	}
+	size := len(url.QueryEscape(q.params["ObjectPath"]))
+	switch {
+	case len(q.URLs) > limits.URLsPerRequest:
+		return overLimit(limits.URLsPerRequest, "URLs")
+	case q.Type == "Directory" && len(q.URLs) > limits.DirectoriesPerRequest:
+		return overLimit(limits.DirectoriesPerRequest, "directories")
+	case len(urlsOf) > limits.DomainsPerRequest:
+		return overLimit(limits.DomainsPerRequest, "domains")
+	case most > limits.URLsPerDomain:
+		return overLimit(limits.URLsPerDomain, "URLs of one domain")
+	case limits.RequestBytes > 0 && size > limits.RequestBytes:
+		return &refusal{400, "InvalidObjectPath.Size.Malformed", fmt.Sprintf("The size of ObjectPath is bigger than %d.", limits.RequestBytes)}
+	}
+	return nil
+}
+
+func overLimit(n int, what string) *refusal {
+	return &refusal{400, "SingleRequest.OverLimit", fmt.Sprintf("A maximum of %d %s are supported for each request.", n, what)}
+}
+
+func (s *Server) checkDomains(q request) *refusal {
+	for _, raw := range q.URLs {
+		if s.Domains != nil && !slices.Contains(s.Domains, host(raw)) {
+			return errDomain
+		}
+	}
+	return nil
+}
+
+// allowance names what a quota is kept for.
+type allowance struct{ product, kind string }
+
+// of returns the day's quota of an ObjectType.
+func (q Quota) of(kind string) int {
+	switch kind {
+	case "Directory":
+		return max(0, cmp.Or(q.Directories, 100))
+	case "IgnoreParams":
+		return max(0, cmp.Or(q.IgnoreParams, 100))
+	}
+	return max(0, cmp.Or(q.URLs, 2000))
+}
+
+// checkQuota refuses the whole request where the quota is short. Whether the
+// API would accept a part is not documented.
+func (s *Server) checkQuota(q request) *refusal {
+	if s.used[allowance{q.Product, q.Type}]+len(q.URLs) > s.Quota.of(q.Type) {
+		return errQuota
+	}
+	return nil
+}
+
+func (s *Server) accept(q request) answer {
+	id := strconv.Itoa(95248880 + q.N)
+	for _, raw := range q.URLs {
+		s.accepted = append(s.accepted, Accepted{q.Product, q.Type, raw, id, q.N})
+	}
+	if s.used == nil {
+		s.used = map[allowance]int{}
+	}
+	s.used[allowance{q.Product, q.Type}] += len(q.URLs)
+	if s.PushTaskID {
+		return success(q, map[string]any{"PushTaskId": id})
+	}
+	return success(q, map[string]any{"RefreshTaskId": id})
+}
