@@ -1,0 +1,76 @@
+package aliyun
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+
+	"oss-cdn-refresh/handler/refresh"
+)
+
+// An answer is what the API sent, whatever its types: a gateway in trouble has
+// been seen to send numbers for codes.
+type answer struct {
+	fields    map[string]json.RawMessage
+	RequestID string
+	code      string
+	message   string
+	taskID    string
+}
+
+// read makes an answer, or a classed refusal, of a response.
+func read(op string, status int, body []byte, secrets mask) (answer, *refresh.Error) {
+	var a answer
+	isJSON := json.Unmarshal(body, &a.fields) == nil && a.fields != nil
+	a.RequestID = secrets.hide(a.text("RequestId"))
+	a.code = secrets.hide(a.text("Code"))
+	a.message = secrets.hide(a.text("Message"))
+	a.taskID = cmp.Or(a.text("RefreshTaskId"), a.text("PushTaskId")) // the reference's table has the one, its samples the other
+	if status/100 == 2 && a.RequestID != "" && (a.code == "" || a.taskID != "") {
+		return a, nil
+	}
+	return answer{}, a.refusal(op, status, isJSON, len(body))
+}
+
+func (a answer) refusal(op string, status int, isJSON bool, size int) *refresh.Error {
+	e := &refresh.Error{Op: op, Code: a.code, Message: a.message, RequestID: a.RequestID}
+	class, known := classOf(a.code)
+	if status/100 == 3 || !known {
+		class = classOfStatus(status, isJSON)
+	}
+	e.Class = class
+	switch {
+	case status/100 == 3:
+		e.Code, e.Message = "Redirect", fmt.Sprintf("HTTP %d: a redirect is never followed, since it would carry the token to another host; check REFRESH_ENDPOINT", status)
+	case !isJSON:
+		e.Code, e.Message = fmt.Sprintf("HTTP%d", status), fmt.Sprintf("the answer is no JSON object (HTTP %d %s, %d bytes)", status, http.StatusText(status), size)
+	case a.code == "" && status/100 == 2:
+		e.Code, e.Message = "NoRequestId", "the answer has no RequestId; whether the API accepted the request is unknown"
+	case a.code == "":
+		e.Code = fmt.Sprintf("HTTP%d", status)
+	case strings.HasPrefix(a.code, "SignatureDoesNotMatch"), strings.HasPrefix(a.code, "IncompleteSignature"):
+		e.Message = "the API did not accept the signature; its message repeats the signed request and is left out"
+	}
+	return e
+}
+
+// text returns a field as text: a string's value, nothing for null or a
+// missing one, any other type as it was sent.
+func (a answer) text(name string) string {
+	raw := a.fields[name]
+	var s string
+	if json.Unmarshal(raw, &s) == nil || raw == nil {
+		return s
+	}
+	return string(raw)
+}
+
+// requestPath is ObjectPath as the request line carries it.
+func requestPath(request *requests.RpcRequest) string {
+	return url.QueryEscape(request.QueryParams["ObjectPath"])
+}

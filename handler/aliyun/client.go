@@ -1,0 +1,211 @@
+// Package aliyun calls the refresh APIs of Alibaba Cloud DCDN and CDN.
+//
+//	client := aliyun.NewClient(endpoint)            // one a process
+//	api := client.With(aliyun.Credentials{…})       // one an invocation
+//	receipt, err := api.Refresh(ctx, call)
+//
+// Requests are modelled and signed by alibaba-cloud-sdk-go; the round trip is
+// our own. The SDK's client takes no context, follows redirects with the token
+// in hand, and prints it with every network error. Nothing here retries:
+// errors are [refresh.Error] values whose class says what can be done.
+package aliyun
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+
+	"oss-cdn-refresh/handler/refresh"
+)
+
+const (
+	maxAnswer   = 1 << 20 // bytes; an answer has some hundred
+	maxLine     = 8000    // bytes of a request line; common gateways take 8 kB
+	regionID    = "cn-hangzhou"
+	dialTimeout = 5 * time.Second // the SDK's connect timeout
+)
+
+// A product is one of the two APIs.
+type product struct {
+	name, version, endpoint string
+	refresh                 string // the operation
+
+	// inQuery is set when the gateway answered that ObjectPath is missing:
+	// the documentation says POST form, the vendor's generated SDKs send it
+	// in the query. It holds for the life of the process.
+	inQuery atomic.Bool
+}
+
+// Credentials sign a request. The token is empty for a plain access key.
+type Credentials struct {
+	AccessKeyID     string
+	AccessKeySecret string
+	SecurityToken   string
+}
+
+// A Client keeps what outlives an invocation: connections, and where the
+// gateway looks for ObjectPath. It is safe for concurrent use.
+type Client struct {
+	endpoint  Endpoint
+	transport *http.Transport
+	products  map[string]*product
+}
+
+// NewClient returns a client of the endpoint, or of each product's public one.
+func NewClient(endpoint Endpoint) *Client {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // a broken HTTP/1 connection costs one request, and says so
+	return &Client{
+		endpoint: endpoint,
+		transport: &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			TLSHandshakeTimeout: dialTimeout,
+			MaxIdleConnsPerHost: 32,
+			IdleConnTimeout:     90 * time.Second,
+			Protocols:           protocols,
+		},
+		products: map[string]*product{
+			"dcdn": {name: "dcdn", version: "2018-01-15", endpoint: "https://dcdn.aliyuncs.com", refresh: "RefreshDcdnObjectCaches"},
+			"cdn":  {name: "Cdn", version: "2018-05-10", endpoint: "https://cdn.aliyuncs.com", refresh: "RefreshObjectCaches"},
+		},
+	}
+}
+
+// With returns a caller that signs with the credentials.
+func (c *Client) With(creds Credentials) *Caller {
+	return &Caller{client: c, creds: creds, secrets: secretsOf(creds)}
+}
+
+// A Caller makes calls with one set of credentials. It is a [refresh.Refresher].
+type Caller struct {
+	client  *Client
+	creds   Credentials
+	secrets mask
+}
+
+// Refresh submits the call's URLs as one request.
+func (c *Caller) Refresh(ctx context.Context, call refresh.Call) (refresh.Receipt, error) {
+	p, ok := c.client.products[call.Product]
+	if !ok {
+		return refresh.Receipt{}, &refresh.Error{Code: "UnknownProduct", Message: fmt.Sprintf("%q is no product; there are dcdn and cdn", call.Product), Unsent: true}
+	}
+	request := newRequest(p, p.refresh)
+	params := request.FormParams
+	inQuery := p.inQuery.Load()
+	if inQuery {
+		params = request.QueryParams
+	}
+	params["ObjectPath"] = strings.Join(call.URLs, "\n")
+	params["ObjectType"] = call.Type
+	answer, err := c.do(ctx, p, request, len(call.URLs) > 1)
+	if err != nil {
+		return refresh.Receipt{}, c.whereToLook(p, err, inQuery)
+	}
+	return refresh.Receipt{TaskID: answer.taskID, RequestID: answer.RequestID}, nil
+}
+
+// whereToLook makes of "the parameter is missing" either "once more, in the
+// query" or, where it was there already, a permanent refusal.
+func (c *Caller) whereToLook(p *product, err *refresh.Error, wasInQuery bool) error {
+	if err.Class == refresh.Pack && !err.Unsent {
+		if wasInQuery {
+			err.Class = refresh.Permanent
+			return err
+		}
+		p.inQuery.Store(true)
+		err.Bytes = maxLine / 2
+	}
+	return err
+}
+
+func newRequest(p *product, action string) *requests.RpcRequest {
+	request := new(requests.RpcRequest)
+	request.InitWithApiInfo(p.name, p.version, action, "", "")
+	return request
+}
+
+// do signs the request, sends it and reads the answer. Where the request line
+// would be too long for a gateway, and the request can be made smaller, it is
+// not sent.
+func (c *Caller) do(ctx context.Context, p *product, request *requests.RpcRequest, divisible bool) (answer, *refresh.Error) {
+	op := request.GetActionName()
+	if c.creds.AccessKeyID == "" || c.creds.AccessKeySecret == "" {
+		return answer{}, &refresh.Error{
+			Op: op, Code: "MissingCredentials", Class: refresh.StopAll, Unsent: true,
+			Message: "there is nothing to sign with; give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+		}
+	}
+	provider := credentials.NewStaticSTSCredentialsProvider(c.creds.AccessKeyID, c.creds.AccessKeySecret, c.creds.SecurityToken)
+	if err := auth.Sign(request, nil, regionID, provider); err != nil {
+		return answer{}, &refresh.Error{Op: op, Code: "SigningFailed", Class: refresh.Permanent, Unsent: true, Message: c.secrets.hide(err.Error())}
+	}
+	secrets := c.secrets.with(request.QueryParams["Signature"])
+	line := request.BuildQueries()
+	if over := len(line) - maxLine; over > 0 && divisible {
+		path := len(requestPath(request))
+		return answer{}, &refresh.Error{Op: op, Code: "RequestLineTooLong", Class: refresh.Pack, Unsent: true, Bytes: max(1, path-over)}
+	}
+	status, body, err := c.roundTrip(ctx, p, request, line)
+	if err != nil {
+		err.Op = op
+		err.Message = secrets.hide(err.Message)
+		return answer{}, err
+	}
+	return read(op, status, body, secrets)
+}
+
+// roundTrip sends a signed request. It goes around http.Client, which follows
+// redirects and puts the URL, and so the token, into its errors.
+func (c *Caller) roundTrip(ctx context.Context, p *product, request *requests.RpcRequest, line string) (status int, body []byte, fault *refresh.Error) {
+	kept := false
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { kept = info.Reused },
+	})
+	base := string(c.client.endpoint)
+	if base == "" {
+		base = p.endpoint
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+line, bytes.NewReader(request.GetContent()))
+	if err != nil {
+		return 0, nil, &refresh.Error{Code: "BadRequest", Class: refresh.Permanent, Unsent: true, Message: "the request's URL does not parse"}
+	}
+	for name, value := range request.GetHeaders() {
+		req.Header.Set(name, value)
+	}
+	req.Header.Set("User-Agent", "oss-cdn-refresh")
+	resp, err := c.client.transport.RoundTrip(req)
+	if err != nil {
+		return 0, nil, broken(ctx, err, kept)
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return 0, nil, broken(ctx, err, false)
+	}
+	return resp.StatusCode, body, nil
+}
+
+// broken classes a failure to get an answer. A kept connection that is gone is
+// no news after an instance was frozen: the server has closed it meanwhile.
+func broken(ctx context.Context, err error, kept bool) *refresh.Error {
+	e := &refresh.Error{Code: "ConnectionBroken", Class: refresh.Again, Message: err.Error(), Err: ctx.Err()}
+	switch {
+	case ctx.Err() != nil:
+		e.Code, e.Message = "NoAnswer", "no answer in time; whether the API accepted the request is unknown"
+	case kept:
+		e.Class = refresh.AgainNow
+	}
+	return e
+}

@@ -1,0 +1,44 @@
+package aliyun
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// An Endpoint is where the API is called, as scheme://host[:port]. The zero
+// value is each product's public one.
+type Endpoint string
+
+// ParseEndpoint reads host[:port], or a URL of scheme and host. Plain HTTP is
+// for loopback only, because a request carries its token and signature.
+func ParseEndpoint(text string) (Endpoint, error) {
+	if text == "" {
+		return "", nil
+	}
+	full := text
+	if !strings.Contains(full, "://") {
+		full = "https://" + full
+	}
+	u, err := url.Parse(full)
+	switch {
+	case err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, " *"):
+		return "", fmt.Errorf("%q is no endpoint; accepted: a host, host:port, or https://host[:port]", text)
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "", fmt.Errorf("%q has the scheme %q; accepted: https, and http to a loopback address", text, u.Scheme)
+	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return "", fmt.Errorf("%q has more than a scheme, a host and a port; accepted: a host, host:port, or https://host[:port]", u.Redacted())
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return "", fmt.Errorf("%q is plain HTTP to %q, which is not loopback: the token would travel in clear; use https://%s", text, u.Hostname(), u.Host)
+	}
+	return Endpoint(u.Scheme + "://" + u.Host), nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
