@@ -1,0 +1,78 @@
+package runtimetest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// A Program says how to start a function.
+type Program struct {
+	Path string   // of the binary; as in exec.Cmd, relative to Dir
+	Args []string // without the program's name
+	Dir  string   // working directory; the current one when empty
+
+	// Env is the whole environment of the function, in the form key=value, but
+	// for the variable that names the runtime API, which is added. When it is
+	// nil the function gets PATH, HOME and TMPDIR, and so none of the
+	// credentials in this process's environment.
+	Env []string
+
+	// Output also gets what the function prints, as it prints it; may be nil.
+	// While a Write blocks, so does Invoke; it must not call the Process.
+	Output io.Writer
+}
+
+func (p Program) command(ctx context.Context, variable string, output *os.File) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, p.Path, p.Args...)
+	cmd.Dir = p.Dir
+	cmd.Env = append(p.environment(), variable)
+	cmd.Stdout = output
+	cmd.Stderr = output
+	return cmd
+}
+
+func (p Program) environment() []string {
+	if p.Env != nil {
+		return slices.Clone(p.Env)
+	}
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// name is that of the function: the binary's, without .exe.
+func (p Program) name() string {
+	return strings.TrimSuffix(filepath.Base(p.Path), ".exe")
+}
+
+// Build compiles the main package pkg, an import path or a directory that
+// begins with a dot, into dir and returns the binary's path. The flags are those
+// of a deployment; the binary is for this machine. The error holds what the
+// compiler printed.
+func Build(ctx context.Context, pkg, dir string) (string, error) {
+	source, err := filepath.Abs(pkg) // so that "." has a name too
+	if err != nil {
+		return "", fmt.Errorf("building %q: %w", pkg, err)
+	}
+	binary := filepath.Join(dir, filepath.Base(source))
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	if printed, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %q: %w\n%s", pkg, err, printed)
+	}
+	return binary, nil
+}

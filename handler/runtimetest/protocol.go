@@ -1,0 +1,63 @@
+package runtimetest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// A protocol is in what one platform's runtime API differs from the other's.
+type protocol struct {
+	variable string // of the environment; holds the API's host:port
+	root     string // of its paths
+	accepted int    // status of an answer that is taken
+	header   func(function string, in Invocation, deadline time.Time) map[string]string
+}
+
+// functionCompute is the API that fc-runtime-go-sdk polls (fc/entry.go,
+// fc/runtime_api_client.go, fc/invoke_loop.go).
+var functionCompute = protocol{
+	variable: "FC_RUNTIME_API",
+	root:     "/2020-11-11/runtime",
+	accepted: http.StatusOK,
+	header:   functionComputeHeader,
+}
+
+// functionComputeHeader rounds the timeout up: the SDK reads whole seconds, and
+// never answers an invocation without them.
+func functionComputeHeader(function string, in Invocation, deadline time.Time) map[string]string {
+	return map[string]string{
+		"x-fc-request-id":        in.RequestID,
+		"x-fc-function-deadline": strconv.FormatInt(deadline.UnixMilli(), 10),
+		"x-fc-function-timeout":  strconv.Itoa(int((in.Timeout + time.Second - 1) / time.Second)),
+		"x-fc-function-type":     strconv.Itoa(in.FunctionType),
+		"x-fc-function-name":     function,
+		"x-fc-function-handler":  function,
+		"x-fc-function-memory":   "128",
+		"x-fc-access-key-id":     in.Credentials.AccessKeyID,
+		"x-fc-access-key-secret": in.Credentials.AccessKeySecret,
+		"x-fc-security-token":    in.Credentials.SecurityToken,
+		"x-fc-retry-count":       strconv.Itoa(in.RetryCount),
+		"x-fc-qualifier":         "LATEST",
+		"x-fc-version-id":        "",
+		"x-fc-service-name":      "",
+		"x-fc-region":            "cn-hangzhou",
+		"x-fc-account-id":        "1234567890123456",
+	}
+}
+
+// lambda is the API of "AWS Lambda: Using the Lambda runtime API".
+var lambda = protocol{
+	variable: "AWS_LAMBDA_RUNTIME_API",
+	root:     "/2018-06-01/runtime",
+	accepted: http.StatusAccepted,
+	header:   lambdaHeader,
+}
+
+func lambdaHeader(function string, in Invocation, deadline time.Time) map[string]string {
+	return map[string]string{
+		"Lambda-Runtime-Aws-Request-Id":       in.RequestID,
+		"Lambda-Runtime-Deadline-Ms":          strconv.FormatInt(deadline.UnixMilli(), 10),
+		"Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:" + function,
+	}
+}
