@@ -1,0 +1,126 @@
+package handler
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// A ConfigError means that the table or the environment is wrong. Nothing was
+// refreshed.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// An EventError means that nothing in the payload has a known shape. Nothing
+// was refreshed.
+type EventError struct{ Err error }
+
+func (e *EventError) Error() string { return e.Err.Error() }
+func (e *EventError) Unwrap() error { return e.Err }
+
+// An IncompleteError means that something was not refreshed, or not
+// understood. Its text is one readable line and then the report as JSON, cut
+// so that a dead-letter queue takes it.
+type IncompleteError struct{ Report *Report }
+
+func (e *IncompleteError) Error() string {
+	return e.Report.summary() + "\n" + e.Report.cut(maxErrorMessage-len(e.Report.summary())-1)
+}
+
+// ErrorType names an error of this package as answers do: ConfigError,
+// EventError, RefreshIncomplete. Any other is not this package's.
+func ErrorType(err error) string {
+	switch err.(type) {
+	case *ConfigError:
+		return "ConfigError"
+	case *EventError:
+		return "EventError"
+	case *IncompleteError:
+		return "RefreshIncomplete"
+	}
+	return "Error"
+}
+
+// maxErrorMessage is the size of an error's text as JSON, in bytes. A dead
+// letter carries it beside the payload, and a queue takes messages up to 64 kB
+// (Function Compute: asynchronous invocation destinations).
+const maxErrorMessage = 8000
+
+func (r *Report) err() error {
+	if len(r.Failed) == 0 && len(r.Invalid) == 0 {
+		return nil
+	}
+	return &IncompleteError{r}
+}
+
+// summary says in a line what is missing.
+func (r *Report) summary() string {
+	var parts []string
+	if n := count(r.Failed); n > 0 {
+		text := fmt.Sprintf("%s not refreshed (", plural(n, "URL was", "URLs were"))
+		for i, g := range r.Failed {
+			if i == 5 {
+				text += ", …"
+				break
+			}
+			if i > 0 {
+				text += ", "
+			}
+			text += fmt.Sprintf("%d %s", len(g.URLs), g.Code)
+		}
+		parts = append(parts, text+")")
+	}
+	if n := len(r.Invalid); n > 0 {
+		parts = append(parts, plural(n, "record was", "records were")+" invalid")
+	}
+	return fmt.Sprintf("%s; %s refreshed", strings.Join(parts, "; "), plural(count(r.Refreshed), "URL was", "URLs were"))
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// cut returns the report as JSON without the URLs of what was refreshed. Where
+// it would be longer than size as a JSON string, lists and texts are cut.
+func (r *Report) cut(size int) string {
+	for keep := 256; ; keep /= 2 {
+		text, _ := json.Marshal(r.keeping(keep))
+		quoted, _ := json.Marshal(string(text))
+		if len(quoted) <= size || keep == 0 {
+			return string(text)
+		}
+	}
+}
+
+// keeping returns a copy with at most keep entries in each list.
+func (r *Report) keeping(keep int) *Report {
+	short := *r
+	short.Invalid = r.Invalid[:min(keep, len(r.Invalid))]
+	short.Refreshed = keepGroups(r.Refreshed, keep, 0)
+	short.Failed = keepGroups(r.Failed, max(keep, 8), keep)
+	return &short
+}
+
+func keepGroups(groups []Group, most, urls int) []Group {
+	kept := make([]Group, min(most, len(groups)))
+	for i := range kept {
+		g := groups[i]
+		g.Error = truncate(g.Error, 300)
+		g.Omitted = max(0, len(g.URLs)-urls)
+		g.URLs = g.URLs[:len(g.URLs)-g.Omitted]
+		kept[i] = g
+	}
+	return kept
+}
+
+func truncate(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

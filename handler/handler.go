@@ -1,0 +1,149 @@
+// Package handler turns one event into the refreshes that it asks for, and
+// says what became of each.
+//
+//	h := handler.New(settings, handler.Platform{API: …, RequestID: …})
+//	report, err := h.Handle(ctx, payload)
+//
+// It belongs to no platform: cmd/fc and cmd/lambda wire it to theirs. Nor does
+// it know a vendor's API: they hand it one.
+package handler
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"oss-cdn-refresh/events"
+	"oss-cdn-refresh/handler/refresh"
+	"oss-cdn-refresh/mapping"
+)
+
+// A Platform gives what differs from one serverless platform to the other.
+type Platform struct {
+	API       func(context.Context) refresh.Refresher // signs with the credentials of the invocation
+	RequestID func(context.Context) string            // of the invocation
+}
+
+// A Handler handles the events of a process. It is safe for concurrent use.
+type Handler struct {
+	settings Settings
+	platform Platform
+	table    func() (*mapping.Table, error)
+	submit   func() *refresh.Submitter
+	accepted memory
+	warm     atomic.Bool
+	log      *slog.Logger // what LOG_LEVEL lets through
+	lines    *slog.Logger // what is written whatever it says: for an asynchronous invocation it is the only answer
+}
+
+// New returns a handler that loads its table meanwhile.
+func New(settings Settings, platform Platform) *Handler {
+	h := &Handler{settings: settings, platform: platform}
+	h.lines = newLogger(settings.Output, slog.LevelInfo)
+	h.log = newLogger(settings.Output, settings.LogLevel)
+	h.table = sync.OnceValues(settings.loadTable)
+	h.submit = sync.OnceValue(h.newSubmitter)
+	go h.table()
+	return h
+}
+
+// Handle works out what to refresh after the event, refreshes it and reports.
+// The error is a [*ConfigError], an [*EventError] or, where something was not
+// refreshed or not understood, an [*IncompleteError]; the platform then tries
+// again, or keeps the event as a dead letter. The report is nil with the first
+// two only.
+func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
+	start := time.Now()
+	table, err := h.table()
+	if err != nil {
+		return nil, h.refuse(ctx, &ConfigError{err})
+	}
+	batch, err := events.Decode(payload)
+	if err != nil {
+		return nil, h.refuse(ctx, &EventError{err})
+	}
+	mapped := mapChanges(table, batch.Changes)
+	items := refresh.Debounce(mapped.targets)
+	result := h.refresh(ctx, items, payload)
+	report := newReport(batch, mapped, result)
+	report.RequestID = h.platform.RequestID(ctx)
+	report.DryRun = h.settings.DryRun
+	report.DurationMS = time.Since(start).Milliseconds()
+	h.write(ctx, report)
+	return report, report.err()
+}
+
+// refresh submits the items, but for those that an earlier, failed invocation
+// with the same payload has had accepted.
+func (h *Handler) refresh(ctx context.Context, items []*refresh.Item, payload []byte) refresh.Result {
+	submitter := h.submit()
+	if h.settings.DryRun {
+		return dryRun(refresh.Plan(items, submitter.Limits))
+	}
+	digest := sync.OnceValue(func() [sha256.Size]byte { return sha256.Sum256(payload) })
+	job := refresh.Job{API: h.platform.API(ctx), Items: items, Accepted: h.accepted.recall(digest)}
+	result := submitter.Submit(ctx, job)
+	h.accepted.keep(digest, result)
+	return result
+}
+
+// dryRun reports each request as if it had been accepted.
+func dryRun(requests []refresh.Request) refresh.Result {
+	var result refresh.Result
+	for _, r := range requests {
+		for _, it := range r.Items {
+			result.Outcomes = append(result.Outcomes, refresh.Outcome{Item: it})
+		}
+	}
+	return result
+}
+
+func (h *Handler) newSubmitter() *refresh.Submitter {
+	table, _ := h.table()
+	r := table.Refresh
+	return &refresh.Submitter{
+		Limits:         refresh.Limits(r.Limits),
+		CallsPerSecond: map[mapping.Product]int{mapping.DCDN: r.CallsPerSecond.DCDN, mapping.CDN: r.CallsPerSecond.CDN},
+		FoldOnQuota:    r.OnQuotaExceeded == "directory",
+		Log:            h.log,
+	}
+}
+
+// mapped is what the table made of the changes.
+type mapped struct {
+	targets   []mapping.Target
+	origins   []int // of each target: the index of its change
+	changes   []events.Change
+	ignored   int
+	unmatched []events.Change
+	unasked   []events.Change // a browser cannot ask for their URLs
+}
+
+// mapChanges looks every change up in the table.
+func mapChanges(table *mapping.Table, changes []events.Change) mapped {
+	m := mapped{
+		targets: make([]mapping.Target, 0, len(changes)),
+		origins: make([]int, 0, len(changes)),
+		changes: changes,
+	}
+	for i, c := range changes {
+		match := table.Map(mapping.Object{Bucket: c.Bucket, Key: c.Key, Event: mapping.Event(c.Kind), New: c.New()})
+		if match.Warning {
+			m.unasked = append(m.unasked, c)
+		}
+		switch {
+		case match.Rule == nil:
+			m.unmatched = append(m.unmatched, c)
+		case match.Ignored != "":
+			m.ignored++
+		}
+		for _, t := range match.Targets {
+			m.targets = append(m.targets, t)
+			m.origins = append(m.origins, i)
+		}
+	}
+	return m
+}

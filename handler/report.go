@@ -1,0 +1,166 @@
+package handler
+
+import (
+	"strings"
+
+	"oss-cdn-refresh/events"
+	"oss-cdn-refresh/handler/refresh"
+)
+
+// A Report is the answer of an invocation. Every record of the payload is
+// ignored, unmatched, invalid or mapped; every target is in a URL of Refreshed
+// or Failed, its own or a Directory's that covers it.
+type Report struct {
+	RequestID  string    `json:"request_id"` // of the invocation
+	Records    int       `json:"records"`
+	Ignored    int       `json:"ignored"`   // records that change nothing that a CDN serves, or that the table filters out
+	Unmatched  int       `json:"unmatched"` // records of no rule
+	Invalid    []Invalid `json:"invalid"`
+	Mapped     int       `json:"mapped"`
+	Targets    int       `json:"targets"`
+	Debounced  int       `json:"debounced"` // targets merged into another one's URL
+	Requests   int       `json:"requests"`  // calls of the refresh API, retries included
+	DurationMS int64     `json:"duration_ms"`
+	Refreshed  []Group   `json:"refreshed"`
+	Failed     []Group   `json:"failed"`
+	DryRun     bool      `json:"dry_run"`
+
+	// SQS tells that the payload was an SQS batch, whose messages are answered
+	// one by one.
+	SQS bool `json:"-"`
+
+	unfinished []events.Origin // of the records with something failed or invalid
+	notes      notes
+}
+
+// An Invalid record is one that names no object.
+type Invalid struct {
+	Record string `json:"record"` // where it stood, counted from 0: "3", or "message 2, record 1"
+	Error  string `json:"error"`
+}
+
+// A Group is what has one fate: accepted as one task, or failed with one code.
+type Group struct {
+	Product   string   `json:"product"` // dcdn, cdn
+	Type      string   `json:"type"`    // File, Directory, IgnoreParams
+	Code      string   `json:"code,omitempty"`
+	Error     string   `json:"error,omitempty"`
+	Retryable *bool    `json:"retryable,omitempty"` // of a failed group: a later invocation may fare better
+	URLs      []string `json:"urls"`
+	Omitted   int      `json:"omitted,omitempty"` // URLs left out for want of room
+	Covers    int      `json:"covers,omitempty"`  // files that the Directories refresh too
+	TaskID    string   `json:"task_id,omitempty"`
+	RequestID string   `json:"request_id,omitempty"` // of the refresh API
+
+	covered []string // the URLs of those files
+}
+
+// notes are for the log only.
+type notes struct {
+	unmatched, unasked []events.Change
+	loops              []events.Origin
+}
+
+func newReport(batch events.Batch, m mapped, result refresh.Result) *Report {
+	r := &Report{
+		Records:   batch.Records(),
+		Ignored:   len(batch.Ignored) + m.ignored,
+		Unmatched: len(m.unmatched),
+		Invalid:   []Invalid{},
+		Mapped:    len(m.changes) - m.ignored - len(m.unmatched),
+		Targets:   len(m.targets),
+		Requests:  result.Calls,
+		Refreshed: []Group{},
+		Failed:    []Group{},
+		SQS:       batch.SQS,
+		notes:     notes{m.unmatched, m.unasked, batch.Loops},
+	}
+	for _, invalid := range batch.Invalid {
+		r.Invalid = append(r.Invalid, Invalid{invalid.Origin.String(), invalid.Err.Error()})
+		r.unfinished = append(r.unfinished, invalid.Origin)
+	}
+	r.addOutcomes(result.Outcomes, m)
+	return r
+}
+
+// addOutcomes groups the outcomes by their fate, in order.
+func (r *Report) addOutcomes(outcomes []refresh.Outcome, m mapped) {
+	refreshed, failed := grouping{}, grouping{}
+	own := 0
+	for _, o := range outcomes {
+		if !o.Item.Extra() {
+			own++
+		}
+		if o.Err == nil {
+			refreshed.add(&r.Refreshed, o)
+			continue
+		}
+		failed.add(&r.Failed, o)
+		for _, target := range o.Item.All() {
+			r.unfinished = append(r.unfinished, m.changes[m.origins[target]].Origin)
+		}
+	}
+	r.Debounced = r.Targets - own
+}
+
+// A fate is what the items of a group share.
+type fate struct {
+	product, typ, code, taskID, requestID string
+}
+
+// A grouping finds a fate's group.
+type grouping map[fate]int
+
+func (g grouping) add(groups *[]Group, o refresh.Outcome) {
+	f := fate{product: string(o.Item.Product), typ: string(o.Item.Type)}
+	if o.Err != nil {
+		f.code = o.Err.Code
+	} else {
+		f.taskID, f.requestID = o.Receipt.TaskID, o.Receipt.RequestID
+	}
+	i, ok := g[f]
+	if !ok {
+		i = len(*groups)
+		g[f] = i
+		*groups = append(*groups, newGroup(f, o.Err))
+	}
+	group := &(*groups)[i]
+	group.URLs = append(group.URLs, o.Item.URL)
+	group.Covers += o.Item.Covers()
+	group.covered = append(group.covered, o.Item.Covered()...)
+}
+
+func newGroup(f fate, err *refresh.Error) Group {
+	group := Group{Product: f.product, Type: f.typ, Code: f.code, TaskID: f.taskID, RequestID: f.requestID}
+	if err != nil {
+		retryable := err.Class.Retryable()
+		group.Retryable = &retryable
+		group.Error = strings.TrimPrefix(err.Text(), err.Code+": ")
+		group.RequestID = err.RequestID
+	}
+	return group
+}
+
+func count(groups []Group) int {
+	n := 0
+	for _, g := range groups {
+		n += len(g.URLs)
+	}
+	return n
+}
+
+// Unfinished returns the ids of the SQS messages with something failed or
+// invalid, in the order of their first mention, and whether every such record
+// came in a message that has one.
+func (r *Report) Unfinished() (ids []string, all bool) {
+	all = true
+	seen := map[string]bool{"": true}
+	for _, origin := range r.unfinished {
+		all = all && origin.MessageID != ""
+		if !seen[origin.MessageID] {
+			seen[origin.MessageID] = true
+			ids = append(ids, origin.MessageID)
+		}
+	}
+	return ids, all
+}
