@@ -1,0 +1,80 @@
+// Command lambda is the function on AWS Lambda, for S3 buckets behind the same
+// CDN. It takes S3 notifications directly, through SQS, SNS and Amazon
+// EventBridge.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"oss-cdn-refresh/handler"
+	"oss-cdn-refresh/handler/aliyun"
+	"oss-cdn-refresh/handler/refresh"
+)
+
+func main() {
+	settings := handler.SettingsFrom(os.Getenv, os.Stdout)
+	endpoint, err := aliyun.EndpointFrom(os.Getenv)
+	if err != nil {
+		settings.Fault(err)
+	}
+	client := aliyun.NewClient(endpoint)
+	api := client.With(aliyun.CredentialsFrom(os.Getenv))
+	lambda.Start(function{handler.New(settings, handler.Platform{
+		API:       func(context.Context) refresh.Refresher { return api },
+		RequestID: requestID,
+	})})
+}
+
+// A function is a lambda.Handler: it sees the payload as it came, where a
+// typed function would see only what encoding/json lets through.
+type function struct{ handler *handler.Handler }
+
+// Invoke answers with the report or, for an SQS batch, with the messages that
+// are to be delivered again.
+func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	report, err := f.handler.Handle(ctx, payload)
+	if report != nil && report.SQS {
+		if failures, ok := batchFailures(report); ok {
+			return json.Marshal(failures)
+		}
+	}
+	if err != nil {
+		return nil, messages.InvokeResponse_Error{Type: handler.ErrorType(err), Message: err.Error()}
+	}
+	return json.Marshal(report)
+}
+
+// A batchResponse is the partial batch response (AWS Lambda: using Lambda with
+// Amazon SQS).
+type batchResponse struct {
+	Failures []batchFailure `json:"batchItemFailures"`
+}
+
+type batchFailure struct {
+	MessageID string `json:"itemIdentifier"`
+}
+
+// batchFailures names the messages with something failed or invalid. It is not
+// ok where one of them has no id: only the failure of the whole batch brings
+// that one back.
+func batchFailures(report *handler.Report) (response batchResponse, ok bool) {
+	ids, ok := report.Unfinished()
+	response.Failures = []batchFailure{}
+	for _, id := range ids {
+		response.Failures = append(response.Failures, batchFailure{id})
+	}
+	return response, ok
+}
+
+func requestID(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return ""
+}
