@@ -45,7 +45,7 @@ func lowerBound(counts []int) int {
 
 func TestPlanReachesTheLowerBound(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 300 {
+	for range 150 {
 		counts := make([]int, 1+r.IntN(40))
 		for d := range counts {
 			counts[d] = r.IntN(1 + r.IntN(700))
@@ -61,7 +61,7 @@ func TestPlanReachesTheLowerBound(t *testing.T) {
 
 func TestPlanUnderOtherLimits(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 300 {
+	for range 60 {
 		limits := Limits{
 			URLsPerRequest: 1 + r.IntN(1000), URLsPerDomain: 1 + r.IntN(1000), DomainsPerRequest: 1 + r.IntN(10),
 			DirectoriesPerRequest: 1 + r.IntN(100), RequestBytes: 1 + r.IntN(5000),

@@ -1,0 +1,552 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"oss-cdn-refresh/mapping"
+)
+
+// A script is an API whose answers a test writes. Its calls are kept in the
+// order in which they were answered.
+type script struct {
+	answer  func(n int, call Call) error // n counts the calls from 0
+	latency time.Duration
+
+	mu    sync.Mutex
+	begun int
+	calls []answered
+}
+
+type answered struct {
+	Call
+	start, end time.Time
+	err        error
+}
+
+func (s *script) Refresh(ctx context.Context, call Call) (Receipt, error) {
+	s.mu.Lock()
+	n := s.begun
+	s.begun++
+	s.mu.Unlock()
+	start := time.Now()
+	if err := sleep(ctx, s.latency); err != nil {
+		return Receipt{}, &Error{Code: "NoAnswer", Class: Again}
+	}
+	var err error
+	if s.answer != nil {
+		err = s.answer(n, call)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, answered{call, start, time.Now(), err})
+	if err != nil {
+		return Receipt{}, err
+	}
+	return Receipt{TaskID: fmt.Sprint("task ", n), RequestID: fmt.Sprint("request ", n)}, nil
+}
+
+// accepted lists what the script accepted, as type and URL.
+func (s *script) accepted() map[Key]bool {
+	keys := map[Key]bool{}
+	for _, c := range s.calls {
+		if c.err == nil {
+			for _, url := range c.URLs {
+				keys[Key{mapping.Product(c.Product), mapping.Type(c.Type), url}] = true
+			}
+		}
+	}
+	return keys
+}
+
+func refusal(class Class) *Error { return &Error{Code: "Code" + class.String(), Class: class} }
+
+// refuse answers calls with a URL that has the text.
+func refuse(class Class, text string) func(int, Call) error {
+	return func(_ int, call Call) error {
+		if slices.ContainsFunc(call.URLs, func(url string) bool { return strings.Contains(url, text) }) {
+			return refusal(class)
+		}
+		return nil
+	}
+}
+
+func submitter() *Submitter {
+	return &Submitter{Limits: defaults, CallsPerSecond: map[mapping.Product]int{mapping.DCDN: 30, mapping.CDN: 50}}
+}
+
+// submit runs a submission of a minute under the test's clock, and checks what
+// holds for each: nothing lost, nothing claimed that was not accepted.
+func submit(t *testing.T, s *Submitter, api *script, targets []mapping.Target) (Result, []*Item) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	items := Debounce(targets)
+	result := s.Submit(ctx, Job{API: api, Items: items})
+	if ctx.Err() != nil {
+		t.Error("the answer came after the deadline")
+	}
+	checkAccount(t, targets, result, api)
+	return result, items
+}
+
+func checkAccount(t *testing.T, targets []mapping.Target, result Result, api *script) {
+	t.Helper()
+	accepted := api.accepted()
+	seen := make([]int, len(targets))
+	for _, o := range result.Outcomes {
+		if o.Err == nil && !accepted[o.Item.Key()] {
+			t.Errorf("%v is reported as refreshed and was not accepted", o.Item.Key())
+		}
+		if o.Item.Extra() {
+			continue
+		}
+		for _, target := range o.Item.All() {
+			seen[target]++
+		}
+	}
+	for i, n := range seen {
+		if n != 1 {
+			t.Errorf("target %d, %s, is in %d outcomes", i, targets[i].URL, n)
+		}
+	}
+	sent := 0
+	for _, c := range api.calls {
+		if e, ok := c.err.(*Error); !ok || !e.Unsent {
+			sent++
+		}
+	}
+	if result.Calls < sent { // those that hung until the end are not in the script
+		t.Errorf("%d calls are counted of %d", result.Calls, sent)
+	}
+}
+
+// failures lists the refused URLs with their codes.
+func failures(result Result) []string {
+	var list []string
+	for _, o := range result.Outcomes {
+		if o.Err != nil {
+			list = append(list, fmt.Sprintf("%s %s %s", o.Item.Type, o.Item.URL, o.Err.Code))
+		}
+	}
+	return list
+}
+
+// files makes n created files of the domain, and one for each extra path.
+func files(domain string, n int, extra ...string) []mapping.Target {
+	var targets []mapping.Target
+	for i := range n {
+		targets = append(targets, target(domain, fmt.Sprintf("/%d.png", i), mapping.Created))
+	}
+	for _, path := range extra {
+		targets = append(targets, target(domain, path, mapping.Created))
+	}
+	return targets
+}
+
+func TestSubmitRetriesUntilAccepted(t *testing.T) {
+	for _, class := range []Class{AgainNow, Again, AgainLater} {
+		t.Run(class.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := &script{answer: func(n int, _ Call) error {
+					if n < 4 {
+						return refusal(class)
+					}
+					return nil
+				}}
+				start := time.Now()
+				result, _ := submit(t, submitter(), api, files("a.example.com", 3))
+				if len(failures(result)) > 0 || result.Calls != 5 {
+					t.Errorf("%d calls, refused %v; want 5 and none", result.Calls, failures(result))
+				}
+				if took := time.Since(start); class == AgainNow && took > time.Millisecond {
+					t.Errorf("waited %v for a connection that was only gone", took)
+				}
+			})
+		})
+	}
+}
+
+func TestSubmitBacksOffWithinTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{answer: func(int, Call) error { return refusal(Again) }}
+		start := time.Now()
+		result, _ := submit(t, submitter(), api, files("a.example.com", 2))
+		if took := time.Since(start); took > 57*time.Second {
+			t.Errorf("answered after %v, want 5 %% of a minute left", took)
+		}
+		if result.Calls < 10 || result.Calls > 100 {
+			t.Errorf("%d calls in a minute", result.Calls)
+		}
+		for _, o := range result.Outcomes {
+			if o.Err == nil || o.Err.Code != CodeDeadline || !o.Err.Class.Retryable() || !strings.Contains(o.Err.Text(), "Codeagain") {
+				t.Errorf("outcome %+v, want a deadline with the last answer's code", o.Err)
+			}
+		}
+	})
+}
+
+func TestSubmitLeavesTimeForOtherTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung := new(hanging)
+		hung.hang.Store(3)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		result := submitter().Submit(ctx, Job{API: hung, Items: Debounce(files("a.example.com", 1))})
+		if len(failures(result)) > 0 || result.Calls != 4 {
+			t.Errorf("%d calls, refused %v; want the fourth to succeed", result.Calls, failures(result))
+		}
+	})
+}
+
+// A hanging API answers nothing to its first calls.
+type hanging struct{ hang atomic.Int64 }
+
+func (h *hanging) Refresh(ctx context.Context, _ Call) (Receipt, error) {
+	if h.hang.Add(-1) < 0 {
+		return Receipt{}, nil
+	}
+	<-ctx.Done()
+	return Receipt{}, &Error{Code: "NoAnswer", Class: Again, Err: ctx.Err()}
+}
+
+func TestSubmitAnswersWithinShortDeadlines(t *testing.T) {
+	for _, timeout := range []time.Duration{0, time.Millisecond, 100 * time.Millisecond, time.Second, 3 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			defer cancel()
+			start := time.Now()
+			hung := new(hanging)
+			hung.hang.Store(1000)
+			result := submitter().Submit(ctx, Job{API: hung, Items: Debounce(files("a.example.com", 200))})
+			if took := time.Since(start); took > timeout {
+				t.Errorf("answered after %v of %v", took, timeout)
+			}
+			if n := len(failures(result)); n != 200 {
+				t.Errorf("%v: %d of 200 are reported", timeout, n)
+			}
+		})
+	}
+}
+
+func TestSubmitSearchesForWrongURLs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{answer: refuse(Halve, "bad")}
+		result, _ := submit(t, submitter(), api, files("a.example.com", 99, "/bad.png"))
+		if diff := cmp.Diff([]string{"File https://a.example.com/bad.png Codehalve"}, failures(result)); diff != "" {
+			t.Errorf("refused (-want +got)\n%s", diff)
+		}
+		if result.Calls > 1+2*7 { // 2·log₂ 100
+			t.Errorf("%d calls for one bad URL of 100", result.Calls)
+		}
+	})
+}
+
+func TestSubmitForbiddenDomainCostsTheOthersNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var targets []mapping.Target
+		for d := range 5 {
+			targets = append(targets, files(fmt.Sprintf("d%d.example.com", d), 250)...)
+		}
+		api := &script{answer: refuse(SplitDomains, "//d3.")}
+		result, _ := submit(t, submitter(), api, targets)
+		for _, f := range failures(result) {
+			if !strings.Contains(f, "//d3.") {
+				t.Errorf("refused: %s", f)
+			}
+		}
+		if n := len(failures(result)); n != 250 {
+			t.Errorf("%d are refused, want 250", n)
+		}
+	})
+}
+
+func TestSubmitStops(t *testing.T) {
+	cdn := files("b.example.com", 300)
+	for i := range cdn {
+		cdn[i].Product = mapping.CDN
+	}
+	dir := directory("c.example.com", "/d/")
+	targets := slices.Concat(files("a.example.com", 300), cdn, []mapping.Target{dir})
+	tests := map[Class]struct{ refused, calls int }{
+		Permanent:   {300, 7}, // each request by itself
+		RefuseType:  {300, 7},
+		StopProduct: {301, 7},
+	}
+	for class, want := range tests {
+		t.Run(class.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := &script{answer: refuse(class, "//a.")}
+				result, _ := submit(t, submitter(), api, targets)
+				if n := len(failures(result)); n != want.refused && !(class == StopProduct && n == 300) {
+					t.Errorf("%d are refused, want %d", n, want.refused)
+				}
+				if result.Calls > want.calls {
+					t.Errorf("%d calls, want at most %d", result.Calls, want.calls)
+				}
+			})
+		})
+	}
+}
+
+func TestSubmitStopsBetweenWaves(t *testing.T) {
+	targets := append(files("a.example.com", 150), target("a.example.com", "/gone.png", mapping.Removed))
+	for class, calls := range map[Class]int{StopAll: 1, StopProduct: 1, RefuseType: 1, Permanent: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			api := &script{answer: func(int, Call) error { return refusal(class) }}
+			result, _ := submit(t, submitter(), api, targets)
+			if result.Calls != calls || len(failures(result)) != 151 {
+				t.Errorf("%v: %d calls, %d refused; want %d and 151", class, result.Calls, len(failures(result)), calls)
+			}
+		})
+	}
+}
+
+func TestSubmitSendsRemovalsFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{latency: 100 * time.Millisecond}
+		targets := publish(rand.New(rand.NewPCG(1, 9)), []int{400, 300, 20})
+		submit(t, submitter(), api, targets)
+		ranks := map[string]Rank{}
+		for _, it := range Debounce(targets) {
+			ranks[it.URL] = it.Rank
+		}
+		rank := func(c answered) Rank {
+			return slices.Min(slices.Collect(func(yield func(Rank) bool) {
+				for _, url := range c.URLs {
+					yield(ranks[url])
+				}
+			}))
+		}
+		for _, a := range api.calls {
+			for _, b := range api.calls {
+				if rank(a) < rank(b) && b.start.Before(a.end) {
+					t.Fatalf("a request of rank %d was sent before one of rank %d was answered", rank(b), rank(a))
+				}
+			}
+		}
+	})
+}
+
+func TestSubmitDoesNotLetOneWaveStarveTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{answer: refuse(Again, "gone")}
+		result, _ := submit(t, submitter(), api, append(files("a.example.com", 200), target("b.example.com", "/gone.png", mapping.Removed)))
+		if n := len(failures(result)); n == 201 {
+			t.Error("a removal that the API puts off kept everything else from being sent")
+		}
+	})
+}
+
+func TestSubmitKeepsTheCallsPerSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := submitter()
+		s.CallsPerSecond[mapping.DCDN] = 7
+		s.Limits.URLsPerDomain = 1
+		api := &script{latency: 10 * time.Millisecond}
+		var group sync.WaitGroup
+		for i := range 3 { // three invocations at once
+			group.Go(func() {
+				s.Submit(t.Context(), Job{API: api, Items: Debounce(files(fmt.Sprintf("d%d.example.com", i), 20))})
+			})
+		}
+		group.Wait()
+		for _, a := range api.calls {
+			n := 0
+			for _, b := range api.calls {
+				if d := b.start.Sub(a.start); d >= 0 && d < time.Second {
+					n++
+				}
+			}
+			if n > 7 {
+				t.Fatalf("%d calls started within a second, limit 7", n)
+			}
+		}
+		if len(api.calls) != 60 {
+			t.Errorf("%d calls, want 60", len(api.calls))
+		}
+	})
+}
+
+// quota answers like an API that has room for n more URLs.
+func quota(n int, typ mapping.Type) func(int, Call) error {
+	var mu sync.Mutex
+	return func(_ int, call Call) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if call.Type != string(typ) {
+			return nil
+		}
+		if len(call.URLs) > n {
+			return refusal(Quota)
+		}
+		n -= len(call.URLs)
+		return nil
+	}
+}
+
+func TestSubmitSpendsAShortQuotaOnWhatMatters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		targets := append(files("a.example.com", 90), target("a.example.com", "/gone.png", mapping.Removed), target("a.example.com", "/index.html", mapping.Created))
+		api := &script{answer: quota(12, mapping.File)}
+		result, _ := submit(t, submitter(), api, targets)
+		if n := len(api.accepted()); n != 11 { // 92, 46, 23, 11
+			t.Errorf("%d URLs were accepted, want 11", n)
+		}
+		for _, important := range []string{"/gone.png", "/index.html"} {
+			if !api.accepted()[Key{mapping.DCDN, mapping.File, "https://a.example.com" + important}] {
+				t.Errorf("%s was not refreshed", important)
+			}
+		}
+		if result.Calls != 4 {
+			t.Errorf("%d calls, want 4", result.Calls)
+		}
+	})
+}
+
+func TestSubmitTriesTheQuotaOnceForEachType(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{answer: quota(0, mapping.File)}
+		result, _ := submit(t, submitter(), api, append(files("a.example.com", 1000), directory("a.example.com", "/d/")))
+		if result.Calls > 10+7+1 { // ten requests, one of them halved to one URL, and the directory
+			t.Errorf("%d calls for a quota that is used up", result.Calls)
+		}
+		if n := len(failures(result)); n != 1000 {
+			t.Errorf("%d are refused, want the 1000 files", n)
+		}
+	})
+}
+
+func TestSubmitFoldsWhatTheQuotaLeaves(t *testing.T) {
+	targets := files("a.example.com", 1, "/x/1.png", "/x/2.png", "/x/3.png", "/y/1.png", "/root/1.png")
+	targets[5].Root = "https://a.example.com/root/"
+	targets = append(targets, target("a.example.com", "/y/headers.png", mapping.Modified))
+	s := submitter()
+	s.FoldOnQuota = true
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{answer: quota(0, mapping.File)}
+		result, _ := submit(t, s, api, targets)
+		want := []string{
+			"File https://a.example.com/0.png Codequota",
+			"File https://a.example.com/root/1.png Codequota",
+			"File https://a.example.com/y/headers.png Codequota",
+		}
+		if diff := cmp.Diff(want, failures(result)); diff != "" {
+			t.Errorf("refused (-want +got)\n%s", diff)
+		}
+		for _, o := range result.Outcomes {
+			if o.Item.URL == "https://a.example.com/x/" && o.Item.Covers() != 3 {
+				t.Errorf("/x/ covers %d files, want 3", o.Item.Covers())
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{answer: func(int, Call) error { return refusal(Quota) }}
+		result, _ := submit(t, s, api, targets)
+		if n := len(failures(result)); n != len(targets) {
+			t.Errorf("%d are refused, want the files that they were: %v", n, failures(result))
+		}
+	})
+}
+
+func TestSubmitFoldsAtMostTenDirectories(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var targets []mapping.Target
+		for d := range 15 {
+			for f := range d + 1 {
+				targets = append(targets, target("a.example.com", fmt.Sprintf("/d%d/%d.png", d, f), mapping.Created))
+			}
+		}
+		s := submitter()
+		s.FoldOnQuota = true
+		api := &script{answer: quota(0, mapping.File)}
+		result, _ := submit(t, s, api, targets)
+		if n := len(api.accepted()); n != 10 {
+			t.Errorf("%d directories, want 10", n)
+		}
+		if n := len(failures(result)); n != 1+2+3+4+5 {
+			t.Errorf("%d files are left, want those of the five emptiest directories", n)
+		}
+	})
+}
+
+func TestSubmitGivesBackWhatADirectoryCovered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		targets := append(files("a.example.com", 0, "/d/1.png", "/d/2.png", "/e/1.png"), directory("a.example.com", "/d/"), directory("a.example.com", "/e/"))
+		api := &script{answer: refuse(Halve, "/d/")}
+		api.answer = func(_ int, call Call) error {
+			if call.Type == "Directory" && slices.Contains(call.URLs, "https://a.example.com/d/") {
+				return refusal(Halve)
+			}
+			return nil
+		}
+		result, _ := submit(t, submitter(), api, targets)
+		if diff := cmp.Diff([]string{"Directory https://a.example.com/d/ Codehalve"}, failures(result)); diff != "" {
+			t.Errorf("refused (-want +got)\n%s", diff)
+		}
+		if n := len(result.Outcomes); n != 4 {
+			t.Errorf("%d outcomes, want two directories and two files", n)
+		}
+	})
+}
+
+func TestSubmitFallsBackFromIgnoreParams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const url = "https://a.example.com/photo.jpg"
+		photo := target("a.example.com", "/photo.jpg", mapping.Created)
+		photo.Type, photo.Fallback = mapping.IgnoreParams, []string{url, url + "?w=1"}
+		api := &script{answer: func(_ int, call Call) error {
+			if call.Type == "IgnoreParams" {
+				return refusal(RefuseType)
+			}
+			return nil
+		}}
+		result, _ := submit(t, submitter(), api, append(files("a.example.com", 0, "/photo.jpg"), photo))
+		if diff := cmp.Diff([]string{"IgnoreParams " + url + " Coderefuse type"}, failures(result)); diff != "" {
+			t.Errorf("refused (-want +got)\n%s", diff)
+		}
+		if !api.accepted()[Key{mapping.DCDN, mapping.File, url + "?w=1"}] || result.Calls != 3 {
+			t.Errorf("%d calls, accepted %v", result.Calls, api.accepted())
+		}
+	})
+}
+
+func TestSubmitPacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{answer: func(_ int, call Call) error {
+			if len(call.URLs) > 40 {
+				return &Error{Code: "RequestLineTooLong", Class: Pack, Bytes: 1000, Unsent: true}
+			}
+			return nil
+		}}
+		result, _ := submit(t, submitter(), api, files("a.example.com", 100))
+		if len(failures(result)) > 0 {
+			t.Errorf("refused: %v", failures(result))
+		}
+		if result.Calls != len(api.calls)-1 {
+			t.Errorf("%d calls are counted of %d, one of which was not sent", result.Calls, len(api.calls))
+		}
+	})
+}
+
+func TestSubmitReportsWhatWasAcceptedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{}
+		items := Debounce(files("a.example.com", 2))
+		earlier := Receipt{TaskID: "earlier"}
+		result := submitter().Submit(t.Context(), Job{API: api, Items: items, Accepted: map[Key]Receipt{items[0].Key(): earlier}})
+		if result.Outcomes[0].Receipt != earlier || len(api.calls) != 1 || len(api.calls[0].URLs) != 1 {
+			t.Errorf("outcomes %+v after the calls %+v", result.Outcomes, api.calls)
+		}
+	})
+}
