@@ -61,26 +61,21 @@ func spelled(text, secret string) int {
 	return n
 }
 
-// spelledByte returns the length of c at the beginning of text, as itself or
-// as %2F, %252F and so on, or 0.
+// spelledByte returns the length of c at the beginning of text, as %2F, %252F
+// and so on or as itself, or 0.
 func spelledByte(text string, c byte) int {
-	if text == "" {
-		return 0
+	if rest, ok := strings.CutPrefix(text, "%"); ok {
+		for strings.HasPrefix(rest, "25") {
+			rest = rest[len("25"):]
+		}
+		if len(rest) >= 2 && strings.EqualFold(rest[:2], hexOf(c)) {
+			return len(text) - len(rest) + 2
+		}
 	}
-	if text[0] == c || c == ' ' && text[0] == '+' {
+	if text != "" && (text[0] == c || c == ' ' && text[0] == '+') {
 		return 1
 	}
-	if text[0] != '%' {
-		return 0
-	}
-	rest := text[1:]
-	for strings.HasPrefix(rest, "25") && c != '%' {
-		rest = rest[len("25"):]
-	}
-	if len(rest) < 2 || !strings.EqualFold(rest[:2], hexOf(c)) {
-		return 0
-	}
-	return len(text) - len(rest) + 2
+	return 0
 }
 
 func hexOf(c byte) string {

@@ -153,8 +153,8 @@ func (s *Server) Start() error {
 	}
 	s.URL = "http://" + l.Addr().String()
 	s.http = &http.Server{
-		Handler: http.HandlerFunc(s.serve),
-		ConnState:   s.track,
+		Handler:   http.HandlerFunc(s.serve),
+		ConnState: s.track,
 	}
 	go s.http.Serve(l) // until Close; its error says no more
 	return nil

@@ -1,0 +1,318 @@
+package aliyun
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/refresh"
+)
+
+func caller(api *aliyuntest.Server) *Caller {
+	c := aliyuntest.TestCredential
+	return NewClient(Endpoint(api.URL)).With(Credentials{c.AccessKeyID, c.AccessKeySecret, c.SecurityToken})
+}
+
+func call(product string, urls ...string) refresh.Call {
+	return refresh.Call{Product: product, Type: "File", URLs: urls}
+}
+
+const photo = "https://www.example.com/%E5%9B%BE%201.png"
+
+// refused returns the error of a call that must have one.
+func refused(t *testing.T, c *Caller, call refresh.Call) *refresh.Error {
+	t.Helper()
+	receipt, err := c.Refresh(t.Context(), call)
+	var e *refresh.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("the answer is %+v and the error %v, want a refresh.Error", receipt, err)
+	}
+	return e
+}
+
+func TestRefresh(t *testing.T) {
+	for _, product := range []string{"dcdn", "cdn"} {
+		for _, push := range []bool{false, true} {
+			api := aliyuntest.NewTestServer(t, &aliyuntest.Server{PushTaskID: push})
+			receipt, err := caller(api).Refresh(t.Context(), call(product, photo, "https://www.example.com/a%2Bb"))
+			if err != nil || receipt.TaskID == "" || receipt.RequestID == "" {
+				t.Fatalf("%s: %+v, %v", product, receipt, err)
+			}
+			accepted, calls := api.Accepted(), api.Calls()
+			if len(accepted) != 2 || accepted[0].URL != photo || accepted[0].Product != product || accepted[0].Type != "File" {
+				t.Errorf("%s: accepted %+v", product, accepted)
+			}
+			if calls[0].ObjectPathIn != "form" {
+				t.Errorf("%s: ObjectPath is in the %s, want the form", product, calls[0].ObjectPathIn)
+			}
+		}
+	}
+}
+
+func TestRefreshWithoutToken(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Credentials: []aliyuntest.Credential{{AccessKeyID: "LTAI", AccessKeySecret: "secret"}}})
+	c := NewClient(Endpoint(api.URL))
+	if _, err := c.With(Credentials{AccessKeyID: "LTAI", AccessKeySecret: "secret"}).Refresh(t.Context(), call("dcdn", photo)); err != nil {
+		t.Error(err)
+	}
+	e := refused(t, c.With(Credentials{}), call("dcdn", photo))
+	if e.Code != "MissingCredentials" || !e.Unsent || e.Class != refresh.StopAll {
+		t.Errorf("without credentials: %+v", e)
+	}
+}
+
+// Each answer that is no acceptance has its class.
+func TestClasses(t *testing.T) {
+	type fault = aliyuntest.Fault
+	tests := map[string]struct {
+		fault fault
+		code  string
+		class refresh.Class
+	}{
+		"a code of a family":             {fault{Status: 404, Code: "InvalidAccessKeyId.Inactive"}, "InvalidAccessKeyId.Inactive", refresh.StopAll},
+		"throttling of any kind":         {fault{Status: 400, Code: "Throttling.Whatever"}, "Throttling.Whatever", refresh.Again},
+		"an unknown code, 400":           {fault{Status: 400, Code: "Odd.Thing"}, "Odd.Thing", refresh.Permanent},
+		"an unknown code, 429":           {fault{Status: 429, Code: "Odd.Thing"}, "Odd.Thing", refresh.Again},
+		"an unknown code, 500":           {fault{Status: 500, Code: "Odd.Thing"}, "Odd.Thing", refresh.Again},
+		"a known code at another status": {fault{Status: 503, Code: "QuotaExceeded.Refresh"}, "QuotaExceeded.Refresh", refresh.Quota},
+		"no code, 403":                   {fault{Status: 403, Body: `{"RequestId":"1"}`}, "HTTP403", refresh.Permanent},
+		"a number for a code":            {fault{Status: 400, OddCode: 42}, "42", refresh.Permanent},
+		"an object for a code, 500":      {fault{Status: 500, OddCode: map[string]int{"a": 1}}, `{"a":1}`, refresh.Again},
+		"null for a code":                {fault{Status: 400, Body: `{"Code":null,"Message":[],"RequestId":{}}`}, "HTTP400", refresh.Permanent},
+		"HTML, 200":                      {fault{Body: "<html>", ContentType: "text/html"}, "HTTP200", refresh.Again},
+		"HTML, 404":                      {fault{Status: 404, Body: "<html>"}, "HTTP404", refresh.Again},
+		"HTML, 413":                      {fault{Status: 413, Body: "<html>"}, "HTTP413", refresh.Halve},
+		"HTML, 414":                      {fault{Status: 414, Body: "<html>"}, "HTTP414", refresh.Halve},
+		"HTML, 502":                      {fault{Status: 502, Body: "<html>"}, "HTTP502", refresh.Again},
+		"nothing":                        {fault{Empty: true}, "HTTP200", refresh.Again},
+		"null":                           {fault{Body: "null"}, "HTTP200", refresh.Again},
+		"a list":                         {fault{Body: "[]"}, "HTTP200", refresh.Again},
+		"truncated":                      {fault{Body: `{"RequestId":"1","Refr`}, "HTTP200", refresh.Again},
+		"no RequestId":                   {fault{NoRequestID: true}, "NoRequestId", refresh.Again},
+		"a code at 200":                  {fault{Body: `{"Code":"Throttling","RequestId":"1"}`}, "Throttling", refresh.Again},
+		"a redirect":                     {fault{Redirect: "http://127.0.0.1:1/"}, "Redirect", refresh.Permanent},
+		"a redirect to GET":              {fault{Status: 302, Redirect: "/"}, "Redirect", refresh.Permanent},
+		"dropped before":                 {fault{DropBefore: true}, "ConnectionBroken", refresh.Again},
+		"dropped after":                  {fault{DropAfter: true}, "ConnectionBroken", refresh.Again},
+	}
+	for _, row := range refusals {
+		code := strings.ReplaceAll(row.Code, ".*", ".X")
+		tests["the table's "+code] = struct {
+			fault fault
+			code  string
+			class refresh.Class
+		}{fault{Status: 400, Code: code}, code, row.Class}
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault { return test.fault }})
+			e := refused(t, caller(api), call("dcdn", photo))
+			if e.Code != test.code || e.Class != test.class {
+				t.Errorf("%q is of class %v, want %q and %v", e.Code, e.Class, test.code, test.class)
+			}
+			if len(api.Calls()) != 1 {
+				t.Errorf("%d calls, want one", len(api.Calls()))
+			}
+		})
+	}
+}
+
+func TestAcceptedWithoutTaskID(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault { return aliyuntest.Fault{NoIDs: true} }})
+	receipt, err := caller(api).Refresh(t.Context(), call("dcdn", photo))
+	if err != nil || receipt.TaskID != "" || receipt.RequestID == "" {
+		t.Errorf("%+v, %v", receipt, err)
+	}
+}
+
+func TestErrorsCarryFacts(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: -1}})
+	e := refused(t, caller(api), call("cdn", photo))
+	want := "RefreshObjectCaches: QuotaExceeded.Refresh: Your refresh attempts have exceeded the daily limit. (request id " + e.RequestID + ")"
+	if e.Error() != want || e.RequestID == "" {
+		t.Errorf("the error is %q, want %q", e.Error(), want)
+	}
+}
+
+func TestHangingConnectionEndsWithTheContext(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault { return aliyuntest.Fault{Hang: true} }})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := caller(api).Refresh(ctx, call("dcdn", photo))
+	var e *refresh.Error
+	if !errors.As(err, &e) || e.Code != "NoAnswer" || e.Class != refresh.Again || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestKeptConnectionThatIsGoneIsTriedAtOnce(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault { return aliyuntest.Fault{DropBefore: c.N == 1} }})
+	c := caller(api)
+	if _, err := c.Refresh(t.Context(), call("dcdn", photo)); err != nil {
+		t.Fatal(err)
+	}
+	if e := refused(t, c, call("dcdn", photo)); e.Class != refresh.AgainNow {
+		t.Errorf("the class is %v, want %v", e.Class, refresh.AgainNow)
+	}
+}
+
+func TestObjectPathMovesToTheQuery(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{PathInQuery: true})
+	c := caller(api)
+	e := refused(t, c, call("dcdn", photo))
+	if e.Class != refresh.Pack || e.Bytes <= 0 || e.Unsent {
+		t.Fatalf("the first answer is %+v", e)
+	}
+	if _, err := c.Refresh(t.Context(), call("dcdn", photo)); err != nil {
+		t.Fatal(err)
+	}
+	var many []string
+	for i := range 100 {
+		many = append(many, fmt.Sprintf("https://www.example.com/%d/%s", i, strings.Repeat("%20", 30)))
+	}
+	e = refused(t, c, call("dcdn", many...))
+	if e.Class != refresh.Pack || !e.Unsent || e.Bytes < 1000 || e.Bytes > maxLine {
+		t.Errorf("a long request line: %+v", e)
+	}
+	// One long URL cannot be packed any smaller.
+	if _, err := c.Refresh(t.Context(), call("dcdn", "https://www.example.com/"+strings.Repeat("a", 7000))); err != nil {
+		t.Errorf("a long URL: %v", err)
+	}
+	if n := len(api.Calls()); n != 3 {
+		t.Errorf("%d calls, want 3", n)
+	}
+}
+
+func TestMissingParameterInTheQueryIsPermanent(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault {
+		return aliyuntest.Fault{Status: 400, Code: "MissingParameter"}
+	}})
+	c := caller(api)
+	refused(t, c, call("dcdn", photo))
+	if e := refused(t, c, call("dcdn", photo)); e.Class != refresh.Permanent {
+		t.Errorf("the second answer is %+v", e)
+	}
+}
+
+func TestMask(t *testing.T) {
+	m := mask{"se/cr+et", "to ken"}.with("sig=")
+	tests := map[string]string{
+		"nothing":                    "nothing",
+		"a se/cr+et b":               "a *** b",
+		"se%2Fcr%2Bet se%2fcr%2bet":  "*** ***",
+		"se%252Fcr%252Bet":           "***",
+		"to+ken to%20ken to%2520ken": "*** *** ***",
+		"Signature=sig%3D&x":         "Signature=***&x",
+		"se/cr":                      "se/cr",
+		"%2":                         "%2",
+		"":                           "",
+	}
+	for text, want := range tests {
+		if got := m.hide(text); got != want {
+			t.Errorf("hide(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// However often a secret is escaped, it is hidden. It has no percent sign:
+// real ones are Base64.
+func FuzzMask(f *testing.F) {
+	f.Add("secret+/=", "before", "after", uint8(2), true)
+	f.Fuzz(func(t *testing.T, secret, before, after string, times uint8, lower bool) {
+		if len(secret) < minSecret || strings.ContainsAny(secret, "*%") {
+			return
+		}
+		form := secret
+		for range times % 4 {
+			form = escape(form, lower)
+		}
+		if got := (mask{secret}).hide(before + form + after); strings.Contains(got, form) && !strings.Contains(before+after, form[:1]) {
+			t.Errorf("%q as %q shows in %q", secret, form, got)
+		}
+	})
+}
+
+func escape(s string, lower bool) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		switch {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9':
+			b.WriteByte(c)
+		case lower:
+			fmt.Fprintf(&b, "%%%02x", c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func TestParseEndpoint(t *testing.T) {
+	accepted := map[string]Endpoint{
+		"":                          "",
+		"dcdn.example.com":          "https://dcdn.example.com",
+		"dcdn.example.com:8443":     "https://dcdn.example.com:8443",
+		"https://dcdn.example.com/": "https://dcdn.example.com",
+		"http://127.0.0.1:80":       "http://127.0.0.1:80",
+		"http://127.9.9.9:80":       "http://127.9.9.9:80",
+		"http://[::1]:80":           "http://[::1]:80",
+		"http://localhost:80":       "http://localhost:80",
+	}
+	for text, want := range accepted {
+		if got, err := ParseEndpoint(text); got != want || err != nil {
+			t.Errorf("ParseEndpoint(%q) = %q, %v; want %q", text, got, err, want)
+		}
+	}
+	refused := map[string]string{
+		"http://dcdn.aliyuncs.com":            "plain HTTP",
+		"http://127.0.0.1.example.com":        "plain HTTP",
+		"http://10.0.0.1":                     "plain HTTP",
+		"ftp://127.0.0.1":                     "scheme",
+		"https://":                            "no endpoint",
+		"://":                                 "no endpoint",
+		"https://a b":                         "no endpoint",
+		"https://dcdn.example.com/path":       "more than",
+		"https://dcdn.example.com/?a=b":       "more than",
+		"https://user:password@dcdn.x":        "more than",
+		"127.0.0.1:80:80":                     "no endpoint",
+		"https://dcdn.example.com:notaport":   "no endpoint",
+		"http://127.0.0.1@dcdn.aliyuncs.com/": "more than",
+	}
+	for text, want := range refused {
+		_, err := ParseEndpoint(text)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "password") {
+			t.Errorf("ParseEndpoint(%q): %v, want %q", text, err, want)
+		}
+	}
+}
+
+// HTTPS is what goes out when nothing is said, and a certificate that is not
+// the host's is refused.
+func TestHTTPSIsVerified(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	endpoint, err := ParseEndpoint(strings.TrimPrefix(server.URL, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewClient(endpoint).With(Credentials{AccessKeyID: "LTAI", AccessKeySecret: "secret"})
+	if e := refused(t, c, call("dcdn", photo)); !strings.Contains(e.Message, "certificate") {
+		t.Errorf("the error is %v", e)
+	}
+}
+
+func TestUnknownProduct(t *testing.T) {
+	if e := refused(t, NewClient("").With(Credentials{}), call("scdn", photo)); e.Code != "UnknownProduct" || !e.Unsent {
+		t.Errorf("the error is %+v", e)
+	}
+}
