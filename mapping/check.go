@@ -97,8 +97,8 @@ func numeric(label string) bool {
 func checkBucket(s string) (problem, hint string) {
 	const edge = "abcdefghijklmnopqrstuvwxyz0123456789"
 	trimmed := strings.Trim(s, edge+".-")
-	if len(s) < 3 || len(s) > 63 || trimmed != "" || strings.Trim(s[:1]+s[len(s)-1:], edge) != "" {
-		return "is no bucket name", "accepted: 3 to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends"
+	if s == "" || len(s) > 63 || trimmed != "" || strings.Trim(s[:1]+s[len(s)-1:], edge) != "" {
+		return "is no bucket name", "accepted: up to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends"
 	}
 	return "", ""
 }

@@ -108,7 +108,7 @@ var faultCases = []struct {
 	want         string
 	inSchema     bool
 }{
-	{"bucket: My_Site", "", `rules[0].bucket: "My_Site" is no bucket name; accepted: 3 to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends`, true},
+	{"bucket: My_Site", "", `rules[0].bucket: "My_Site" is no bucket name; accepted: up to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends`, true},
 	{"bucket: 2024", "", `rules[0].bucket: is "2024" (a number); write it in quotes: "2024"`, true},
 	{"bucket: ~", "", `rules[0].bucket: is empty; accepted: a string`, true},
 	{"prefix:", "", `rules[0].prefix: is empty; accepted: a string`, true},

@@ -1,0 +1,447 @@
+package handler_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"oss-cdn-refresh/handler"
+	"oss-cdn-refresh/handler/aliyun"
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/refresh"
+)
+
+var (
+	campaignTime = flag.Duration("campaign.time", 20*time.Second, "how long TestCampaign goes on")
+	campaignSeed = flag.Uint64("campaign.seed", 1, "the first round's seed; each round adds one")
+)
+
+// campaignTable has every way to refresh: files with index pages and queries,
+// of both products, directories over other files, and ignored queries.
+const campaignTable = `
+rules:
+  - bucket: site
+    targets:
+      - {domain: w0.example.com, index: [index.html]}
+      - {domain: w1.example.com, queries: ['v=2']}
+      - {domain: c0.example.com, product: cdn}
+  - bucket: site
+    prefix: tree/
+    targets:
+      - {domain: w0.example.com}
+      - {domain: w0.example.com, type: directory}
+  - bucket: photos
+    targets:
+      - {domain: w2.example.com, type: ignore_params, queries: ['w=1']}
+refresh: {on_quota_exceeded: %s, calls_per_second: {dcdn: 30, cdn: 50}}
+`
+
+// want lists the targets of a key, as product, type and URL: what the table
+// above says, read by hand.
+func want(bucket, key string) []string {
+	if bucket == "photos" {
+		return []string{"dcdn IgnoreParams https://w2.example.com/" + key}
+	}
+	if strings.HasPrefix(key, "tree/") {
+		dir := key[:strings.LastIndex(key, "/")+1]
+		return []string{"dcdn File https://w0.example.com/" + key, "dcdn Directory https://w0.example.com/" + dir}
+	}
+	list := []string{
+		"dcdn File https://w0.example.com/" + key, "dcdn File https://w1.example.com/" + key,
+		"dcdn File https://w1.example.com/" + key + "?v=2", "cdn File https://c0.example.com/" + key,
+	}
+	if dir, ok := strings.CutSuffix(key, "index.html"); ok {
+		list = append(list, "dcdn File https://w0.example.com/"+dir)
+	}
+	return list
+}
+
+// A publish is one event and what must come of it.
+type publish struct {
+	payload []byte
+	targets map[string]bool // as want gives them
+}
+
+func randomPublish(r *rand.Rand, most int) publish {
+	p := publish{targets: map[string]bool{}}
+	var records []string
+	for range 1 + r.IntN(most) {
+		bucket, key := randomObject(r)
+		event := []string{"ObjectCreated:PutObject", "ObjectCreated:PutObject", "ObjectRemoved:DeleteObject", "ObjectModified:UpdateObjectMeta"}[r.IntN(4)]
+		records = append(records, fmt.Sprintf(`{"eventName":%q,"eventTime":"2026-05-01T00:00:%02d.000Z","oss":{"bucket":{"name":%q},"object":{"key":%q}}}`, event, r.IntN(60), bucket, key))
+		for _, target := range want(bucket, key) {
+			p.targets[target] = true
+		}
+	}
+	p.payload = []byte(`{"events":[` + strings.Join(records, ",") + `]}`)
+	return p
+}
+
+func randomObject(r *rand.Rand) (bucket, key string) {
+	switch r.IntN(10) {
+	case 0:
+		return "photos", fmt.Sprintf("p%d.jpg", r.IntN(50))
+	case 1, 2:
+		return "site", fmt.Sprintf("tree/t%d/f%d.css", r.IntN(5), r.IntN(50))
+	case 3:
+		return "site", fmt.Sprintf("d%d/index.html", r.IntN(10))
+	}
+	return "site", fmt.Sprintf("d%d/f%d.png", r.IntN(10), r.IntN(100))
+}
+
+// randomServer makes an API with a fault in some of its calls.
+func randomServer(r *rand.Rand, rate float64) *aliyuntest.Server {
+	s := &aliyuntest.Server{PathInQuery: r.IntN(10) == 0, NoIgnoreParams: r.IntN(5) == 0, PushTaskID: r.IntN(2) == 0}
+	switch r.IntN(6) {
+	case 0:
+		s.Quota.URLs = 1 + r.IntN(300)
+	case 1:
+		s.Quota.Directories = -1 + 2*r.IntN(2)
+	case 2:
+		s.Limits.URLsPerRequest = 20 + r.IntN(200)
+	case 3:
+		s.Forbidden = []string{fmt.Sprintf("w%d.example.com", r.IntN(3))}
+	case 4:
+		s.MalformedURLs = func(url string) bool { return strings.HasSuffix(url, "7.png") }
+	}
+	seed := r.Uint64()
+	s.Fault = func(c aliyuntest.Call) aliyuntest.Fault {
+		r := rand.New(rand.NewPCG(seed, uint64(c.N)))
+		if r.Float64() >= rate {
+			return aliyuntest.Fault{}
+		}
+		return randomFault(r)
+	}
+	return s
+}
+
+func randomFault(r *rand.Rand) aliyuntest.Fault {
+	faults := []aliyuntest.Fault{
+		{Status: 400, Code: "Throttling.User"},
+		{Status: 429, Code: "TooManyRequests"},
+		{Status: 400, Code: "TooMany.Refresh"},
+		{Status: 503, Code: "ServiceUnavailable"},
+		{Status: 500, Body: "<html>", ContentType: "text/html"},
+		{Status: 502, Body: "<html>", Accept: true},
+		{Empty: true},
+		{Body: `{"Refresh`},
+		{Body: `{"Refresh`, Accept: true},
+		{NoRequestID: true},
+		{NoIDs: true},
+		{DropBefore: true},
+		{DropAfter: true},
+		{SlowBody: 20 * time.Millisecond},
+		{OddCode: 7, Status: 500},
+		{Hang: true},
+		{HangAfter: true},
+	}
+	if r.IntN(50) == 0 { // rarely, since these end the invocation's attempts
+		faults = []aliyuntest.Fault{{Status: 400, Code: "Odd"}, {Status: 404, Code: "InvalidAccessKeyId.Inactive"}, {Status: 400, Code: "OperationDenied"}, {Redirect: "/"}}
+	}
+	return faults[r.IntN(len(faults))]
+}
+
+// A lab is a handler with its API and its log.
+type lab struct {
+	*handler.Handler
+	api *aliyuntest.Server
+	log *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+// take returns what was written and forgets it.
+func (b *lockedBuffer) take() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	text := bytes.Clone(b.Bytes())
+	b.Reset()
+	return text
+}
+
+type requestID struct{}
+
+func newLab(t *testing.T, api *aliyuntest.Server, table string) *lab {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "table.yaml")
+	if err := os.WriteFile(file, []byte(table), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(api.Close)
+	l := &lab{api: api, log: new(lockedBuffer)}
+	client := aliyun.NewClient(aliyun.Endpoint(api.URL))
+	c := aliyuntest.TestCredential
+	l.Handler = handler.New(handler.Settings{MappingFile: file, Output: l.log}, handler.Platform{
+		API: func(context.Context) refresh.Refresher {
+			return client.With(aliyun.Credentials{AccessKeyID: c.AccessKeyID, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken})
+		},
+		RequestID: func(ctx context.Context) string { id, _ := ctx.Value(requestID{}).(string); return id },
+	})
+	return l
+}
+
+// handle handles a payload in the time.
+func (l *lab) handle(t *testing.T, payload []byte, timeout time.Duration) (*handler.Report, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	report, err := l.Handle(ctx, payload)
+	if ctx.Err() != nil {
+		t.Error("the answer came after the deadline")
+	}
+	return report, err
+}
+
+// A line is what the log says of a group.
+type line struct {
+	Msg, Product, Type, Code, Invocation string
+	URLs, Covered                        []string
+	Refreshed, Failed                    int
+}
+
+func lines(t *testing.T, log []byte) []line {
+	t.Helper()
+	var list []line
+	for text := range bytes.Lines(log) {
+		var l line
+		if err := json.Unmarshal(text, &l); err != nil && l.Msg != "report" {
+			t.Fatalf("a log line %q: %v", text, err)
+		}
+		list = append(list, l)
+	}
+	return list
+}
+
+// account checks the promise: each target of the publish is in exactly one of
+// refreshed and failed, in the log; what is refreshed was accepted; something
+// failed if and only if the invocation did; the counts add up. It returns what
+// was refreshed.
+func account(t *testing.T, p publish, log []byte, api *aliyuntest.Server, report *handler.Report, err error) map[string]bool {
+	t.Helper()
+	accepted := map[string]bool{}
+	for _, a := range api.Accepted() {
+		accepted[a.Product+" "+a.Type+" "+a.URL] = true
+	}
+	refreshed, fate := map[string]bool{}, map[string]int{}
+	own, failed := 0, 0
+	for _, l := range lines(t, log) {
+		for _, url := range l.URLs {
+			name := l.Product + " " + l.Type + " " + url
+			switch l.Msg {
+			case "refreshed":
+				if !accepted[name] {
+					t.Errorf("%s is reported as refreshed and was not accepted", name)
+				}
+				refreshed[name] = true
+			case "failed":
+				failed++
+			default:
+				continue
+			}
+			if !strings.HasPrefix(name, "dcdn File https://w2.") { // the fallbacks of IgnoreParams
+				own++
+			}
+			fate[name]++
+		}
+		for _, url := range l.Covered {
+			fate[l.Product+" File "+url]++
+			refreshed[l.Product+" File "+url] = l.Msg == "refreshed"
+		}
+	}
+	for target := range p.targets {
+		if fate[target] != 1 {
+			t.Errorf("%s is in %d groups", target, fate[target])
+		}
+	}
+	var incomplete *handler.IncompleteError
+	if (failed > 0) != errors.As(err, &incomplete) {
+		t.Errorf("%d failed, and the error is %v", failed, err)
+	}
+	if report.Records != report.Ignored+report.Unmatched+len(report.Invalid)+report.Mapped {
+		t.Errorf("records do not add up: %+v", report)
+	}
+	if report.Targets != report.Debounced+own {
+		t.Errorf("%d targets, %d debounced, %d reported", report.Targets, report.Debounced, own)
+	}
+	return refreshed
+}
+
+// Whatever is published and whatever the API does to it, nothing is lost and
+// nothing is claimed that is not so; and when the platform sends the payload
+// again, only the rest is submitted.
+func TestCampaign(t *testing.T) {
+	until := time.Now().Add(*campaignTime)
+	if testing.Short() {
+		until = time.Now().Add(3 * time.Second)
+	}
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	rounds := uint64(0)
+	for range 8 {
+		group.Go(func() {
+			for time.Now().Before(until) && !t.Failed() {
+				mu.Lock()
+				seed := *campaignSeed + rounds
+				rounds++
+				mu.Unlock()
+				if !t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { campaign(t, seed) }) {
+					t.Errorf("again: go test -run Campaign ./handler -campaign.seed %d -campaign.time 1ms", seed)
+				}
+			}
+		})
+	}
+	group.Wait()
+	t.Logf("%d rounds", rounds)
+}
+
+func campaign(t *testing.T, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	policy := []string{"fail", "directory"}[r.IntN(2)]
+	l := newLab(t, randomServer(r, r.Float64()/2), fmt.Sprintf(campaignTable, policy))
+	p := randomPublish(r, 1+r.IntN(400))
+	var before map[string]bool
+	for range 3 { // the platform's tries
+		sent := len(l.api.Accepted())
+		report, err := l.handle(t, p.payload, 2500*time.Millisecond)
+		if report == nil {
+			t.Fatal(err)
+		}
+		calls := len(l.api.Calls())
+		if report.Requests > calls {
+			t.Errorf("%d requests are reported, %d arrived", report.Requests, calls)
+		}
+		refreshed := account(t, p, l.log.take(), l.api, report, err)
+		for _, a := range l.api.Accepted()[sent:] {
+			if before[a.Product+" "+a.Type+" "+a.URL] && l.quotaIsNotShort() {
+				t.Errorf("%s was submitted again", a.URL)
+			}
+		}
+		if err == nil {
+			return
+		}
+		before = refreshed
+	}
+}
+
+// quotaIsNotShort tells that no file was folded into a directory: those are
+// submitted as files again first.
+func (l *lab) quotaIsNotShort() bool { return l.api.Quota.URLs == 0 && l.api.Quota.Directories == 0 }
+
+// At up to 3 in 10 failing calls and with time enough, all is refreshed.
+func TestCampaignWithTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute at worst")
+	}
+	var table strings.Builder
+	table.WriteString("rules:\n  - bucket: b\n    targets:\n")
+	for d := range 14 {
+		fmt.Fprintf(&table, "      - {domain: d%d.example.com}\n", d)
+	}
+	var records []string
+	for i := range 700 {
+		records = append(records, fmt.Sprintf(`{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"b"},"object":{"key":"f%d.png"}}}`, i))
+	}
+	payload := []byte(`{"events":[` + strings.Join(records, ",") + `]}`)
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, &aliyuntest.Server{
+				Quota: aliyuntest.Quota{URLs: 1 << 20},
+				Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+					r := rand.New(rand.NewPCG(seed, uint64(c.N)))
+					if r.Float64() < 0.7 {
+						return aliyuntest.Fault{}
+					}
+					return []aliyuntest.Fault{
+						{Status: 400, Code: "Throttling.User"},
+						{Status: 400, Code: "QuotaPerMinuteExceeded.Refresh"}, {DropAfter: true}, {Hang: true},
+						{Status: 500, Body: "<html>"},
+						{Empty: true},
+					}[r.IntN(6)]
+				},
+			}, table.String())
+			report, err := l.handle(t, payload, 40*time.Second)
+			if err != nil {
+				t.Errorf("%d of %d targets: %v", report.Targets-report.Debounced, report.Targets, err)
+			}
+		})
+	}
+}
+
+// Fifty invocations at once share connections, the calls a second and the
+// memory of what was accepted, and each accounts for its own.
+func TestCampaignOfManyAtOnce(t *testing.T) {
+	r := rand.New(rand.NewPCG(*campaignSeed, 50))
+	l := newLab(t, randomServer(r, 0.2), fmt.Sprintf(campaignTable, "fail"))
+	type done struct {
+		publish
+		report *handler.Report
+		err    error
+	}
+	all := make([]done, 50)
+	var group sync.WaitGroup
+	for i := range all {
+		all[i].publish = randomPublish(rand.New(rand.NewPCG(*campaignSeed, uint64(i))), 20)
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), requestID{}, fmt.Sprint(i)), 8*time.Second)
+			defer cancel()
+			all[i].report, all[i].err = l.Handle(ctx, all[i].payload)
+		})
+	}
+	group.Wait()
+	byInvocation := map[string][][]byte{}
+	log := l.log.take()
+	for text := range bytes.Lines(log) {
+		var l line
+		json.Unmarshal(text, &l) // a report's fields have other types; its invocation is text
+		byInvocation[l.Invocation] = append(byInvocation[l.Invocation], text)
+	}
+	for i, d := range all {
+		account(t, d.publish, bytes.Join(byInvocation[fmt.Sprint(i)], nil), l.api, d.report, d.err)
+	}
+	for second := range callsPerSecond(l.api.Calls()) {
+		if second > 50+5 { // of both products, the network's jitter included
+			t.Errorf("%d calls started within a second", second)
+		}
+	}
+}
+
+// callsPerSecond counts, for each DCDN call, those that arrived in the second
+// from it on.
+func callsPerSecond(calls []aliyuntest.Call) map[int]bool {
+	counts := map[int]bool{}
+	calls = slices.DeleteFunc(calls, func(c aliyuntest.Call) bool { return c.Product != "dcdn" })
+	for i, a := range calls {
+		n := 0
+		for _, b := range calls[i:] {
+			if b.Time.Sub(a.Time) < time.Second {
+				n++
+			}
+		}
+		counts[n] = true
+	}
+	return counts
+}
