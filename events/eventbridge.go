@@ -1,0 +1,68 @@
+package events
+
+import (
+	"fmt"
+	"strings"
+)
+
+// array decodes what EventBridge hands over with a batch window: an array of
+// CloudEvents, or of their data alone, as objects or as strings that hold JSON.
+// An empty one is a batch of nothing; one in which nothing is known is no batch.
+func (d *decoder) array(v value, p place) error {
+	before, known := *d, v.next(1) == "]"
+	for i, element := range v.elements {
+		at := d.message(p, i, "")
+		err := d.element(element, at)
+		if err == errShape {
+			err = fmt.Errorf("%w: %s", err, element.excerpt())
+		} else {
+			known = true
+		}
+		if err != nil {
+			d.invalid(at, err)
+		}
+	}
+	if !known {
+		*d = before
+		return errShape
+	}
+	return nil
+}
+
+// element decodes an element of a batch. Batches do not stand in batches directly.
+func (d *decoder) element(v value, p place) error {
+	opened, err := v.unwrap()
+	if err != nil {
+		return errShape
+	}
+	return d.object(opened, p)
+}
+
+// cloudEvent decodes an event of EventBridge, whose data is a record of OSS or
+// something that holds one. Its type and time stand in for the record's.
+//
+// Where fc-runtime-go-sdk has aliyunpublishtime, it wants RFC 3339, which one that
+// ends in "PRC" is not.
+func (d *decoder) cloudEvent(v value, p place) error {
+	var name, at, region, data value
+	err := v.fields(field{"type", &name}, field{"time", &at}, field{"aliyunregionid", &region}, field{"data", &data})
+	if err != nil {
+		return err
+	}
+	record, err := data.unwrap()
+	if err != nil {
+		return fmt.Errorf("reading data %s: %w", data.excerpt(), err)
+	}
+	mark, _, err := record.mark()
+	if err != nil {
+		return fmt.Errorf("reading data: %w", err)
+	}
+	ofOSS := mark == "" && strings.HasPrefix(name.text(), "oss:")
+	if mark != "oss" && !ofOSS {
+		return d.content("data", record, p)
+	}
+	d.add(ossChange(record, Change{
+		Name: name.text(), Time: at.time(), Region: region.text(), Origin: d.origin(p),
+	}))
+	return nil
+}

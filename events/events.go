@@ -1,0 +1,280 @@
+// Package events reads what a trigger hands to the function: a payload in, the
+// changes of objects out.
+//
+//	batch, err := events.Decode(payload)
+//	for _, c := range batch.Changes {
+//		fmt.Println(c.Kind, c.Bucket, c.Key) // created my-site www/docs/index.html
+//	}
+//
+// It knows notifications of OSS and S3, and what brings them: EventBridge, Simple
+// Message Queue (formerly MNS), SQS, SNS, Amazon EventBridge and dead letters of
+// Function Compute. It tells them apart by their content.
+//
+// It does not decide what is to be refreshed, does not merge changes of the same
+// object, and fetches nothing.
+package events
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is what became of an object.
+type Kind string
+
+// The kinds of change.
+const (
+	Created  Kind = "created"  // written, new or over an older one
+	Removed  Kind = "removed"  // deleted, or hidden by a delete marker
+	Modified Kind = "modified" // its metadata was replaced, not its content
+)
+
+// Origin says where a record stood in its payload, counted from 0. Message is the
+// place in a batch, Record the place in the message or, if Message is -1, in the
+// payload. Record is -1 for a message that is one record, or cannot be read.
+type Origin struct {
+	Message, Record int
+	MessageID       string // of an SQS message, else ""
+}
+
+// String returns "3", "message 2, record 1" or "message 2".
+func (o Origin) String() string {
+	switch {
+	case o.Message < 0:
+		return fmt.Sprint(o.Record)
+	case o.Record < 0:
+		return fmt.Sprintf("message %d", o.Message)
+	}
+	return fmt.Sprintf("message %d, record %d", o.Message, o.Record)
+}
+
+// Change is one object that is not what it was.
+type Change struct {
+	Kind   Kind
+	Name   string    // of the event as sent, for people: "ObjectCreated:PutObject"
+	Bucket string    // never empty
+	Key    string    // never empty; UTF-8, not encoded in any way
+	Region string    // "cn-hangzhou", or "" if not told
+	Time   time.Time // in UTC, or zero if not told
+	Size   int64     // bytes, or 0 if not told
+
+	// Delta is the size of an object that is new, and how many bytes an object
+	// grew that is overwritten (Function Compute: OSS triggers).
+	Delta    int64
+	HasDelta bool // Size and Delta were both told
+
+	Origin Origin
+}
+
+// New reports whether the object did not exist before, or was empty. S3 does not
+// tell, so of its objects none is new.
+func (c Change) New() bool {
+	return c.Kind == Created && c.HasDelta && c.Delta == c.Size
+}
+
+// Ignored is a record that needs no refresh.
+type Ignored struct {
+	Origin Origin
+	Reason string
+}
+
+// Invalid is a record, or a whole message, that cannot be read.
+type Invalid struct {
+	Origin Origin
+	Err    error
+}
+
+// Batch is what a payload holds. Each of its records is in exactly one of
+// Changes, Ignored and Invalid, all in the payload's order.
+type Batch struct {
+	Changes []Change
+	Ignored []Ignored
+	Invalid []Invalid
+
+	// SQS says that the payload is a batch of SQS messages, to be answered with
+	// the ids of those that failed.
+	SQS bool
+
+	// Loops are dead letters inside dead letters: the function is its own
+	// destination. Each is in Ignored too.
+	Loops []Origin
+}
+
+// Records returns the number of records.
+func (b Batch) Records() int {
+	return len(b.Changes) + len(b.Ignored) + len(b.Invalid)
+}
+
+// Decode reads a payload of any known shape. A record that cannot be read is in
+// Invalid and stops no other; the error is a [*PayloadError].
+func Decode(payload []byte) (Batch, error) {
+	var d decoder
+	v, err := open(payload)
+	if err == nil {
+		v, err = v.unwrap()
+	}
+	if err == nil {
+		err = d.value(v, place{Origin: Origin{Message: -1, Record: -1}})
+	}
+	if err != nil {
+		return Batch{}, &PayloadError{Start: string(payload[:min(len(payload), 200)]), Err: err}
+	}
+	return d.Batch, nil
+}
+
+// errShape says that a value has no known shape. It is compared with ==: wrapped,
+// it is about the content of an envelope, which is known itself.
+var errShape = errors.New("no known shape")
+
+// maxEnvelopes is how deep envelopes may nest. The deepest that is useful is a
+// dead letter of an EventBridge batch of queue messages from a topic.
+const maxEnvelopes = 4
+
+// decoder collects the records of one payload.
+type decoder struct {
+	Batch
+	count int // records so far, of the message at hand or of the payload
+}
+
+// place is where the decoder stands in the payload.
+type place struct {
+	Origin          // Record is set by decoder.origin
+	listed     bool // in a list: a message's only record has no number
+	envelopes  int  // opened around it
+	deadLetter bool // is one of them a dead letter?
+}
+
+// content decodes what the member called name of an envelope holds.
+func (d *decoder) content(name string, v value, p place) error {
+	if v.missing() {
+		return fmt.Errorf("%s is missing", name)
+	}
+	if p.envelopes++; p.envelopes > maxEnvelopes {
+		return fmt.Errorf("reading %s: more than %d envelopes around it", name, maxEnvelopes)
+	}
+	opened, err := v.unwrap()
+	if err == nil {
+		err = d.value(opened, p)
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s %s: %w", name, v.excerpt(), err)
+	}
+	return nil
+}
+
+// value decodes a payload, or what an envelope holds. If it returns an error, it
+// has collected nothing.
+func (d *decoder) value(v value, p place) error {
+	switch {
+	case v.isObject():
+		return d.object(v, p)
+	case v.isArray():
+		return d.array(v, p)
+	}
+	return errShape
+}
+
+// object decodes an object by the one member that gives its shape away.
+func (d *decoder) object(v value, p place) error {
+	mark, marked, err := v.mark()
+	if err != nil {
+		return err
+	}
+	switch mark {
+	case "events":
+		return d.ossRecords(marked, p)
+	case "oss":
+		d.add(ossChange(v, Change{Origin: d.origin(p)}))
+		return nil
+	case "specversion":
+		return d.cloudEvent(v, p)
+	case "messageBody", "Message":
+		return d.content(mark, marked, p)
+	case "attrs":
+		return d.stream(v, p)
+	case "Records":
+		return d.awsRecords(marked, p)
+	case "detail-type":
+		return d.amazonEvent(v, p)
+	case "requestPayload":
+		return d.deadLetter(marked, p)
+	}
+	return d.testEvent(v, p)
+}
+
+// mark finds the member that gives an object's shape away. An object with two
+// such members could be read in two ways, and half of it would be lost.
+func (v value) mark() (name string, marked value, err error) {
+	for n, member := range v.members {
+		switch n {
+		case "events", "oss", "specversion", "messageBody", "Message", "attrs", "Records", "detail-type", "requestPayload":
+		default:
+			continue
+		}
+		switch {
+		case member == "null" && n != "attrs":
+		case n == name:
+			return "", "", twice(n)
+		case name != "":
+			return "", "", fmt.Errorf("both %q and %q are given", name, n)
+		default:
+			name, marked = n, member
+		}
+	}
+	return name, marked, nil
+}
+
+// message is the place of a batch's message i. In a batch inside a message it is
+// one more record of that message: SQS is told of whole messages.
+func (d *decoder) message(p place, i int, id string) place {
+	if p.Message >= 0 {
+		p.listed = true
+		return p
+	}
+	d.count = 0
+	p.Message, p.MessageID = i, id
+	return p
+}
+
+// origin numbers a record.
+func (d *decoder) origin(p place) Origin {
+	if p.Message < 0 || p.listed {
+		p.Record = d.count
+		d.count++
+	}
+	return p.Origin
+}
+
+// add collects one record: what could be read of it, and why no more. A change
+// without a kind is ignored.
+func (d *decoder) add(c Change, err error) {
+	switch {
+	case err != nil:
+		d.Invalid = append(d.Invalid, Invalid{c.Origin, err})
+	case c.Kind == "":
+		d.Ignored = append(d.Ignored, Ignored{c.Origin, fmt.Sprintf("event %q does not change what a CDN serves", c.Name)})
+	default:
+		d.Changes = append(d.Changes, c)
+	}
+}
+
+// invalid collects a record or message that cannot be read.
+func (d *decoder) invalid(p place, err error) {
+	d.Invalid = append(d.Invalid, Invalid{d.origin(p), err})
+}
+
+// PayloadError says that nothing in a payload has a known shape.
+type PayloadError struct {
+	Start string // its first 200 bytes
+	Err   error  // what was found instead
+}
+
+// Error names the shapes that are known and shows how the payload begins.
+func (e *PayloadError) Error() string {
+	return fmt.Sprintf("reading the event: %v; it begins %q. Known are notifications of OSS and S3, "+
+		"as they are or through EventBridge, Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, and dead letters of these", e.Err, e.Start)
+}
+
+// Unwrap returns what was found instead.
+func (e *PayloadError) Unwrap() error { return e.Err }

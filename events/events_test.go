@@ -1,0 +1,269 @@
+package events
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// summary has one line for each record, by list: "0 created my-site/a.txt",
+// "1 ignored", "message 2 invalid: why".
+func summary(b Batch) string {
+	var s strings.Builder
+	for _, c := range b.Changes {
+		fmt.Fprintf(&s, "%v %s %s/%s\n", c.Origin, c.Kind, c.Bucket, c.Key)
+	}
+	for _, i := range b.Ignored {
+		fmt.Fprintf(&s, "%v ignored\n", i.Origin)
+	}
+	for _, i := range b.Invalid {
+		fmt.Fprintf(&s, "%v invalid: %v\n", i.Origin, i.Err)
+	}
+	return s.String()
+}
+
+// check decodes payload and compares the summary, a line of want for each line.
+func check(t *testing.T, payload string, want ...string) Batch {
+	t.Helper()
+	batch, err := Decode([]byte(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(strings.TrimSuffix(summary(batch), "\n"), "\n")
+	if len(want) == 0 {
+		want = []string{""}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("records (-want +got):\n%s", diff)
+	}
+	return batch
+}
+
+// checkError decodes a payload that must be refused, with want in the error.
+func checkError(t *testing.T, payload, want string) {
+	t.Helper()
+	batch, err := Decode([]byte(payload))
+	if _, ok := errors.AsType[*PayloadError](err); !ok || !strings.Contains(err.Error(), want) {
+		t.Errorf("Decode(%.80q) = %d records, error %v; want a PayloadError with %q", payload, batch.Records(), err, want)
+	}
+}
+
+func sample(tb testing.TB, name string) []byte {
+	tb.Helper()
+	payload, err := os.ReadFile(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return payload
+}
+
+// quote returns text as a JSON string.
+func quote(text string) string {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return string(quoted)
+}
+
+func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+// put returns a record of OSS, given the JSON of its key.
+func put(key string) string {
+	return `{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"b"},"object":{"key":` + key + `}}}`
+}
+
+const old = "my-site/www/docs/old-guide.html"
+
+func ExampleDecode() {
+	payload := []byte(`{"events":[{"eventName":"ObjectCreated:PutObject",
+		"oss":{"bucket":{"name":"my-site"},"object":{"key":"www/docs/index.html"}}}]}`)
+	batch, err := Decode(payload)
+	if err != nil {
+		fmt.Println(err)
+	}
+	for _, c := range batch.Changes {
+		fmt.Println(c.Kind, c.Bucket, c.Key)
+	}
+	// Output: created my-site www/docs/index.html
+}
+
+func TestSamples(t *testing.T) {
+	index := func(origin string) string { return origin + " created my-site/www/docs/index.html" }
+	for name, want := range map[string][]string{
+		"oss-put-object.json":         {index("0")},
+		"oss-delete-object.json":      {"0 removed " + old},
+		"eventbridge-put-object.json": {index("0")},
+		"smq-batch.json":              {index("message 0, record 0"), "message 1, record 0 created my-site/www/assets/img/图 1.png", "message 1, record 1 removed " + old, "message 2, record 0 ignored"},
+		"mns-topic.json":              {index("0")},
+		"s3-put.json":                 {"0 created my-site/www/docs/photo 1+2.jpg"},
+		"s3-eventbridge.json":         {"0 created my-site/www/docs/photo 1+2.jpg"},
+		"sqs-s3-batch.json":           {index("message 0, record 0"), "message 0, record 1 removed " + old, "message 1, record 0 created my-site/www/img/图 1.png", "message 2 ignored"},
+		"sns-s3.json":                 {index("message 0, record 0")},
+		"dead-letter.json":            {index("0"), "1 removed " + old},
+		"invalid-record.json":         {index("0"), "2 created my-site/www/docs/install.html", "1 invalid: object.key is missing"},
+	} {
+		t.Run(name, func(t *testing.T) { check(t, string(sample(t, name)), want...) })
+	}
+}
+
+func TestSampleInFull(t *testing.T) {
+	want := Change{
+		Kind: Created, Name: "ObjectCreated:PutObject", Bucket: "my-site", Key: "www/docs/index.html", Region: "cn-hangzhou",
+		Time: time.Date(2026, 5, 12, 6, 45, 43, 0, time.UTC), Size: 14820, Delta: 312, HasDelta: true, Origin: Origin{Message: -1},
+	}
+	for _, name := range []string{"oss-put-object.json", "eventbridge-put-object.json", "mns-topic.json"} {
+		batch, err := Decode(sample(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]Change{want}, batch.Changes); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestSampleBurst(t *testing.T) {
+	batch, err := Decode(sample(t, "oss-burst.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[Kind]int{}
+	objects := map[string]int{}
+	for _, c := range batch.Changes {
+		kinds[c.Kind]++
+		objects[c.Bucket+"/"+c.Key]++
+	}
+	if diff := cmp.Diff(map[Kind]int{Created: 52, Removed: 5, Modified: 1}, kinds); diff != "" {
+		t.Errorf("kinds (-want +got):\n%s", diff)
+	}
+	if len(batch.Ignored) != 4 || len(batch.Invalid) != 0 {
+		t.Errorf("%d ignored, %d invalid; want 4 parts ignored, none invalid", len(batch.Ignored), len(batch.Invalid))
+	}
+	for _, key := range []string{
+		"my-site/www/downloads/a+b.txt", "my-site/www/downloads/100%25.txt", "my-site/www/assets/img/图 1.png",
+		"my-site/www/downloads/what?#now.txt", "my-site/www/downloads/[draft] notes.txt", "my-downloads/releases/latest.json",
+	} {
+		if objects[key] != 1 {
+			t.Errorf("%q is there %d times, want once", key, objects[key])
+		}
+	}
+	if got := objects["my-site/www/index.html"]; got != 2 {
+		t.Errorf("www/index.html is there %d times, want 2: the sample shows merging", got)
+	}
+}
+
+func TestSamplesAreTested(t *testing.T) {
+	names, err := filepath.Glob("*.json")
+	if err != nil || len(names) != 13 {
+		t.Errorf("%d samples, want 13: is there a test for each? (%v)", len(names), err)
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	for _, payload := range []string{
+		`[]`, ` [ ] `, `{"events":[]}`, `{"Records":[]}`, "\ufeff[]", `"[]"`, inBase64(`{"events":[]}`), `{"requestPayload":"[]"}`,
+	} {
+		check(t, payload)
+	}
+}
+
+func TestPayloadErrors(t *testing.T) {
+	for payload, want := range map[string]string{
+		``:                             "unexpected end of JSON input at byte 0",
+		`{"events":[]} x`:              "invalid character 'x' after top-level value at byte 15",
+		"\ufeff {\"events\":]":         "at byte 15",
+		`null`:                         "no known shape",
+		`12`:                           "no known shape",
+		`"hello"`:                      "invalid character 'h'",
+		`{}`:                           "no known shape",
+		`{"events":{}}`:                `"events" is not an array`,
+		`{"events":null}`:              "no known shape",
+		`{"Records":{}}`:               `"Records" is not an array`,
+		`{"events":[],"events":[]}`:    `member "events" is given twice`,
+		`{"events":[],"Records":[]}`:   `both "events" and "Records" are given`,
+		`[1,null,{},"x",[]]`:           "no known shape",
+		`[[]]`:                         "no known shape",
+		`{"specversion":"1.0"}`:        "data is missing",
+		`{"messageBody":7}`:            "no known shape",
+		`{"body":"{\"events\":[]}"}`:   "no known shape",
+		`{"source":"x","detail":{}}`:   "no known shape",
+		strings.Repeat("[", 5000):      "unexpected end of JSON input",
+		strings.Repeat("[", 2_000_000): "exceeded max depth",
+		strings.Repeat("[", 5000) + strings.Repeat("]", 5000): "no known shape",
+	} {
+		checkError(t, payload, want)
+	}
+}
+
+func TestPayloadErrorText(t *testing.T) {
+	_, err := Decode(sample(t, "invalid-payload.json"))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"no known shape", `begins "{\n  \"triggerTime\"`, "OSS", "S3", "EventBridge", "MNS", "SQS", "SNS", "dead letters"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %q", want, err)
+		}
+	}
+	_, err = Decode([]byte(strings.Repeat("x", 1000)))
+	if start := err.(*PayloadError).Start; len(start) != 200 {
+		t.Errorf("%d bytes are shown, want 200", len(start))
+	}
+}
+
+// TestEnvelopes nests notifications of topics in each other.
+func TestEnvelopes(t *testing.T) {
+	nested := func(depth int) string {
+		payload := `{"events":[` + put(`"k"`) + `]}`
+		for range depth {
+			payload = `{"Message":` + quote(payload) + `}`
+		}
+		return payload
+	}
+	check(t, nested(4), "0 created b/k")
+	checkError(t, nested(5), "more than 4 envelopes")
+	batch := check(t, `[`+nested(4)+`]`, "message 0, record 0 created b/k")
+	if batch.SQS {
+		t.Error("an array is no SQS batch")
+	}
+	deep, err := Decode([]byte(`[` + nested(1) + `,` + nested(5) + `]`))
+	if err != nil || len(deep.Changes) != 1 || len(deep.Invalid) != 1 || deep.Invalid[0].Origin.String() != "message 1" {
+		t.Errorf("got %v, error %v; want one change, and message 1 invalid", summary(deep), err)
+	}
+}
+
+func TestOriginString(t *testing.T) {
+	for want, o := range map[string]Origin{
+		"3": {Message: -1, Record: 3}, "message 2, record 1": {Message: 2, Record: 1}, "message 2": {Message: 2, Record: -1},
+	} {
+		if got := o.String(); got != want {
+			t.Errorf("%#v is %q, want %q", o, got, want)
+		}
+	}
+}
+
+// TestRoutes sends awkward keys through every kind of envelope.
+func TestRoutes(t *testing.T) {
+	for _, key := range []string{"a+b%2Bc.txt", "100%25.txt", "图 1.png", "a\"\\/\b\f\n\r\t\x00😀\ufffd"} {
+		for name, payload := range routes(key) {
+			t.Run(name, func(t *testing.T) {
+				batch, err := Decode([]byte(payload))
+				if err != nil || batch.Records() != 1 || len(batch.Changes) != 1 {
+					t.Fatalf("got %q, error %v; want one change", summary(batch), err)
+				}
+				if got := batch.Changes[0].Key; got != key {
+					t.Errorf("key %q came out as %q", key, got)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package events
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestUnquote(t *testing.T) {
+	for literal, want := range map[string]string{
+		`""`:                       "",
+		`"\"\\\/\b\f\n\r\t\u0041"`: "\"\\/\b\f\n\r\tA",
+		`"\ud83d\ude00"`:           "😀",
+		`"\uD83D\uDE00x"`:          "😀x",
+		`"\ufffd"`:                 "\ufffd",
+		`"\ud83d"`:                 "\xed\xa0\xbd",
+		`"\ud83dx\ude00"`:          "\xed\xa0\xbdx\xed\xb8\x80",
+		`"\ud83d\u0041"`:           "\xed\xa0\xbdA",
+		"\"\xff\"":                 "\xff",
+	} {
+		if got := value(literal).unquote(); got != want {
+			t.Errorf("%s is %q, want %q", literal, got, want)
+		}
+	}
+}
+
+// FuzzUnquote: where encoding/json does not mend a string, both read the same.
+func FuzzUnquote(f *testing.F) {
+	f.Add(`a\n\u00e9\ud83d\ude00`)
+	f.Add(`\ud83d`)
+	f.Fuzz(func(t *testing.T, inside string) {
+		var want string
+		if err := json.Unmarshal([]byte(`"`+inside+`"`), &want); err != nil {
+			t.Skip("not a string")
+		}
+		got := value(`"` + inside + `"`).unquote()
+		if utf8.ValidString(got) && got != want {
+			t.Errorf("%q is %q, want %q", inside, got, want)
+		}
+		if !utf8.ValidString(got) && !strings.Contains(want, "\ufffd") {
+			t.Errorf("%q is %q, not UTF-8, want %q", inside, got, want)
+		}
+	})
+}
+
+// FuzzWalk: members and elements are those that encoding/json finds.
+func FuzzWalk(f *testing.F) {
+	f.Add(`{"a":[1,"]",{"b":"}"}],"\u0063" : "\\\"" ,"d":-1.5e3}`)
+	f.Add(`[ "\\" , [[]] , {} , null , true ]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := parse([]byte(text))
+		if err != nil {
+			t.Skip("not JSON")
+		}
+		var list []json.RawMessage
+		if v.isArray() && json.Unmarshal([]byte(v), &list) == nil {
+			n := 0
+			for i, element := range v.elements {
+				if n++; string(element) != string(list[i]) {
+					t.Errorf("element %d is %q, want %q", i, element, list[i])
+				}
+			}
+			if n != len(list) {
+				t.Errorf("%d elements, want %d", n, len(list))
+			}
+		}
+		var object map[string]json.RawMessage
+		if v.isObject() && json.Unmarshal([]byte(v), &object) == nil {
+			last := map[string]value{}
+			for name, member := range v.members {
+				last[strings.ToValidUTF8(name, "\ufffd")] = member
+			}
+			for name, want := range object {
+				if got, ok := last[name]; ok && string(got) != string(want) {
+					t.Errorf("member %q is %q, want %q", name, got, want)
+				}
+			}
+		}
+	})
+}
+
+// TestLinear decodes payloads that would be slow if any part of them were read
+// once for each other part.
+func TestLinear(t *testing.T) {
+	const n = 1 << 18
+	for name, payload := range map[string]string{
+		"backslashes":     `{"events":[` + put(`"`+strings.Repeat(`\\`, n)+`"`) + `]}`,
+		"quotes":          `{"events":[` + put(`"`+strings.Repeat(`\"`, n)+`"`) + `]}`,
+		"surrogates":      `{"events":[` + put(`"`+strings.Repeat(`\ud83d`, n)+`"`) + `]}`,
+		"nothings":        `{"events":[` + strings.Repeat("0,", n) + `0]}`,
+		"members":         `{"events":[{` + strings.Repeat(`"":0,`, n) + `"a":0}]}`,
+		"deep members":    `{"events":[` + strings.Repeat(`{"oss":`, 9000) + `0` + strings.Repeat(`}`, 9000) + `]}`,
+		"nested strings":  `{"Message":` + quote(`{"Message":`+quote(`{"Message":`+quote(`{"Message":`+quote(strings.Repeat(`"`, n/16))+`}`)+`}`)+`}`) + `}`,
+		"long Base64":     `{"Message":"` + strings.Repeat("QUJD", n) + `"}`,
+		"unknown strings": `[` + strings.Repeat(`"x",`, n/4) + `"x"]`,
+	} {
+		start := time.Now()
+		batch, err := Decode([]byte(payload))
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s: %d bytes took %v: %d records, error %v", name, len(payload), took, batch.Records(), err)
+		}
+	}
+}

@@ -1,0 +1,14 @@
+package events
+
+// snsMessage decodes a message of SNS as AWS Lambda gets it. What SNS puts into a
+// queue is the "Sns" of it alone, unless delivery is raw.
+func (d *decoder) snsMessage(record value, p place) error {
+	var sns, message value
+	if err := record.fields(field{"Sns", &sns}); err != nil {
+		return err
+	}
+	if err := sns.fields(field{"Message", &message}); err != nil {
+		return err
+	}
+	return d.content("Sns.Message", message, p)
+}
