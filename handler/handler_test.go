@@ -1,0 +1,180 @@
+package handler_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"oss-cdn-refresh/handler"
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+)
+
+const siteTable = `
+rules:
+  - bucket: site
+    targets: [{domain: w0.example.com}]
+`
+
+// put is an event of n objects put into the bucket site.
+func put(n int, more ...string) []byte {
+	records := more
+	for i := range n {
+		records = append(records, fmt.Sprintf(`{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"site"},"object":{"key":"some/folder/file-%d.png"}}}`, i))
+	}
+	return []byte(`{"events":[` + strings.Join(records, ",") + `]}`)
+}
+
+// embedded returns the report in the text of an IncompleteError.
+func embedded(t *testing.T, err error) (summary string, report handler.Report) {
+	t.Helper()
+	var incomplete *handler.IncompleteError
+	if !errors.As(err, &incomplete) {
+		t.Fatalf("the error is %v", err)
+	}
+	summary, body, _ := strings.Cut(err.Error(), "\n")
+	if err := json.Unmarshal([]byte(body), &report); err != nil {
+		t.Fatalf("%q is no report: %v", body, err)
+	}
+	return summary, report
+}
+
+func TestFailedAnswerIsShort(t *testing.T) {
+	invalid := strings.Repeat(`{"eventName":"ObjectCreated:PutObject"},`, 3000) + `{}`
+	for name, payload := range map[string][]byte{"failed": put(10_000), "invalid": put(0, invalid), "both": put(10_000, invalid)} {
+		l := newLab(t, &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: -1}}, siteTable)
+		report, err := l.handle(t, payload, 20*time.Second)
+		quoted, _ := json.Marshal(err.Error())
+		if len(quoted) > 8000 {
+			t.Errorf("%s: the answer has %d bytes", name, len(quoted))
+		}
+		summary, short := embedded(t, err)
+		if len(summary) > 300 {
+			t.Errorf("%s: the first line is %q", name, summary)
+		}
+		listed := 0
+		for _, g := range short.Failed {
+			listed += len(g.URLs) + g.Omitted
+		}
+		if want := report.Targets; listed != want {
+			t.Errorf("%s: %d URLs are listed or counted as omitted, want %d", name, listed, want)
+		}
+		logged := 0
+		for _, line := range lines(t, l.log.take()) {
+			if line.Msg == "failed" {
+				logged += len(line.URLs)
+			}
+		}
+		if logged != report.Targets {
+			t.Errorf("%s: the log has %d failed URLs, want all %d", name, logged, report.Targets)
+		}
+	}
+}
+
+func TestListsAreNeverNull(t *testing.T) {
+	l := newLab(t, &aliyuntest.Server{}, siteTable)
+	report, err := l.handle(t, []byte(`[]`), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := json.Marshal(report)
+	want := `"invalid":[],"mapped":0,"targets":0,"debounced":0,"requests":0,`
+	if !strings.Contains(string(text), want) || !strings.Contains(string(text), `"refreshed":[],"failed":[],"dry_run":false}`) {
+		t.Errorf("the empty report is %s", text)
+	}
+}
+
+func TestInvalidRecordFailsTheInvocationAndNotTheOthers(t *testing.T) {
+	l := newLab(t, &aliyuntest.Server{}, siteTable)
+	_, err := l.handle(t, put(1, `{"eventName":"ObjectCreated:PutObject","oss":{}}`), time.Second)
+	summary, report := embedded(t, err)
+	if want := "1 record was invalid; 1 URL was refreshed"; summary != want {
+		t.Errorf("the first line is %q, want %q", summary, want)
+	}
+	if len(report.Invalid) != 1 || report.Invalid[0].Record != "0" || len(l.api.Accepted()) != 1 {
+		t.Errorf("invalid %+v, accepted %+v", report.Invalid, l.api.Accepted())
+	}
+}
+
+func TestSamePayloadAgainSubmitsTheRest(t *testing.T) {
+	refuse := true
+	l := newLab(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+		if refuse && strings.Contains(strings.Join(c.URLs, " "), "file-149.") {
+			return aliyuntest.Fault{Status: 400, Code: "Odd"}
+		}
+		return aliyuntest.Fault{}
+	}}, siteTable)
+	payload := put(150)
+	first, err := l.handle(t, payload, 5*time.Second)
+	if err == nil || len(first.Refreshed) != 1 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	accepted := len(l.api.Accepted())
+	refuse = false
+	second, err := l.handle(t, payload, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(l.api.Accepted()); n != 150 || second.Requests != 1 {
+		t.Errorf("%d URLs were submitted in all, of which %d at first, with %d requests the second time", n, accepted, second.Requests)
+	}
+	if second.Refreshed[0].TaskID != first.Refreshed[0].TaskID {
+		t.Errorf("the second report has the task %q first, want the earlier %q", second.Refreshed[0].TaskID, first.Refreshed[0].TaskID)
+	}
+	// It succeeded, so that the same payload once more is news.
+	if third, err := l.handle(t, payload, 5*time.Second); err != nil || third.Requests != 2 {
+		t.Errorf("the third time: %+v, %v", third, err)
+	}
+}
+
+func TestAnotherEventForTheSameURLIsRefreshed(t *testing.T) {
+	l := newLab(t, &aliyuntest.Server{Forbidden: []string{"w1.example.com"}}, siteTable+"  - {bucket: other, targets: [{domain: w1.example.com}]}\n")
+	bad := `{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"other"},"object":{"key":"x"}}}`
+	for range 2 { // a failed invocation, and another event for its URL
+		if _, err := l.handle(t, put(1, bad), 5*time.Second); err == nil {
+			t.Fatal("a forbidden domain was refreshed")
+		}
+		bad += " "
+	}
+	if n := len(l.api.Accepted()); n != 2 {
+		t.Errorf("%d URLs were submitted, want the same one twice", n)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	l := newLab(t, &aliyuntest.Server{}, siteTable)
+	unknown := `{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"unknown"},"object":{"key":"x"}}}`
+	dots := `{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"site"},"object":{"key":"a/../b"}}}`
+	report, err := l.handle(t, put(0, unknown, dots), time.Second)
+	if err != nil || report.Unmatched != 1 || report.Ignored != 1 || report.Targets != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	log := string(l.log.take())
+	for _, want := range []string{`"objects":["unknown/x"]`, `"objects":["site/a/../b"]`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log has no %s:\n%s", want, log)
+		}
+	}
+}
+
+func TestDeadLetterLoopIsLoggedAndDone(t *testing.T) {
+	letter := func(payload string) string {
+		quoted, _ := json.Marshal(payload)
+		return fmt.Sprintf(`{"timestamp":1,"requestContext":{"requestId":"1","condition":"RetriesExhausted"},"requestPayload":%s,"responseContext":{"statusCode":200}}`, quoted)
+	}
+	l := newLab(t, &aliyuntest.Server{}, siteTable)
+	report, err := l.handle(t, []byte(letter(string(put(1)))), time.Second)
+	if err != nil || len(l.api.Accepted()) != 1 {
+		t.Errorf("a dead letter: %+v, %v", report, err)
+	}
+	l.log.take()
+	report, err = l.handle(t, []byte(letter(letter(string(put(1))))), time.Second)
+	if err != nil || len(l.api.Accepted()) != 1 {
+		t.Errorf("a dead letter inside one: %+v, %v", report, err)
+	}
+	if log := string(l.log.take()); !strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, "its own destination") {
+		t.Errorf("the log does not tell:\n%s", log)
+	}
+}
