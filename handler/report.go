@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"slices"
 	"strings"
 
 	"oss-cdn-refresh/events"
@@ -150,10 +151,11 @@ func count(groups []Group) int {
 }
 
 // Unfinished returns the ids of the SQS messages with something failed or
-// invalid, in the order of their first mention, and whether every such record
-// came in a message that has one.
+// invalid, in the order of the batch, and whether every such record came in a
+// message that has one.
 func (r *Report) Unfinished() (ids []string, all bool) {
 	all = true
+	slices.SortStableFunc(r.unfinished, func(a, b events.Origin) int { return a.Message - b.Message })
 	seen := map[string]bool{"": true}
 	for _, origin := range r.unfinished {
 		all = all && origin.MessageID != ""
