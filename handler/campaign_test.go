@@ -377,7 +377,9 @@ func TestCampaignWithTime(t *testing.T) {
 					}
 					return []aliyuntest.Fault{
 						{Status: 400, Code: "Throttling.User"},
-						{Status: 400, Code: "QuotaPerMinuteExceeded.Refresh"}, {DropAfter: true}, {Hang: true},
+						{Status: 400, Code: "QuotaPerMinuteExceeded.Refresh"},
+						{DropAfter: true},
+						{Hang: true},
 						{Status: 500, Body: "<html>"},
 						{Empty: true},
 					}[r.IntN(6)]
