@@ -2,7 +2,7 @@ package handler
 
 import (
 	"crypto/sha256"
-	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,27 +45,29 @@ func (m *memory) recall(of func() digest) map[refresh.Key]refresh.Receipt {
 // keep notes what was accepted of a payload of which something failed, and
 // forgets one of which nothing did.
 func (m *memory) keep(of func() digest, result refresh.Result) {
-	accepted := map[refresh.Key]refresh.Receipt{}
-	failed := false
-	for _, o := range result.Outcomes {
-		if o.Err != nil {
-			failed = true
-		} else {
-			accepted[o.Item.Key()] = o.Receipt
-		}
-	}
+	failed := slices.ContainsFunc(result.Outcomes, func(o refresh.Outcome) bool { return o.Err != nil })
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.notes) > 0 {
 		m.forget(of())
 	}
-	if failed && len(accepted) > 0 {
-		m.note(of(), note{time.Now(), accepted})
+	if failed {
+		m.note(of(), note{time.Now(), acceptedOf(result)})
 	}
 }
 
+func acceptedOf(result refresh.Result) map[refresh.Key]refresh.Receipt {
+	accepted := map[refresh.Key]refresh.Receipt{}
+	for _, o := range result.Outcomes {
+		if o.Err == nil {
+			accepted[o.Item.Key()] = o.Receipt
+		}
+	}
+	return accepted
+}
+
 func (m *memory) note(d digest, n note) {
-	if len(n.accepted) > memoryURLs {
+	if len(n.accepted) == 0 || len(n.accepted) > memoryURLs {
 		return
 	}
 	for m.urls+len(n.accepted) > memoryURLs {
@@ -84,7 +86,7 @@ func (m *memory) forget(d digest) {
 }
 
 func (m *memory) expire() {
-	for d, n := range maps.All(m.notes) {
+	for d, n := range m.notes {
 		if time.Since(n.time) > memoryTime {
 			m.forget(d)
 		}

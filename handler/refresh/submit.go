@@ -65,6 +65,7 @@ func (s *Submitter) Submit(ctx context.Context, job Job) Result {
 	sub := &submission{
 		Submitter: s, ctx: ctx, job: job,
 		flights: make(chan struct{}, inFlight),
+		turn:    make(chan struct{}, 1),
 		refused: map[scope]*Error{},
 	}
 	for items := job.Items; len(items) > 0; items = sub.followUps() {
@@ -102,6 +103,7 @@ type submission struct {
 	ctx     context.Context // ends when it is time to report
 	job     Job
 	flights chan struct{}
+	turn    chan struct{} // of splitting by domain
 
 	mu      sync.Mutex
 	result  Result
@@ -363,8 +365,8 @@ func (s *submission) halve(r Request, err *Error) {
 	s.runAll(r.with(r.Items[:half]), r.with(r.Items[half:]))
 }
 
-// splitDomains sends each domain by itself. Where another request has shown
-// meanwhile which domain is at fault, what is left goes together.
+// splitDomains sends each domain by itself. One request at a time does: what
+// it learns about a domain spares the others that question.
 func (s *submission) splitDomains(r Request, err *Error) {
 	queues := byDomain(r.Items)
 	if len(queues) == 1 {
@@ -372,10 +374,11 @@ func (s *submission) splitDomains(r Request, err *Error) {
 		s.fail(r.Items, err)
 		return
 	}
-	if rest := s.prune(r); len(rest.Items) < len(r.Items) {
-		if len(rest.Items) > 0 {
-			s.run(rest)
-		}
+	release := s.takeTurn()
+	rest := s.prune(r)
+	if len(rest.Items) < len(r.Items) {
+		release()
+		s.run(rest)
 		return
 	}
 	requests := make([]Request, len(queues))
@@ -383,6 +386,20 @@ func (s *submission) splitDomains(r Request, err *Error) {
 		requests[i] = r.with(q.items)
 	}
 	s.runAll(requests...)
+	release()
+}
+
+// takeTurn waits until no other request is splitting, but not for ever: that
+// one may wait for the API.
+func (s *submission) takeTurn() (release func()) {
+	timer := time.NewTimer(s.left() / 4)
+	defer timer.Stop()
+	select {
+	case s.turn <- struct{}{}:
+		return func() { <-s.turn }
+	case <-timer.C:
+		return func() {}
+	}
 }
 
 // quota finds out how much the quota still holds: the first request so

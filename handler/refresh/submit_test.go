@@ -268,6 +268,9 @@ func TestSubmitForbiddenDomainCostsTheOthersNothing(t *testing.T) {
 		if n := len(failures(result)); n != 250 {
 			t.Errorf("%d are refused, want 250", n)
 		}
+		if result.Calls > 3+5+2 { // each request once, one of them split, the others without the domain
+			t.Errorf("%d calls for one forbidden domain of five", result.Calls)
+		}
 	})
 }
 
