@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"oss-cdn-refresh/events"
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/runtimetest"
+)
+
+// What s.yaml may say: the fields of the component fc3 (devsapp/fc3,
+// src/schema.json) that it uses, and no others.
+type (
+	deployment struct {
+		Edition   string            `yaml:"edition"`
+		Name      string            `yaml:"name"`
+		Access    string            `yaml:"access"`
+		Vars      map[string]string `yaml:"vars"`
+		Resources map[string]struct {
+			Component string `yaml:"component"`
+			Actions   map[string][]struct{ Run, Path string }
+			Props     props
+		}
+	}
+	props struct {
+		Region       string `yaml:"region"`
+		FunctionName string `yaml:"functionName"`
+		Description  string `yaml:"description"`
+		Runtime      string `yaml:"runtime"`
+		Handler      string `yaml:"handler"`
+		Code         string `yaml:"code"`
+		Role         string `yaml:"role"`
+
+		CPU                  float64           `yaml:"cpu"`
+		MemorySize           int               `yaml:"memorySize"`
+		DiskSize             int               `yaml:"diskSize"`
+		Timeout              int               `yaml:"timeout"`
+		InternetAccess       bool              `yaml:"internetAccess"`
+		EnvironmentVariables map[string]string `yaml:"environmentVariables"`
+		LogConfig            logConfig         `yaml:"logConfig"`
+		ConcurrencyConfig    struct {
+			ReservedConcurrency int `yaml:"reservedConcurrency"`
+		} `yaml:"concurrencyConfig"`
+		AsyncInvokeConfig asyncInvokeConfig `yaml:"asyncInvokeConfig"`
+		Triggers          []trigger         `yaml:"triggers"`
+	}
+	logConfig struct {
+		Project               string `yaml:"project"`
+		Logstore              string `yaml:"logstore"`
+		LogBeginRule          string `yaml:"logBeginRule"`
+		EnableRequestMetrics  bool   `yaml:"enableRequestMetrics"`
+		EnableInstanceMetrics bool   `yaml:"enableInstanceMetrics"`
+	}
+	asyncInvokeConfig struct {
+		MaxAsyncRetryAttempts     int `yaml:"maxAsyncRetryAttempts"`
+		MaxAsyncEventAgeInSeconds int `yaml:"maxAsyncEventAgeInSeconds"`
+		DestinationConfig         struct {
+			OnFailure struct{ Destination string } `yaml:"onFailure"`
+		} `yaml:"destinationConfig"`
+	}
+	trigger struct {
+		TriggerName    string    `yaml:"triggerName"`
+		TriggerType    string    `yaml:"triggerType"`
+		SourceArn      string    `yaml:"sourceArn"`
+		InvocationRole string    `yaml:"invocationRole"`
+		TriggerConfig  yaml.Node `yaml:"triggerConfig"`
+	}
+	ossTrigger struct { // IOssTriggerConfig
+		Events []string
+		Filter struct {
+			Key struct{ Prefix, Suffix *string }
+		}
+	}
+	eventBridge struct { // IEventBridge
+		TriggerEnable          *bool  `yaml:"triggerEnable"`
+		AsyncInvocationType    *bool  `yaml:"asyncInvocationType"`
+		EventRuleFilterPattern string `yaml:"eventRuleFilterPattern"`
+		EventSourceConfig      struct {
+			EventSourceType       string `yaml:"eventSourceType"`
+			EventSourceParameters struct {
+				SourceMNSParameters mnsSource `yaml:"sourceMNSParameters"`
+			} `yaml:"eventSourceParameters"`
+		} `yaml:"eventSourceConfig"`
+		EventSinkConfig struct {
+			DeliveryOption struct {
+				Mode        string
+				EventSchema string `yaml:"eventSchema"`
+			} `yaml:"deliveryOption"`
+		} `yaml:"eventSinkConfig"`
+		RunOptions runOptions `yaml:"runOptions"`
+	}
+	mnsSource struct {
+		RegionID       string `yaml:"RegionId"`
+		QueueName      string `yaml:"QueueName"`
+		IsBase64Decode bool   `yaml:"IsBase64Decode"`
+	}
+	runOptions struct {
+		Mode            string `yaml:"mode"`
+		ErrorsTolerance string `yaml:"errorsTolerance"`
+		MaximumTasks    int    `yaml:"maximumTasks"`
+		RetryStrategy   struct {
+			PushRetryStrategy string `yaml:"PushRetryStrategy"`
+		} `yaml:"retryStrategy"`
+		DeadLetterQueue struct {
+			Arn string `yaml:"Arn"`
+		} `yaml:"deadLetterQueue"`
+		BatchWindow struct {
+			CountBasedWindow int `yaml:"CountBasedWindow"`
+			TimeBasedWindow  int `yaml:"TimeBasedWindow"`
+		} `yaml:"batchWindow"`
+	}
+)
+
+// read reads s.yaml; with burst, as if its second trigger were switched on.
+func read(t *testing.T, burst bool) deployment {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "s.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if burst {
+		_, after, found := strings.Cut(string(text), "        # - triggerName: burst\n")
+		if !found {
+			t.Fatal("s.yaml has no trigger for bursts")
+		}
+		text = append(text, "        - triggerName: burst\n"+regexp.MustCompile(`(?m)^        # ( *)`).ReplaceAllString(after, "        $1")...)
+	}
+	var d deployment
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// config decodes a trigger's own part.
+func config(t *testing.T, tr trigger, into any) {
+	t.Helper()
+	text, err := yaml.Marshal(&tr.TriggerConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(into); err != nil {
+		t.Errorf("trigger %s: %v", tr.TriggerName, err)
+	}
+}
+
+func TestDeployment(t *testing.T) {
+	d := read(t, false)
+	resource := d.Resources["refresh"]
+	p := resource.Props
+	if d.Edition != "3.0.0" || resource.Component != "fc3" || p.Runtime != "go1" || p.Handler != "main" || p.Code != "./dist/fc" {
+		t.Errorf("s.yaml deploys something else: %+v", d)
+	}
+	if build := resource.Actions["pre-deploy"]; len(build) != 1 || build[0].Run != "scripts/build" {
+		t.Errorf("before a deployment, %+v runs", build)
+	}
+	if p.CPU < 0.05 || p.MemorySize < 128 || p.MemorySize%64 != 0 || (p.DiskSize != 512 && p.DiskSize != 10240) || p.Timeout < 10 {
+		t.Errorf("the function's size is not one that there is: %+v", p)
+	}
+	if p.Role == "" || p.LogConfig.Project == "" || p.AsyncInvokeConfig.DestinationConfig.OnFailure.Destination == "" {
+		t.Error("s.yaml leaves something to be resolved at deploy time")
+	}
+	if n := p.AsyncInvokeConfig.MaxAsyncEventAgeInSeconds; n < 1 || n > 604800 {
+		t.Errorf("events may be %d s old", n)
+	}
+}
+
+// The trigger names each event that changes what a CDN serves, and no other.
+func TestTriggerEvents(t *testing.T) {
+	triggers := read(t, false).Resources["refresh"].Props.Triggers
+	if len(triggers) != 1 || triggers[0].TriggerType != "oss" || triggers[0].InvocationRole == "" {
+		t.Fatalf("triggers: %+v", triggers)
+	}
+	var oss ossTrigger
+	config(t, triggers[0], &oss)
+	if oss.Filter.Key.Prefix == nil || oss.Filter.Key.Suffix == nil {
+		t.Error("prefix and suffix are both required")
+	}
+	// IOssTriggerConfig's list, less the one with a star.
+	for _, name := range strings.Fields(`
+		oss:ObjectCreated:AppendObject oss:ObjectCreated:CompleteMultipartUpload oss:ObjectCreated:CopyObject
+		oss:ObjectCreated:InitiateMultipartUpload oss:ObjectCreated:PostObject oss:ObjectCreated:PutObject
+		oss:ObjectCreated:PutSymlink oss:ObjectCreated:UploadPart oss:ObjectCreated:UploadPartCopy
+		oss:ObjectModified:UpdateObjectMeta oss:ObjectRemoved:AbortMultipartUpload oss:ObjectRemoved:DeleteObject
+		oss:ObjectRemoved:DeleteObjects`) {
+		batch, err := events.Decode([]byte(fmt.Sprintf(`{"events":[{"eventName":%q,"oss":{"bucket":{"name":"b"},"object":{"key":"k"}}}]}`, name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if counts, named := len(batch.Changes) == 1, slices.Contains(oss.Events, name); counts != named {
+			t.Errorf("%s: changes what a CDN serves: %t, is in the trigger: %t", name, counts, named)
+		}
+	}
+}
+
+func TestBurstTriggerIsReady(t *testing.T) {
+	triggers := read(t, true).Resources["refresh"].Props.Triggers
+	if len(triggers) != 2 || triggers[1].TriggerType != "eventbridge" {
+		t.Fatalf("triggers: %+v", triggers)
+	}
+	var burst eventBridge
+	config(t, triggers[1], &burst)
+	if burst.AsyncInvocationType == nil || *burst.AsyncInvocationType || burst.TriggerEnable == nil ||
+		burst.EventRuleFilterPattern == "" || burst.EventSourceConfig.EventSourceType != "MNS" ||
+		burst.RunOptions.BatchWindow.CountBasedWindow == 0 || burst.RunOptions.DeadLetterQueue.Arn == "" {
+		t.Errorf("the trigger for bursts: %+v", burst)
+	}
+}
+
+// The package is a folder with the binary and the table, and needs no more.
+func TestTableBesideTheBinary(t *testing.T) {
+	dir := t.TempDir()
+	for from, to := range map[string]string{binary: "main", filepath.Join("..", "..", "..", "mapping", "mapping.yaml"): "mapping.yaml"} {
+		content, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, to), content, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	api := aliyuntest.NewTestServer(t, nil)
+	p := runtimetest.NewTestFunctionCompute(t, runtimetest.Program{Path: filepath.Join(dir, "main"), Env: []string{"REFRESH_ENDPOINT=" + api.URL}})
+	if r := report(t, invoke(t, p, invocation(event("www/a.png")))); r.Mapped != 1 || len(api.Accepted()) != 1 {
+		t.Errorf("report %+v", r)
+	}
+}
