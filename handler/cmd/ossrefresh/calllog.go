@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A logLine is one of the function's, as far as the tool needs it.
+type logLine struct {
+	Msg        string          `json:"msg"`
+	Product    string          `json:"product"`
+	Type       string          `json:"type"`
+	URLs       json.RawMessage `json:"urls"` // their number with "call", else a list
+	DurationMS float64         `json:"duration_ms"`
+	TaskID     string          `json:"task_id"`
+	RequestID  string          `json:"request_id"`
+	Code       string          `json:"code"`
+	Error      string          `json:"error"`
+	Retryable  bool            `json:"retryable"`
+	counts
+}
+
+// counts are the report's in the log.
+type counts struct {
+	Records   int `json:"records"`
+	Ignored   int `json:"ignored"`
+	Unmatched int `json:"unmatched"`
+	Invalid   int `json:"invalid"`
+	Mapped    int `json:"mapped"`
+	Targets   int `json:"targets"`
+	Debounced int `json:"debounced"`
+	Requests  int `json:"requests"`
+	Refreshed int `json:"refreshed"` // URLs
+	Failed    int `json:"failed"`    // URLs
+}
+
+// A callLog is what the function's log tells of its calls.
+type callLog struct {
+	Requests []request `json:"requests"`
+	Failed   []group   `json:"failed"`
+	Totals   *counts   `json:"totals"` // null: the function refused the event or did not come to an end
+}
+
+// A request is one call of the refresh API.
+type request struct {
+	Product    string   `json:"product"`
+	Type       string   `json:"type"`
+	Count      int      `json:"count"` // of URLs
+	DurationMS float64  `json:"duration_ms,omitzero"`
+	TaskID     string   `json:"task_id,omitempty"`
+	RequestID  string   `json:"request_id,omitempty"`
+	Code       string   `json:"code,omitempty"` // of a refusal
+	Error      string   `json:"error,omitempty"`
+	URLs       []string `json:"urls"` // of an accepted request
+}
+
+// A group is what failed with one code.
+type group struct {
+	Product   string   `json:"product"`
+	Type      string   `json:"type"`
+	Code      string   `json:"code"`
+	Error     string   `json:"error"`
+	Retryable bool     `json:"retryable"`
+	URLs      []string `json:"urls"`
+}
+
+// readLog reads what the function printed. Lines that are not its log's, such
+// as a panic's, are passed over.
+func readLog(output string) callLog {
+	l := callLog{Requests: []request{}, Failed: []group{}}
+	accepted := map[string][]string{} // by the API's request id
+	scanner := bufio.NewScanner(strings.NewReader(output))
+	scanner.Buffer(nil, len(output)+1)
+	for scanner.Scan() {
+		var line logLine
+		if json.Unmarshal(scanner.Bytes(), &line) != nil {
+			continue
+		}
+		switch line.Msg {
+		case "call":
+			l.Requests = append(l.Requests, line.request())
+		case "refreshed":
+			accepted[line.RequestID] = append(accepted[line.RequestID], line.urls()...)
+		case "failed":
+			l.Failed = append(l.Failed, group{line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls()})
+		case "report":
+			l.Totals = &line.counts
+		}
+	}
+	for i, r := range l.Requests {
+		if urls := accepted[r.RequestID]; urls != nil && r.Code == "" {
+			l.Requests[i].URLs = urls
+		}
+	}
+	return l
+}
+
+func (l logLine) request() request {
+	r := request{
+		Product: l.Product, Type: l.Type, DurationMS: l.DurationMS, TaskID: l.TaskID, RequestID: l.RequestID,
+		Code: l.Code, Error: l.Error, URLs: []string{},
+	}
+	_ = json.Unmarshal(l.URLs, &r.Count)
+	return r
+}
+
+func (l logLine) urls() []string {
+	urls := []string{}
+	_ = json.Unmarshal(l.URLs, &urls)
+	return urls
+}
+
+// numbers tells which request refreshed each URL, counted from 1.
+func (l callLog) numbers() map[target]int {
+	numbers := map[target]int{}
+	for i, r := range l.Requests {
+		for _, url := range r.URLs {
+			numbers[target{r.Product, r.Type, url}] = i + 1
+		}
+	}
+	return numbers
+}
+
+// text shows the calls. Of their URLs it shows those that stand in for others,
+// which the targets have not.
+func (l callLog) text(p *page, targets []item) {
+	if len(l.Requests) > 0 {
+		p.title("REQUESTS: %d", len(l.Requests))
+	}
+	for i, r := range l.Requests {
+		p.line("  %d  %s", i+1, r)
+		p.list(slices.DeleteFunc(slices.Clone(r.URLs), func(url string) bool {
+			return slices.ContainsFunc(targets, func(i item) bool { return i.target == target{r.Product, r.Type, url} })
+		}))
+	}
+	if len(l.Failed) > 0 {
+		p.title("FAILED")
+	}
+	for _, g := range l.Failed {
+		g.text(p)
+	}
+}
+
+// String is a line on the request: "dcdn  File  2 URLs  3.1 ms  task 95248880".
+func (r request) String() string {
+	parts := []string{r.Product, r.Type, plural(r.Count, "URL")}
+	if r.DurationMS > 0 {
+		parts = append(parts, milliseconds(r.DurationMS))
+	}
+	if r.Code != "" {
+		parts = append(parts, r.Code)
+	}
+	if r.TaskID != "" {
+		parts = append(parts, "task "+r.TaskID)
+	}
+	return strings.Join(parts, "  ")
+}
+
+func (g group) text(p *page) {
+	retry := "a later try will fail too"
+	if g.Retryable {
+		retry = "a later try may succeed"
+	}
+	p.line("  %s  %s  %s  %s: %s (%s)", g.Product, g.Type, plural(len(g.URLs), "URL"), g.Code, g.Error, retry)
+	p.list(g.URLs)
+}
+
+func milliseconds(ms float64) string {
+	if ms < 10 {
+		return fmt.Sprintf("%.1f ms", ms)
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"oss-cdn-refresh/mapping"
+)
+
+// A console is what a command reads and writes.
+type console struct {
+	in         io.Reader
+	out, err   io.Writer
+	getenv     func(string) string
+	json       bool
+	bold, loud bool // out, err: on a terminal that may show colours
+}
+
+func newConsole(in io.Reader, out, err io.Writer, getenv func(string) string) *console {
+	plain := getenv("NO_COLOR") != "" || getenv("TERM") == "dumb"
+	return &console{in: in, out: out, err: err, getenv: getenv, bold: !plain && terminal(out), loud: !plain && terminal(err)}
+}
+
+func terminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// A document is what a command has found out. Its JSON has stable names.
+type document interface {
+	text(p *page) // for people
+}
+
+// show prints a document in the form that was asked for.
+func (c *console) show(d document) error {
+	if c.json {
+		encoder := json.NewEncoder(c.out)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(d)
+	}
+	p := &page{bold: c.bold}
+	d.text(p)
+	_, err := io.WriteString(c.out, p.String())
+	return err
+}
+
+// report prints an error and returns the exit status. A table's faults stand
+// one a line and without prefix, as editors read them.
+func (c *console) report(err error) int {
+	if err == nil {
+		return 0
+	}
+	var faults mapping.Faults
+	if errors.As(err, &faults) {
+		fmt.Fprintln(c.err, printable(faults.Error()))
+		err = fmt.Errorf("the mapping table has %s", plural(len(faults), "fault"))
+	}
+	for _, line := range lines(printable(err.Error())) {
+		fmt.Fprintf(c.err, "%s %s\n", c.label("error", "31"), line)
+	}
+	var h *hinted
+	if !errors.As(err, &h) {
+		return 1
+	}
+	c.hint(h.hint)
+	if h.usage {
+		return 2
+	}
+	return 1
+}
+
+// hint prints what to do about something.
+func (c *console) hint(text string) {
+	fmt.Fprintf(c.err, "%s %s\n", c.label("hint", "36"), printable(text))
+}
+
+func (c *console) label(word, color string) string {
+	if !c.loud {
+		return "ossrefresh: " + word + ":"
+	}
+	return "ossrefresh: \x1b[" + color + "m" + word + ":\x1b[0m"
+}
+
+// read reads a file, or standard input for "-". What says what the file is.
+func (c *console) read(what, name string) ([]byte, error) {
+	data, err := os.ReadFile(name)
+	if name == "-" {
+		data, err = io.ReadAll(c.in)
+	}
+	if err != nil {
+		return nil, hint(fmt.Errorf("reading %s: %w", what, err), "give the name of a file, or - for standard input")
+	}
+	return data, nil
+}
+
+// A tableFlag names the mapping table.
+type tableFlag struct {
+	Mapping string `placeholder:"FILE" help:"The mapping table. Default: mapping/mapping.yaml if there is one, else mapping.yaml."`
+}
+
+// file returns the table's file.
+func (f tableFlag) file() string {
+	name := "mapping/mapping.yaml"
+	if _, err := os.Stat(name); err != nil {
+		name = "mapping.yaml"
+	}
+	return cmp.Or(f.Mapping, name)
+}
+
+func (f tableFlag) load() (*mapping.Table, error) {
+	table, err := mapping.Load(f.file())
+	var faults mapping.Faults
+	if err != nil && !errors.As(err, &faults) {
+		return nil, hint(err, "name the table with --mapping")
+	}
+	return table, err
+}
+
+// plural counts things: "1 URL", "2 URLs".
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// orDash fills an empty cell.
+func orDash(s string) string { return cmp.Or(s, "-") }
+
+// lines splits text into its lines that are not blank.
+func lines(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// progress shows on a terminal how far a command is, in one line that the next
+// one replaces; an empty one ends it.
+func (c *console) progress(format string, args ...any) {
+	if terminal(c.err) {
+		fmt.Fprintf(c.err, "\r\x1b[K%s", printable(fmt.Sprintf(format, args...)))
+	}
+}

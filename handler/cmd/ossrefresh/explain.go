@@ -1,0 +1,226 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"oss-cdn-refresh/mapping"
+)
+
+type explainCommand struct {
+	tableFlag
+	Event   string   `enum:"created,removed,modified" default:"created" help:"What happened to the object: created, removed or modified."`
+	New     bool     `help:"There was no object of that key before."`
+	Subject []string `arg:"" name:"subject" help:"BUCKET KEY, oss://BUCKET/KEY, or a URL."`
+}
+
+func (*explainCommand) Help() string {
+	return `Examples:
+
+    ossrefresh explain my-site www/docs/index.html
+    ossrefresh explain --event removed oss://my-site/www/old.html
+    ossrefresh explain https://www.example.com/docs/`
+}
+
+func (cmd *explainCommand) Run(c *console) error {
+	bucket, key, err := cmd.object()
+	if err != nil {
+		return err
+	}
+	table, err := cmd.load()
+	if err != nil {
+		return err
+	}
+	if bucket == "" {
+		return cmd.explainURL(c, table, cmd.Subject[0])
+	}
+	if bare := strings.TrimLeft(key, "/"); bare != key {
+		c.hint("OSS keys do not begin with a slash; this is about " + shown(bare))
+		key = bare
+	}
+	if key == "" {
+		return misuse(fmt.Errorf("bucket %q is named without a key", bucket), "give BUCKET KEY or oss://BUCKET/KEY")
+	}
+	o := mapping.Object{Bucket: bucket, Key: key, Event: mapping.Event(cmd.Event), New: cmd.New}
+	return c.show(explainObject(table, cmd.file(), o))
+}
+
+// object returns the bucket and key that the command line names; no bucket
+// where it names a URL.
+func (cmd *explainCommand) object() (bucket, key string, err error) {
+	first := cmd.Subject[0]
+	object, isOSS := strings.CutPrefix(first, "oss://")
+	switch {
+	case len(cmd.Subject) == 2:
+		return strings.TrimSuffix(object, "/"), cmd.Subject[1], nil
+	case len(cmd.Subject) == 1 && isOSS:
+		bucket, key, _ = strings.Cut(object, "/")
+		return bucket, key, nil
+	case len(cmd.Subject) == 1 && strings.Contains(first, "://"):
+		return "", "", nil
+	case len(cmd.Subject) > 2:
+		return "", "", misuse(fmt.Errorf("there are %d arguments, not a bucket and a key", len(cmd.Subject)), "put a key with spaces in quotes")
+	}
+	return "", "", misuse(fmt.Errorf("%q is neither a URL nor a bucket with a key", first), "give BUCKET KEY, oss://BUCKET/KEY, or a URL with https://")
+}
+
+// An explanation tells how the table comes to an object's URLs.
+type explanation struct {
+	Bucket  string   `json:"bucket"`
+	Key     string   `json:"key"`
+	Event   string   `json:"event"`
+	Rule    string   `json:"rule,omitempty"` // file:line; none: unmatched
+	Ignored string   `json:"ignored,omitempty"`
+	Steps   []step   `json:"steps"`
+	Targets []target `json:"targets"`
+	Buckets []string `json:"buckets,omitempty"` // of the table, where this one is not in it
+}
+
+// A step is a rule or filter that had a say.
+type step struct {
+	Rule   string `json:"rule"`
+	Passed bool   `json:"passed"`
+	Text   string `json:"text"`
+}
+
+// A target is one thing to refresh.
+type target struct {
+	Product string `json:"product"`
+	Type    string `json:"type"`
+	URL     string `json:"url"`
+}
+
+func explainObject(table *mapping.Table, file string, o mapping.Object) explanation {
+	match := table.Map(o)
+	e := explanation{
+		Bucket: o.Bucket, Key: o.Key, Event: string(o.Event),
+		Rule: place(file, match.Rule), Ignored: match.Ignored, Steps: []step{}, Targets: newTargets(match.Targets),
+	}
+	for _, s := range table.Explain(o) {
+		e.Steps = append(e.Steps, step{place(file, s.Rule), s.Passed, s.Text})
+	}
+	if len(e.Steps) == 0 {
+		e.Buckets = buckets(table)
+	}
+	return e
+}
+
+// place says where a rule stands: file:line.
+func place(file string, rule *mapping.Rule) string {
+	if rule == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", file, rule.Line)
+}
+
+// short is a place without the folder.
+func short(place string) string {
+	if place == "" {
+		return ""
+	}
+	return filepath.Base(place)
+}
+
+func newTargets(targets []mapping.Target) []target {
+	all := make([]target, len(targets))
+	for i, t := range targets {
+		all[i] = target{string(t.Product), string(t.Type), t.URL}
+	}
+	return all
+}
+
+func buckets(table *mapping.Table) []string {
+	var names []string
+	for _, r := range table.Rules {
+		names = append(names, r.Bucket)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (e explanation) text(p *page) {
+	p.title("%s of %s %s", e.Event, shown(e.Bucket), shown(e.Key))
+	var rows [][]string
+	for _, s := range e.Steps {
+		rows = append(rows, []string{map[bool]string{true: "yes", false: "no"}[s.Passed], short(s.Rule), s.Text})
+	}
+	p.rows(rows)
+	switch {
+	case e.Buckets != nil:
+		p.line("  no rule is of this bucket; the table has rules of %s", strings.Join(e.Buckets, ", "))
+	case e.Rule == "":
+		p.line("  no rule of this bucket is for this key: nothing is refreshed")
+	case e.Ignored != "":
+		p.line("  nothing is refreshed: %s", e.Ignored)
+	}
+	if len(e.Targets) > 0 {
+		p.title("URLs, by the rule at %s", e.Rule)
+		p.rows(targetRows(e.Targets))
+	}
+}
+
+func targetRows(targets []target) [][]string {
+	var rows [][]string
+	for _, t := range targets {
+		rows = append(rows, []string{t.Product, t.Type, t.URL})
+	}
+	return rows
+}
+
+// Sources are the objects that a URL can show.
+type sources struct {
+	URL     string   `json:"url"`
+	Objects []source `json:"objects"`
+	Domains []string `json:"domains,omitempty"` // of the table, where nothing was found
+}
+
+type source struct {
+	Rule    string `json:"rule"`
+	Product string `json:"product"`
+	Bucket  string `json:"bucket"`
+	Key     string `json:"key"`
+}
+
+func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url string) error {
+	found, err := mapping.Sources(table, url)
+	if err != nil {
+		return misuse(err, "give BUCKET KEY, oss://BUCKET/KEY, or a URL with https://")
+	}
+	s := sources{URL: url, Objects: []source{}}
+	for _, f := range found {
+		s.Objects = append(s.Objects, source{place(cmd.file(), f.Rule), string(f.Spec.Product), f.Bucket, f.Key})
+	}
+	if len(found) == 0 {
+		s.Domains = domains(table, "")
+	}
+	return c.show(s)
+}
+
+// domains lists the domains of a product, or of both.
+func domains(table *mapping.Table, product mapping.Product) []string {
+	var names []string
+	for _, r := range table.Rules {
+		for _, t := range r.Targets {
+			if cmp.Or(product, t.Product) == t.Product {
+				names = append(names, t.Domain)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (s sources) text(p *page) {
+	p.title("%s can show", shown(s.URL))
+	var rows [][]string
+	for _, o := range s.Objects {
+		rows = append(rows, []string{short(o.Rule), o.Product, shown(o.Bucket), shown(o.Key)})
+	}
+	p.rows(rows)
+	if len(s.Objects) == 0 {
+		p.line("  no object that the table knows; its domains are %s", strings.Join(s.Domains, ", "))
+	}
+}

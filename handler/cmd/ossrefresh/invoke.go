@@ -1,0 +1,218 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"oss-cdn-refresh/events"
+	"oss-cdn-refresh/handler/aliyun"
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/runtimetest"
+)
+
+type invokeCommand struct {
+	tableFlag
+	Function string        `placeholder:"BINARY" help:"The function, built for this machine. Default: fc beside ossrefresh, else dist/fc/main."`
+	Live     bool          `help:"Call the real API, with the ALIBABA_CLOUD_… credentials of the environment: this refreshes."`
+	Timeout  time.Duration `default:"60s" help:"The function's timeout."`
+	Event    string        `arg:"" help:"The event's file, or - for standard input."`
+}
+
+func (*invokeCommand) Help() string {
+	return `The function runs under a runtime API on this machine and calls a refresh API on this machine: nothing is refreshed without --live.
+
+Examples:
+
+    ossrefresh invoke events/oss-put-object.json
+    ossrefresh invoke --mapping staging.yaml --json - <event.json
+    ossrefresh invoke --live event.json`
+}
+
+// Run shows what became of an event, step by step: its records, targets and
+// URLs as the function's own packages see them, its requests as the function's
+// log tells them.
+func (cmd *invokeCommand) Run(ctx context.Context, c *console) error {
+	table, err := cmd.load()
+	if err != nil {
+		return err
+	}
+	payload, err := c.read("the event", cmd.Event)
+	if err != nil {
+		return err
+	}
+	doc := invocation{Event: cmd.Event, Mapping: cmd.file(), Live: cmd.Live}
+	if doc.Function, err = cmd.binary(); err != nil {
+		return err
+	}
+	batch, unreadable := events.Decode(payload)
+	doc.story = tell(table, doc.Mapping, batch)
+	doc.unreadable = unreadable != nil
+	failure := cmd.invoke(ctx, c, payload, &doc)
+	if !doc.started {
+		return failure
+	}
+	if t := doc.Totals; t != nil && (t.Targets != doc.Targets || t.Records != len(doc.Records)) {
+		c.hint("the function counts otherwise than this tool: build both from the same source")
+	}
+	return errors.Join(c.show(doc), failure)
+}
+
+// binary finds the function.
+func (cmd *invokeCommand) binary() (string, error) {
+	candidates := []string{cmd.Function}
+	if cmd.Function == "" {
+		self, _ := os.Executable()
+		candidates = []string{filepath.Join(filepath.Dir(self), "fc"), filepath.Join("dist", "fc", "main")}
+	}
+	for _, name := range candidates {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			return name, nil
+		}
+	}
+	return "", hint(fmt.Errorf("there is no function at %s", strings.Join(candidates, " or ")),
+		"build it with scripts/build, or name it with --function")
+}
+
+// An access is where the function calls the API, and with what.
+type access struct {
+	name        string // for people
+	env         []string
+	credentials aliyun.Credentials
+	close       func()
+}
+
+// access opens the real API or one on this machine.
+func (cmd *invokeCommand) access(c *console) (access, error) {
+	if cmd.Live {
+		return liveAccess(c.getenv)
+	}
+	server := &aliyuntest.Server{}
+	if err := server.Start(); err != nil {
+		return access{}, fmt.Errorf("starting a refresh API on this machine: %w", err)
+	}
+	test := aliyuntest.TestCredential
+	credentials := aliyun.Credentials{AccessKeyID: test.AccessKeyID, AccessKeySecret: test.AccessKeySecret, SecurityToken: test.SecurityToken}
+	return access{"a refresh API on this machine: nothing is refreshed", []string{"REFRESH_ENDPOINT=" + server.URL}, credentials, server.Close}, nil
+}
+
+// liveAccess takes the caller's credentials, and of the environment just what
+// leads to the API.
+func liveAccess(getenv func(string) string) (access, error) {
+	credentials, err := credentialsFrom(getenv)
+	if err != nil {
+		return access{}, err
+	}
+	env := variables(getenv, "REFRESH_ENDPOINT", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+	return access{cmp.Or(getenv("REFRESH_ENDPOINT"), "the public refresh API"), env, credentials, func() {}}, nil
+}
+
+// invoke runs the function on the payload and notes in doc what it did.
+func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte, doc *invocation) error {
+	api, err := cmd.access(c)
+	if err != nil {
+		return err
+	}
+	defer api.close()
+	doc.api = api.name
+	table, noTable := filepath.Abs(doc.Mapping)
+	function, noFunction := filepath.Abs(doc.Function) // a bare name would be looked up in PATH
+	if err := errors.Join(noTable, noFunction); err != nil {
+		return fmt.Errorf("finding the working directory: %w", err)
+	}
+	env := append(variables(c.getenv, "PATH", "HOME", "TMPDIR", "SYSTEMROOT"), "MAPPING_FILE="+table, "LOG_LEVEL=debug")
+	process, err := runtimetest.StartFunctionCompute(ctx, runtimetest.Program{Path: function, Env: append(env, api.env...)})
+	if err != nil {
+		return hint(fmt.Errorf("starting the function: %w", err), "the function must be built for this machine: go build ./handler/cmd/fc")
+	}
+	defer process.Close()
+	doc.started = true
+	start := time.Now()
+	result, err := process.Invoke(ctx, runtimetest.Invocation{Payload: payload, Timeout: cmd.Timeout, Credentials: runtimetest.Credentials(api.credentials)})
+	doc.DurationMS = float64(time.Since(start).Microseconds()) / 1000
+	doc.callLog = readLog(process.Output())
+	doc.note(result)
+	return errors.Join(doc.failure(), err)
+}
+
+// variables returns those that are set, as exec.Cmd has them.
+func variables(getenv func(string) string, names ...string) []string {
+	var set []string
+	for _, name := range names {
+		if value := getenv(name); value != "" {
+			set = append(set, name+"="+value)
+		}
+	}
+	return set
+}
+
+// An invocation is what became of an event.
+type invocation struct {
+	Event    string `json:"event"`
+	Mapping  string `json:"mapping"`
+	Function string `json:"function"`
+	Live     bool   `json:"live"`
+	story
+	callLog
+	DurationMS float64     `json:"duration_ms"` // of the whole invocation
+	Error      *errorReply `json:"error"`       // null: the invocation succeeded
+
+	api                 string // for people
+	started, unreadable bool
+}
+
+// nearby returns a file's path from the working directory, where it lies below.
+func nearby(file string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return file
+	}
+	if rel, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return file
+}
+
+// An errorReply is the function's answer when an invocation fails.
+type errorReply struct {
+	Type    string `json:"type"`
+	Message string `json:"message"` // its first line
+}
+
+func (doc *invocation) note(result runtimetest.Result) {
+	if result.Err == nil {
+		return
+	}
+	message, _, _ := strings.Cut(result.Err.Message, "\n")
+	if result.Err.Type != "RefreshIncomplete" {
+		message = result.Err.Message
+	}
+	doc.Error = &errorReply{result.Err.Type, message}
+}
+
+func (doc *invocation) failure() error {
+	if doc.Error == nil {
+		return nil
+	}
+	return fmt.Errorf("the function answered with %s: %s", doc.Error.Type, doc.Error.Message)
+}
+
+func (doc invocation) text(p *page) {
+	p.title("%s, by %s", shown(doc.Event), shown(nearby(doc.Function)))
+	p.line("  calling %s", doc.api)
+	if !doc.unreadable {
+		doc.story.text(p, doc.numbers())
+	}
+	doc.callLog.text(p, doc.Items)
+	p.title("TOTAL: %s", milliseconds(doc.DurationMS))
+	if t := doc.Totals; t != nil {
+		p.line("  %s: %d mapped, %d ignored, %d unmatched, %d invalid", plural(t.Records, "record"), t.Mapped, t.Ignored, t.Unmatched, t.Invalid)
+		p.line("  %s: %d merged", plural(t.Targets, "target"), t.Debounced)
+		p.line("  %s: %s refreshed, %d failed", plural(t.Requests, "request"), plural(t.Refreshed, "URL"), t.Failed)
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/mapping"
+)
+
+func TestSplitLetters(t *testing.T) {
+	one, two := `{"a":1}`, `{"b":2}`
+	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	tests := map[string]string{
+		"JSON lines":    one + "\n" + two + "\n",
+		"no separator":  one + two,
+		"array":         "[" + one + "," + two + "]",
+		"Base64":        encode(one + two),
+		"wrapped":       encode(one + two)[:8] + "\n" + encode(one + two)[8:],
+		"Base64 lines":  encode(one) + "\n\n" + encode(two),
+		"Base64 arrays": encode("[" + one + "," + two + "]"),
+	}
+	for name, text := range tests {
+		var got []string
+		for _, l := range splitLetters("f", []byte(text)) {
+			got = append(got, fmt.Sprint(l.name, " ", string(l.raw), " ", l.err))
+		}
+		if diff := cmp.Diff([]string{"f#1 " + one + " <nil>", "f#2 " + two + " <nil>"}, got); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+}
+
+// A letter whose report does not tell everything is replayed whole.
+func TestFailedReport(t *testing.T) {
+	group := `{"product":"dcdn","type":"File","code":"TooMany.Refresh","urls":["https://www.example.com/a"]}`
+	body := func(groups ...string) string { return `{"failed":[` + strings.Join(groups, ",") + `]}` }
+	tests := map[string]struct {
+		errorType, message string
+		want               bool
+	}{
+		"whole":           {"RefreshIncomplete", "1 URL was not refreshed (…)\n" + body(group), true},
+		"only invalid":    {"RefreshIncomplete", "1 record was invalid; 0 URLs were refreshed\n" + body(), true},
+		"cut URLs":        {"RefreshIncomplete", "2 URLs were not refreshed (…)\n" + body(group), false},
+		"cut text":        {"RefreshIncomplete", "1 URL was not refreshed (…)\n" + body(group)[:20], false},
+		"no report":       {"RefreshIncomplete", "1 of 2 targets failed", false},
+		"another error":   {"EventError", "1 URL was not refreshed (…)\n" + body(group), false},
+		"unknown product": {"RefreshIncomplete", "1 URL was not refreshed\n" + body(strings.Replace(group, "dcdn", "x", 1)), false},
+		"unknown type":    {"RefreshIncomplete", "1 URL was not refreshed\n" + body(strings.Replace(group, "File", "x", 1)), false},
+		"no domain":       {"RefreshIncomplete", "1 URL was not refreshed\n" + body(strings.Replace(group, "https://", "", 1)), false},
+	}
+	for name, tt := range tests {
+		answer, _ := json.Marshal(map[string]string{"errorType": tt.errorType, "errorMessage": tt.message})
+		quoted, _ := json.Marshal(string(answer))
+		for _, raw := range [][]byte{answer, quoted} {
+			if _, ok := failedReport(raw); ok != tt.want {
+				t.Errorf("%s: %s tells everything: %t, want %t", name, raw, ok, tt.want)
+			}
+		}
+	}
+}
+
+// More letters than fit into a batch: each URL is sent once, whichever letters
+// ask for it.
+func TestReplayBatches(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, nil)
+	var letters strings.Builder
+	for i := range 5 {
+		var records []string
+		for j := range 400 {
+			records = append(records, fmt.Sprintf(`{"eventName":"ObjectCreated:PutObject","eventSource":"acs:oss","oss":{"bucket":{"name":"b"},"object":{"key":"%d"}}}`, i*300+j))
+		}
+		payload, _ := json.Marshal(`{"events":[` + strings.Join(records, ",") + `]}`)
+		fmt.Fprintf(&letters, "{\"requestPayload\":%s}\n", payload)
+	}
+	table := filepath.Join(t.TempDir(), "table.yaml")
+	if err := os.WriteFile(table, []byte("rules: [{bucket: b, targets: [{domain: www.example.com}]}]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	environment := map[string]string{
+		"REFRESH_ENDPOINT":                api.URL,
+		"ALIBABA_CLOUD_ACCESS_KEY_ID":     aliyuntest.TestCredential.AccessKeyID,
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET": aliyuntest.TestCredential.AccessKeySecret,
+		"ALIBABA_CLOUD_SECURITY_TOKEN":    aliyuntest.TestCredential.SecurityToken,
+	}
+	var stdout, stderr bytes.Buffer
+	status := run([]string{"replay", "--live", "--json", "--mapping", table, "-"},
+		strings.NewReader(letters.String()), &stdout, &stderr, func(name string) string { return environment[name] })
+	var got replay
+	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil || status != 0 {
+		t.Fatalf("status %d, %v: %s", status, err, stderr.String())
+	}
+	seen := map[string]int{}
+	for _, a := range api.Accepted() {
+		seen[a.URL]++
+	}
+	for i := range 1600 {
+		if url := fmt.Sprintf("https://www.example.com/%d", i); seen[url] != 1 {
+			t.Fatalf("%s was sent %d times", url, seen[url])
+		}
+	}
+	for _, l := range got.Letters {
+		if l.State != "done" || l.URLs != 400 || l.Left != 0 {
+			t.Errorf("letter %+v, want it done", l)
+		}
+	}
+}
+
+// Whatever a letter holds, reading it does not panic, and each target can be
+// submitted.
+func FuzzLetter(f *testing.F) {
+	// Small ones: the fuzzer would spend its time on making a large one smaller.
+	sample := []byte(`{"requestPayload":"{\"events\":[{\"eventName\":\"ObjectCreated:PutObject\",\"eventSource\":\"acs:oss\",\"oss\":{\"bucket\":{\"name\":\"my-site\"},\"object\":{\"key\":\"a\"}}}]}"}`)
+	f.Add(sample)
+	f.Add([]byte(base64.StdEncoding.EncodeToString(sample)))
+	f.Add([]byte(`{"requestPayload":"","responsePayload":{"errorType":"RefreshIncomplete","errorMessage":"1 URL was not refreshed\n{\"failed\":[{\"product\":\"cdn\",\"type\":\"File\",\"urls\":[\"https://a/\"]}]}"}}`))
+	table, err := mapping.Parse("table", []byte("rules: [{bucket: my-site, targets: [{domain: www.example.com}]}]"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, l := range splitLetters("f", data) {
+			read, err := l.read(table)
+			if err != nil && len(read.targets) > 0 {
+				t.Errorf("%s: %v, and yet it has targets", l.name, err)
+			}
+			for _, target := range read.targets {
+				if target.Product != mapping.DCDN && target.Product != mapping.CDN || target.Domain == "" || !strings.Contains(target.URL, target.Domain) {
+					t.Errorf("%s: target %+v cannot be submitted", l.name, target)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,85 @@
+// Command ossrefresh is the operator's tool: it tries an event on the real
+// function, explains and checks the mapping table, and refreshes by hand.
+//
+//	ossrefresh invoke events/oss-put-object.json
+//	ossrefresh explain my-site www/docs/index.html
+//	ossrefresh check
+//
+// Nothing that costs quota happens without --live. The tool changes no cloud
+// resource and keeps no state.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+}
+
+const description = `Try, explain and check what an object of OSS refreshes on Alibaba Cloud DCDN and CDN.
+
+Exit status: 0 done, 1 something failed, 2 wrong usage.`
+
+type commandLine struct {
+	JSON bool `name:"json" help:"Print one JSON document."`
+
+	Invoke  invokeCommand  `cmd:"" help:"Run the function on an event and show what became of it."`
+	Explain explainCommand `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
+	Check   checkCommand   `cmd:"" help:"Validate the mapping table and show samples."`
+	Policy  policyCommand  `cmd:"" help:"Print the least RAM policy for the mapping table."`
+	Refresh refreshCommand `cmd:"" help:"Refresh URLs by hand."`
+	Replay  replayCommand  `cmd:"" help:"Refresh what dead letters tell has failed."`
+	Quota   quotaCommand   `cmd:"" help:"Show what is left of the day's quota."`
+	Tasks   tasksCommand   `cmd:"" help:"Show the progress of refresh tasks."`
+}
+
+// run runs a command line and returns the exit status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
+	var line commandLine
+	helped := false
+	parser := kong.Must(&line, kong.Name("ossrefresh"), kong.Description(description), kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 80}),
+		kong.Exit(func(int) { helped = true }))
+	parsed, err := parser.Parse(args)
+	if helped {
+		return 0
+	}
+	c := newConsole(stdin, stdout, stderr, getenv)
+	if err != nil {
+		return c.report(misuse(err, "run "+helpFor(err)))
+	}
+	c.json = line.JSON
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return c.report(parsed.Run(c))
+}
+
+// helpFor returns the command that explains the one that was misspelt.
+func helpFor(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil && wrong.Context.Selected() != nil {
+		return "ossrefresh " + wrong.Context.Selected().Name + " --help"
+	}
+	return "ossrefresh --help"
+}
+
+// A hinted error tells what to do about it.
+type hinted struct {
+	error
+	hint  string
+	usage bool // the command line is at fault
+}
+
+func (e *hinted) Unwrap() error { return e.error }
+
+func hint(err error, text string) error { return &hinted{error: err, hint: text} }
+
+func misuse(err error, text string) error { return &hinted{error: err, hint: text, usage: true} }

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/runtimetest"
+)
+
+// A suite builds the function before the tests, and only then: the test binary
+// is also what the scripts run as ossrefresh.
+type suite struct{ m *testing.M }
+
+func (s suite) Run() int {
+	dir, err := os.MkdirTemp("", "ossrefresh")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		function, err = runtimetest.Build(context.Background(), "oss-cdn-refresh/handler/cmd/fc", dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return s.m.Run()
+}
+
+// function is the real one's binary.
+var function string
+
+func TestMain(m *testing.M) {
+	testscript.Main(suite{m}, map[string]func(){"ossrefresh": func() {
+		stdout, stderr := masked{os.Stdout}, masked{os.Stderr}
+		os.Exit(run(os.Args[1:], os.Stdin, stdout, stderr, os.Getenv))
+	}})
+}
+
+// masked replaces what differs from run to run: times, ports and
+// the ids in JSON.
+type masked struct{ io.Writer }
+
+var passing = regexp.MustCompile(`\d+(\.\d+)?( ms)|("duration_ms": )[\d.]+|("(?:created|task_id|request_id)": )"[^"]*"|(127\.0\.0\.1:)\d+`)
+
+func (m masked) Write(text []byte) (int, error) {
+	_, err := m.Writer.Write(passing.ReplaceAll(text, []byte(`${3}${4}${5}N$2`)))
+	return len(text), err
+}
+
+// update rewrites the scripts with what the tool prints now.
+var update = flag.Bool("update", false, "rewrite testdata")
+
+func TestScripts(t *testing.T) {
+	events, err := filepath.Abs("../../../events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			if err := os.Symlink(function, filepath.Join(env.WorkDir, "fc")); err != nil {
+				return err
+			}
+			env.Setenv("EVENTS", events)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second more
+			env.Values[apiKey{}] = &aliyuntest.Server{TaskTime: 400 * time.Millisecond}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status},
+	})
+}
+
+// apiKey leads to a script's refresh API.
+type apiKey struct{}
+
+// startAPI is the script command "api [quota=N] [forbidden=DOMAIN]": it starts
+// a refresh API that ossrefresh finds in the environment.
+func startAPI(ts *testscript.TestScript, _ bool, args []string) {
+	api := ts.Value(apiKey{}).(*aliyuntest.Server)
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		switch name {
+		case "quota":
+			n, err := strconv.Atoi(value)
+			ts.Check(err)
+			api.Quota.URLs = n
+		case "forbidden":
+			api.Forbidden = []string{value}
+		default:
+			ts.Fatalf("usage: api [quota=N] [forbidden=DOMAIN]")
+		}
+	}
+	ts.Check(api.Start())
+	ts.Defer(api.Close)
+	credential := aliyuntest.TestCredential
+	ts.Setenv("REFRESH_ENDPOINT", api.URL)
+	ts.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", credential.AccessKeyID)
+	ts.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", credential.AccessKeySecret)
+	ts.Setenv("ALIBABA_CLOUD_SECURITY_TOKEN", credential.SecurityToken)
+}
+
+// accepted is the script command that prints what the API has accepted.
+func accepted(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, a := range ts.Value(apiKey{}).(*aliyuntest.Server).Accepted() {
+		fmt.Fprintln(ts.Stdout(), a.Product, a.Type, a.URL)
+	}
+}
+
+// status is the script command "status N ARG…": ossrefresh ends with status N.
+func status(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("ossrefresh", args[1:]...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
+		ts.Fatalf("ossrefresh %s: %v, want exit status %s", strings.Join(args[1:], " "), err, args[0])
+	}
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The README opens with a command and what it prints. It prints that.
+func TestReadmeOpensWithWhatInvokePrints(t *testing.T) {
+	t.Chdir(filepath.Join("..", "..", ".."))
+	var stdout, stderr bytes.Buffer
+	if status := run([]string{"invoke", "--function", function, "events/oss-put-object.json"}, nil, &stdout, &stderr, os.Getenv); status != 0 {
+		t.Fatalf("exit %d: %s", status, &stderr)
+	}
+	for _, name := range []string{"README.md", "README.zh-CN.md"} {
+		text, err := os.ReadFile(name)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, block, _ := strings.Cut(string(text), "$ scripts/invoke events/oss-put-object.json\n")
+		block, _, _ = strings.Cut(block, "```")
+		if diff := cmp.Diff(timeless(block), timeless(stdout.String())); diff != "" {
+			t.Errorf("%s (-says +prints)\n%s", name, diff)
+		}
+	}
+}
+
+// timeless replaces what differs from run to run and from place to place.
+func timeless(text string) string {
+	text = regexp.MustCompile(`[\d.]+ ms`).ReplaceAllString(text, "N ms")
+	return regexp.MustCompile(`, by .*`).ReplaceAllString(text, ", by FUNCTION")
+}

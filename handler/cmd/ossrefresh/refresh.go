@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"oss-cdn-refresh/mapping"
+)
+
+type refreshCommand struct {
+	tableFlag
+	Type    string        `enum:"file,directory,ignore_params" default:"file" help:"What the URLs stand for: file, directory or ignore_params (the file with every query)."`
+	Product string        `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
+	Live    bool          `help:"Send the requests; without it they are only shown."`
+	Timeout time.Duration `default:"2m" help:"When to give up."`
+	URLs    []string      `arg:"" name:"url" help:"URLs, or - for standard input with one a line."`
+}
+
+func (*refreshCommand) Help() string {
+	return `Requests are planned, paced and repeated as the function does it, within the limits of the mapping table if there is one. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
+
+Examples:
+
+    ossrefresh refresh https://www.example.com/ https://www.example.com/logo.png
+    ossrefresh refresh --live --type directory www.example.com/docs/
+    ossrefresh refresh --live --product cdn - <urls.txt`
+}
+
+func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
+	urls, err := cmd.urls(c)
+	if err != nil {
+		return err
+	}
+	targets, err := cmd.targets(urls)
+	if err != nil {
+		return err
+	}
+	limits, err := limitsOf(cmd.tableFlag)
+	if err != nil {
+		return err
+	}
+	sender, err := newSender(c, cmd.Live, limits)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
+	defer cancel()
+	doc := newSubmission(cmd.Live)
+	doc.add(sender.send(ctx, targets).Outcomes)
+	return errors.Join(c.show(doc), doc.failure())
+}
+
+// urls are those of the command line, with standard input in place of a "-".
+func (cmd *refreshCommand) urls(c *console) ([]string, error) {
+	var urls []string
+	for _, arg := range cmd.URLs {
+		if arg != "-" {
+			urls = append(urls, arg)
+			continue
+		}
+		text, err := c.read("the URLs", arg)
+		if err != nil {
+			return nil, err
+		}
+		urls = append(urls, lines(string(text))...)
+	}
+	if len(urls) == 0 {
+		return nil, misuse(errors.New("there is no URL"), "give URLs, or - and one a line on standard input")
+	}
+	return urls, nil
+}
+
+// types are the mapping table's names of the API's.
+var types = map[string]mapping.Type{"file": mapping.File, "directory": mapping.Directory, "ignore_params": mapping.IgnoreParams}
+
+// targets makes a target of each URL, or tells of all that are none.
+func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
+	var targets []mapping.Target
+	var faults []error
+	for _, text := range urls {
+		full, domain, err := canonical(text)
+		if err == nil {
+			err = cmd.suits(full)
+		}
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		targets = append(targets, urlTarget(mapping.Product(cmd.Product), types[cmd.Type], full, domain))
+	}
+	if len(faults) > 0 {
+		return nil, misuse(errors.Join(faults...), "give URLs like https://www.example.com/logo.png; nothing was sent")
+	}
+	return targets, nil
+}
+
+// suits tells what keeps a URL from being of the type.
+func (cmd *refreshCommand) suits(full string) error {
+	switch {
+	case cmd.Type != "file" && strings.Contains(full, "?"):
+		return fmt.Errorf("%q has a query, and type %s stands for all of them", full, cmd.Type)
+	case cmd.Type == "directory" && !strings.HasSuffix(full, "/"):
+		return fmt.Errorf("%q is no directory: it does not end in a slash", full)
+	}
+	return nil
+}

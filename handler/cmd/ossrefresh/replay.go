@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"oss-cdn-refresh/handler/refresh"
+	"oss-cdn-refresh/mapping"
+)
+
+type replayCommand struct {
+	tableFlag
+	Live    bool          `help:"Send the requests; without it they are only shown."`
+	Timeout time.Duration `default:"10m" help:"When to give up."`
+	Files   []string      `arg:"" name:"file" help:"Files of dead letters, or - for standard input."`
+}
+
+func (*replayCommand) Help() string {
+	return `A file holds the messages of the function's dead-letter destination: one JSON, many, or the Base64 of them. Of each, what failed is refreshed; where the letter does not list that whole, all that its event asks for. Running it again is harmless: a URL may be refreshed twice, none is left out.
+
+Examples:
+
+    ossrefresh replay letters.jsonl
+    ossrefresh replay --live letters.jsonl
+    ossrefresh replay --live --json - <letter.json`
+}
+
+func (cmd *replayCommand) Run(ctx context.Context, c *console) error {
+	table, err := cmd.load()
+	if err != nil {
+		return err
+	}
+	letters, err := cmd.letters(c)
+	if err != nil {
+		return err
+	}
+	sender, err := newSender(c, cmd.Live, table.Refresh)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
+	defer cancel()
+	doc := replay{submission: newSubmission(cmd.Live), Letters: []letterState{}}
+	doc.run(ctx, c, sender, table, letters)
+	return errors.Join(c.show(doc), doc.failure())
+}
+
+func (cmd *replayCommand) letters(c *console) ([]letter, error) {
+	var all []letter
+	for _, file := range cmd.Files {
+		data, err := c.read("dead letters", file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, splitLetters(file, data)...)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("there is no dead letter in what was given")
+	}
+	return all, nil
+}
+
+// A replay is what became of dead letters.
+type replay struct {
+	submission
+	Letters []letterState `json:"letters"`
+}
+
+// A letterState is what became of one.
+type letterState struct {
+	Letter string   `json:"letter"`
+	State  string   `json:"state"` // done, failed, unreadable; planned in a dry run
+	From   string   `json:"from,omitempty"`
+	URLs   int      `json:"urls"`
+	Left   int      `json:"left"` // URLs that are not refreshed
+	Error  string   `json:"error,omitempty"`
+	Notes  []string `json:"notes"`
+
+	content content
+}
+
+// batchTargets is how many targets are submitted at once: enough to fill
+// requests, few enough that an interruption leaves whole letters done.
+const batchTargets = 1000
+
+// run submits the letters in batches, so that those of a batch share requests.
+func (r *replay) run(ctx context.Context, c *console, sender *sender, table *mapping.Table, letters []letter) {
+	var targets []mapping.Target
+	begin := 0
+	for i, l := range letters {
+		state := newLetterState(l, table)
+		r.Letters = append(r.Letters, state)
+		targets = append(targets, state.content.targets...)
+		if len(targets) < batchTargets && i < len(letters)-1 {
+			continue
+		}
+		r.submit(ctx, sender, targets, r.Letters[begin:])
+		targets, begin = nil, len(r.Letters)
+		c.progress("%d of %s", i+1, plural(len(letters), "letter"))
+	}
+	c.progress("")
+}
+
+func newLetterState(l letter, table *mapping.Table) letterState {
+	read, err := l.read(table)
+	s := letterState{Letter: l.name, State: "done", From: "what failed", Notes: append([]string{}, read.notes...), content: read}
+	if read.whole {
+		s.From = "the whole event"
+	}
+	if err != nil {
+		s.State, s.From, s.Error = "unreadable", "", err.Error()
+	}
+	return s
+}
+
+// submit sends the targets of some letters and notes which letters are done.
+func (r *replay) submit(ctx context.Context, sender *sender, targets []mapping.Target, letters []letterState) {
+	r.add(sender.send(ctx, targets).Outcomes)
+	for i := range letters {
+		letters[i].settle(sender)
+	}
+}
+
+// settle counts what is left of a letter.
+func (s *letterState) settle(sender *sender) {
+	seen := map[refresh.Key]bool{}
+	for _, t := range s.content.targets {
+		key := keyOf(t)
+		if !seen[key] && !sender.accepted[key] {
+			s.Left++
+		}
+		seen[key] = true
+	}
+	s.URLs = len(seen)
+	switch {
+	case s.Left > 0:
+		s.State = "failed"
+	case s.State == "done" && !sender.live:
+		s.State = "planned"
+	}
+}
+
+// failure tells how many letters are to be run again.
+func (r replay) failure() error {
+	count := map[string]int{}
+	for _, l := range r.Letters {
+		count[l.State]++
+	}
+	switch bad := count["failed"] + count["unreadable"]; {
+	case bad == 0:
+		return nil
+	case count["failed"] == 0:
+		return fmt.Errorf("%s unreadable", plural(bad, "letter"))
+	default:
+		return hint(fmt.Errorf("%d of %s not done: %w", bad, plural(len(r.Letters), "letter"), r.submission.failure()), "run those again that are not done")
+	}
+}
+
+func (r replay) text(p *page) {
+	r.submission.text(p)
+	p.title("LETTERS: %d", len(r.Letters))
+	rows := [][]string{{"state", "URLs", "left", "refreshed", "letter"}}
+	for _, l := range r.Letters {
+		rows = append(rows, []string{l.State, strconv.Itoa(l.URLs), strconv.Itoa(l.Left), orDash(l.From), shown(l.Letter)})
+		for _, note := range append(l.Notes, l.Error) {
+			if note != "" {
+				rows = append(rows, []string{"", "", "", "", note})
+			}
+		}
+	}
+	p.rows(rows)
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"oss-cdn-refresh/events"
+	"oss-cdn-refresh/handler/refresh"
+	"oss-cdn-refresh/mapping"
+)
+
+// What became of a record.
+const (
+	mapped    = "mapped"
+	ignored   = "ignored"
+	unmatched = "unmatched"
+	invalid   = "invalid"
+)
+
+// A story is what the function's own packages make of an event, up to the
+// requests.
+type story struct {
+	Records []record `json:"records"`
+	Targets int      `json:"targets"`
+	Merged  int      `json:"debounced"`
+	Items   []item   `json:"items"`
+
+	targets []mapping.Target
+}
+
+// A record is one of the event's.
+type record struct {
+	Record  string   `json:"record"` // where it stood, counted from 0
+	Fate    string   `json:"fate"`
+	Kind    string   `json:"kind,omitempty"`
+	Bucket  string   `json:"bucket,omitempty"`
+	Key     string   `json:"key,omitempty"`
+	Rule    string   `json:"rule,omitempty"`
+	Reason  string   `json:"reason,omitempty"` // why it refreshes nothing
+	Targets []target `json:"targets"`
+
+	origin events.Origin
+}
+
+// An item is a URL with the records that ask for it.
+type item struct {
+	target
+	Records []string `json:"records"`
+	Covers  []string `json:"covers,omitempty"` // the URLs that a Directory spares
+}
+
+// tell tells the story of an event.
+func tell(table *mapping.Table, file string, batch events.Batch) story {
+	s := story{Records: []record{}, Items: []item{}}
+	var owners []string // of each target: its record
+	for _, c := range batch.Changes {
+		r, targets := follow(table, file, c)
+		s.Records = append(s.Records, r)
+		s.targets = append(s.targets, targets...)
+		owners = append(owners, slices.Repeat([]string{r.Record}, len(targets))...)
+	}
+	for _, i := range batch.Ignored {
+		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: ignored, Reason: i.Reason, Targets: []target{}, origin: i.Origin})
+	}
+	for _, i := range batch.Invalid {
+		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: invalid, Reason: i.Err.Error(), Targets: []target{}, origin: i.Origin})
+	}
+	slices.SortStableFunc(s.Records, func(a, b record) int {
+		return cmp.Or(cmp.Compare(a.origin.Message, b.origin.Message), cmp.Compare(a.origin.Record, b.origin.Record))
+	})
+	s.merge(owners)
+	return s
+}
+
+// follow looks a change up in the table.
+func follow(table *mapping.Table, file string, c events.Change) (record, []mapping.Target) {
+	match := table.Map(mapping.Object{Bucket: c.Bucket, Key: c.Key, Event: mapping.Event(c.Kind), New: c.New()})
+	r := record{
+		Record: c.Origin.String(), Fate: mapped, Kind: string(c.Kind), Bucket: c.Bucket, Key: c.Key,
+		Rule: place(file, match.Rule), Reason: match.Ignored, Targets: newTargets(match.Targets), origin: c.Origin,
+	}
+	switch {
+	case match.Rule == nil:
+		r.Fate, r.Reason = unmatched, "no rule is for it"
+	case match.Ignored != "":
+		r.Fate = ignored
+	}
+	return r, match.Targets
+}
+
+// merge lists what is to be refreshed, each URL once.
+func (s *story) merge(owners []string) {
+	items := refresh.Debounce(s.targets)
+	for _, it := range items {
+		i := item{target: target{string(it.Product), string(it.Type), it.URL}, Covers: it.Covered()}
+		for _, t := range it.All() {
+			i.Records = append(i.Records, owners[t])
+		}
+		i.Records = slices.Compact(i.Records)
+		s.Items = append(s.Items, i)
+	}
+	s.Targets = len(s.targets)
+	s.Merged = s.Targets - len(items)
+}
+
+// text shows the story; requests tells which request each URL went out with.
+func (s story) text(p *page, requests map[target]int) {
+	p.title("RECORDS: %d", len(s.Records))
+	rows := [][]string{{"record", "change", "rule", "bucket", "key"}}
+	for _, r := range s.Records {
+		rows = append(rows, r.row())
+	}
+	if len(s.Records) > 0 {
+		p.rows(rows)
+	}
+	if len(s.Items) == 0 {
+		return
+	}
+	p.title("TARGETS: %s, %d merged, %s to refresh", plural(s.Targets, "target"), s.Merged, plural(len(s.Items), "URL"))
+	rows = [][]string{{"product", "type", "records", "request", "URL"}}
+	for _, i := range s.Items {
+		rows = append(rows, []string{i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.target), i.URL})
+		for _, url := range i.Covers {
+			rows = append(rows, []string{"", "", "", "covers", url})
+		}
+	}
+	p.rows(rows)
+}
+
+func numberOf(requests map[target]int, t target) string {
+	if n := requests[t]; n > 0 {
+		return strconv.Itoa(n)
+	}
+	return "-"
+}
+
+// row is a line on a record, the name last.
+func (r record) row() []string {
+	if r.Bucket == "" {
+		return []string{r.Record, r.Fate, "", "", r.Reason}
+	}
+	text := shown(r.Key)
+	if r.Reason != "" {
+		text += "  (" + r.Fate + ": " + r.Reason + ")"
+	}
+	return []string{r.Record, r.Kind, orDash(short(r.Rule)), shown(r.Bucket), text}
+}
+
+// joinRecords lists records, at most a few: a URL may have hundreds.
+func joinRecords(records []string) string {
+	const most = 4
+	text := ""
+	for i, r := range records {
+		if i == most {
+			return text + " and " + strconv.Itoa(len(records)-most) + " more"
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += r
+	}
+	return text
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"oss-cdn-refresh/handler/aliyun"
+)
+
+type tasksCommand struct {
+	Product string   `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
+	Wait    bool     `help:"Wait until no task is pending; a refresh takes 5 to 6 minutes."`
+	IDs     []string `arg:"" name:"id" help:"Task ids, apart or joined by commas."`
+}
+
+func (*tasksCommand) Help() string {
+	return `The API knows tasks of the last three days. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
+
+Examples:
+
+    ossrefresh tasks 95248880
+    ossrefresh tasks --wait 95248880,95248881`
+}
+
+func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
+	caller, err := callerFrom(c.getenv)
+	if err != nil {
+		return err
+	}
+	ids := cmd.ids()
+	doc := tasks{Product: cmd.Product}
+	// The pauses grow: the operation takes 20 calls a second of the whole
+	// account (DescribeDcdnRefreshTaskById, API reference).
+	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 15*time.Second) {
+		found, err := caller.Tasks(ctx, cmd.Product, ids)
+		if err != nil {
+			return fmt.Errorf("asking for the tasks: %w", err)
+		}
+		doc.Tasks = append([]aliyun.Task{}, found...)
+		if !cmd.Wait || !doc.pending() {
+			break
+		}
+		c.progress("%s", doc.summary())
+		if err := sleep(ctx, pause); err != nil {
+			return fmt.Errorf("waiting for the tasks: %w", err)
+		}
+	}
+	c.progress("")
+	doc.note(ids)
+	return errors.Join(c.show(doc), doc.failure())
+}
+
+// ids takes apart what the report of a refresh joins by commas.
+func (cmd *tasksCommand) ids() []string {
+	var ids []string
+	for _, arg := range cmd.IDs {
+		ids = append(ids, strings.FieldsFunc(arg, func(r rune) bool { return r == ',' || r == ' ' })...)
+	}
+	return ids
+}
+
+func sleep(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Tasks are the tasks that were asked for, one a URL.
+type tasks struct {
+	Product string        `json:"product"`
+	Tasks   []aliyun.Task `json:"tasks"`
+	Unknown []string      `json:"unknown"` // ids
+}
+
+func (t tasks) pending() bool {
+	return slices.ContainsFunc(t.Tasks, func(task aliyun.Task) bool {
+		return task.Status == "Pending" || task.Status == "Refreshing"
+	})
+}
+
+// note lists the ids that the API does not know.
+func (t *tasks) note(ids []string) {
+	t.Unknown = []string{}
+	for _, id := range ids {
+		if !slices.ContainsFunc(t.Tasks, func(task aliyun.Task) bool { return task.ID == id }) {
+			t.Unknown = append(t.Unknown, id)
+		}
+	}
+}
+
+func (t tasks) count(status string) int {
+	n := 0
+	for _, task := range t.Tasks {
+		if task.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+func (t tasks) summary() string {
+	return fmt.Sprintf("%d of %s complete", t.count("Complete"), plural(len(t.Tasks), "task"))
+}
+
+// failure tells of tasks that came to nothing.
+func (t tasks) failure() error {
+	if n := t.count("Failed"); n > 0 {
+		return fmt.Errorf("%s failed", plural(n, "task"))
+	}
+	if len(t.Unknown) > 0 {
+		return hint(fmt.Errorf("the API does not know %s", strings.Join(t.Unknown, ", ")),
+			"check the id and --product; tasks are known for three days")
+	}
+	return nil
+}
+
+func (t tasks) text(p *page) {
+	p.title("%s: %s", t.Product, t.summary())
+	var rows [][]string
+	for _, task := range t.Tasks {
+		rows = append(rows, []string{task.ID, task.Status, task.Process, task.Type, shown(task.URL) + describe(task.Description)})
+	}
+	p.rows(rows)
+}
+
+func describe(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "  (" + text + ")"
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"oss-cdn-refresh/mapping"
+)
+
+// canonical returns a URL as the API takes it, and its domain. The scheme may
+// be missing; what people copy raw, such as spaces and Chinese, is
+// percent-encoded; a fragment, which no server sees, is cut.
+func canonical(text string) (full, domain string, err error) {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		scheme, rest = "https", text
+	}
+	rest, _, _ = strings.Cut(rest, "#")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	domain, rest = strings.ToLower(rest[:end]), rest[end:]
+	if scheme = strings.ToLower(scheme); scheme != "https" && scheme != "http" {
+		return "", "", fmt.Errorf("%q begins with %q, not with https:// or http://", text, scheme+"://")
+	}
+	if err := checkDomain(domain); err != nil {
+		return "", "", fmt.Errorf("%q: %w", text, err)
+	}
+	path, query, hasQuery := strings.Cut(rest, "?")
+	if path == "" {
+		path = "/"
+	}
+	full = scheme + "://" + domain + encode(path)
+	if hasQuery {
+		full += "?" + encode(query)
+	}
+	return full, domain, nil
+}
+
+func checkDomain(domain string) error {
+	u, err := url.Parse("https://" + domain + "/")
+	switch {
+	case strings.Contains(domain, "*"):
+		return errors.New("the API takes no wildcard domain")
+	case err != nil || u.Host != domain || strings.ContainsAny(domain, " @") || !strings.Contains(domain, "."):
+		return errors.New("there is no domain where one belongs")
+	case u.Port() != "":
+		return errors.New("a URL to refresh has no port")
+	case strings.ContainsFunc(domain, func(r rune) bool { return r > '~' }):
+		return errors.New("write a domain beyond ASCII in Punycode: xn--…")
+	}
+	return nil
+}
+
+// encode percent-encodes what a canonical URL does not have bare, and leaves
+// what is encoded already.
+func encode(s string) string {
+	const bare = "-._~!$&'()*+,;=:@/?"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(bare, c) >= 0:
+			b.WriteByte(c)
+		case c == '%' && len(s) > i+2 && isHex(s[i+1]) && isHex(s[i+2]):
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
+
+// urlTarget makes a target of a canonical URL. Its change counts as one of
+// metadata, so that no Directory stands in for it: what was named is
+// submitted.
+func urlTarget(product mapping.Product, typ mapping.Type, full, domain string) mapping.Target {
+	return mapping.Target{Product: product, Type: typ, Domain: domain, URL: full, Event: mapping.Modified}
+}

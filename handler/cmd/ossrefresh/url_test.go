@@ -1,0 +1,66 @@
+package main
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestCanonical(t *testing.T) {
+	tests := map[string]string{
+		"www.example.com":                        "https://www.example.com/",
+		"HTTP://WWW.Example.com/A":               "http://www.example.com/A",
+		"https://www.example.com/a b/图.png":      "https://www.example.com/a%20b/%E5%9B%BE.png",
+		"https://www.example.com/a%20b?x=图#frag": "https://www.example.com/a%20b?x=%E5%9B%BE",
+		"https://www.example.com/a+b":            "https://www.example.com/a+b",
+		"https://www.example.com/100%/100%2":     "https://www.example.com/100%25/100%252",
+		"https://www.example.com/[1]|\"<>\\":     "https://www.example.com/%5B1%5D%7C%22%3C%3E%5C",
+		"www.example.com?v=2":                    "https://www.example.com/?v=2",
+		"https://www.example.com//a/":            "https://www.example.com//a/",
+	}
+	for text, want := range tests {
+		got, domain, err := canonical(text)
+		if err != nil || got != want || domain != "www.example.com" {
+			t.Errorf("canonical(%q) = %q, %q, %v; want %q", text, got, domain, err, want)
+		}
+	}
+}
+
+func TestCanonicalRefuses(t *testing.T) {
+	tests := map[string]string{
+		"ftp://www.example.com/":       "begins with",
+		"https://*.example.com/":       "wildcard",
+		"https://www.example.com:443/": "port",
+		"https://例子.测试/":               "Punycode",
+		"https:///a":                   "no domain",
+		"a b":                          "no domain",
+		"user@www.example.com":         "no domain",
+		"":                             "no domain",
+	}
+	for text, want := range tests {
+		if got, _, err := canonical(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("canonical(%q) = %q, %v; want an error with %q", text, got, err, want)
+		}
+	}
+}
+
+// What is canonical stays as it is, and every URL parser reads it alike.
+func FuzzCanonical(f *testing.F) {
+	for _, text := range []string{"www.example.com/a b?图#x", "http://a.b/%zz%41", "a.b/[%]", "a.b/\x00\xff"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		first, domain, err := canonical(text)
+		if err != nil {
+			return
+		}
+		again, _, err := canonical(first)
+		if err != nil || again != first {
+			t.Fatalf("%q becomes %q and then %q, %v", text, first, again, err)
+		}
+		parsed, err := url.Parse(first)
+		if err != nil || parsed.Host != domain || parsed.Fragment != "" {
+			t.Fatalf("%q becomes %q, which parses as %+v, %v", text, first, parsed, err)
+		}
+	})
+}
