@@ -10,14 +10,14 @@ import (
 // refreshed.
 type ConfigError struct{ Err error }
 
-func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Error() string { return fit(e.Err.Error()) }
 func (e *ConfigError) Unwrap() error { return e.Err }
 
 // An EventError means that nothing in the payload has a known shape. Nothing
 // was refreshed.
 type EventError struct{ Err error }
 
-func (e *EventError) Error() string { return e.Err.Error() }
+func (e *EventError) Error() string { return fit(e.Err.Error()) }
 func (e *EventError) Unwrap() error { return e.Err }
 
 // An IncompleteError means that something was not refreshed, or not
@@ -47,6 +47,16 @@ func ErrorType(err error) string {
 // letter carries it beside the payload, and a queue takes messages up to 64 kB
 // (Function Compute: asynchronous invocation destinations).
 const maxErrorMessage = 8000
+
+// fit cuts a text to maxErrorMessage.
+func fit(text string) string {
+	for most := len(text); ; most /= 2 {
+		short := truncate(text, most)
+		if quoted, _ := json.Marshal(short); len(quoted) <= maxErrorMessage {
+			return short
+		}
+	}
+}
 
 func (r *Report) err() error {
 	if len(r.Failed) == 0 && len(r.Invalid) == 0 {

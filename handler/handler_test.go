@@ -73,6 +73,16 @@ func TestFailedAnswerIsShort(t *testing.T) {
 	}
 }
 
+func TestRefusalsAreShort(t *testing.T) {
+	long := strings.Repeat("\x00\"é", 40_000)
+	for _, err := range []error{&handler.ConfigError{Err: errors.New(long)}, &handler.EventError{Err: errors.New(long)}} {
+		quoted, _ := json.Marshal(err.Error())
+		if len(quoted) > 8000 || len(quoted) < 2000 {
+			t.Errorf("%s: the answer has %d bytes", handler.ErrorType(err), len(quoted))
+		}
+	}
+}
+
 func TestListsAreNeverNull(t *testing.T) {
 	l := newLab(t, &aliyuntest.Server{}, siteTable)
 	report, err := l.handle(t, []byte(`[]`), time.Second)
