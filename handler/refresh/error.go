@@ -13,6 +13,7 @@ const (
 	AgainNow                  // send it again without waiting: a kept connection was gone
 	Again                     // send it again after a short while
 	AgainLater                // the same, but the while may be half a minute
+	Busy                      // the same; it may be one domain only that cannot take it now
 	Pack                      // send it in requests of at most Error.Bytes
 	Halve                     // send it in halves; one URL that is refused alone is at fault
 	SplitDomains              // send each domain by itself; one that is refused alone is at fault
@@ -23,14 +24,14 @@ const (
 	Late                      // the invocation's time is over
 )
 
-var classNames = [...]string{"permanent", "again now", "again", "again later", "pack", "halve", "split domains", "quota", "refuse type", "stop product", "stop all", "late"}
+var classNames = [...]string{"permanent", "again now", "again", "again later", "busy", "pack", "halve", "split domains", "quota", "refuse type", "stop product", "stop all", "late"}
 
 // String returns the class in words.
 func (c Class) String() string { return classNames[c] }
 
 // again tells whether the same request may well be accepted within this
 // invocation.
-func (c Class) again() bool { return c == AgainNow || c == Again || c == AgainLater }
+func (c Class) again() bool { return AgainNow <= c && c <= Busy }
 
 // Retryable tells whether a later invocation may fare better.
 func (c Class) Retryable() bool { return c.again() || c == Quota || c == StopAll || c == Late }

@@ -8,13 +8,45 @@ import (
 )
 
 // followUps returns what to submit in place of what was refused: the files of
-// a refused Directory, File URLs for a refused IgnoreParams, directories for
-// files that the quota did not suffice for.
-func (s *submission) followUps() []*Item {
-	items := append(s.unknown(s.follow), s.fold()...)
+// a refused Directory, File URLs for a refused IgnoreParams, less where the
+// quota did not suffice, or directories for files that it did not suffice for.
+func (s *submission) followUps() []Request {
+	requests := s.overdraw()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	items := s.unknown(s.follow)
 	s.follow = nil
+	if len(requests) == 0 { // else there will be more to fold
+		items = append(items, s.fold()...)
+	}
 	sortItems(items)
-	return items
+	return append(requests, Plan(items, s.Limits)...)
+}
+
+// overdraw returns, for each product and type whose quota is short, the most
+// important half of the most important request that was refused. The other
+// items have failed.
+func (s *submission) overdraw() []Request {
+	s.mu.Lock()
+	refused := s.over
+	s.over = nil
+	s.mu.Unlock()
+	slices.SortStableFunc(refused, func(a, b overdrawn) int { return compareItems(a.Items[0], b.Items[0]) })
+	var requests []Request
+	for _, r := range refused {
+		sc := scope{product: r.Product, typ: r.Type}
+		half := len(r.Items) / 2
+		if s.halved[sc] {
+			half = 0
+		}
+		s.halved[sc] = true
+		s.fail(r.Items[half:], r.err)
+		if half > 0 {
+			r.halving = true
+			requests = append(requests, r.with(r.Items[:half]))
+		}
+	}
+	return requests
 }
 
 // unknown leaves out fallbacks that are items of the job by themselves, or of
@@ -23,16 +55,21 @@ func (s *submission) unknown(items []*Item) []*Item {
 	if !slices.ContainsFunc(items, (*Item).Extra) {
 		return items
 	}
-	known := map[Key]bool{}
-	for _, it := range s.job.Items {
-		known[it.Key()] = true
-		for _, file := range it.covered {
-			known[file.Key()] = true
+	if s.known == nil {
+		s.known = map[Key]bool{}
+		for _, it := range s.job.Items {
+			s.known[it.Key()] = true
+			for _, file := range it.covered {
+				s.known[file.Key()] = true
+			}
 		}
 	}
+	for _, it := range items {
+		s.known[it.Key()] = s.known[it.Key()] || !it.extra
+	}
 	return slices.DeleteFunc(items, func(it *Item) bool {
-		was := known[it.Key()]
-		known[it.Key()] = true
+		was := s.known[it.Key()]
+		s.known[it.Key()] = true
 		return it.extra && was
 	})
 }
@@ -71,26 +108,45 @@ func (s *submission) parent(it *Item) string {
 // failed.
 func (s *submission) fold() []*Item {
 	var folders []*Item
-	byKey := map[Key]*Item{}
 	errs := map[*Item]*Error{}
 	for _, o := range s.short {
-		key := Key{o.Item.Product, mapping.Directory, s.parent(o.Item)}
-		dir, ok := byKey[key]
-		if !ok {
-			dir = &Item{Product: key.Product, Type: key.Type, Domain: o.Item.Domain, URL: key.URL, Rank: o.Item.Rank, place: o.Item.place, folded: true}
-			byKey[key] = dir
+		dir, created := s.folder(o.Item, s.parent(o.Item))
+		if created {
 			errs[dir] = o.Err
 			folders = append(folders, dir)
 		}
 		dir.covered = append(dir.covered, o.Item)
-		dir.takePlace(o.Item.Rank, o.Item.place)
+		if dir.refused != nil {
+			s.unfold(dir, dir.refused)
+		}
 	}
 	s.short = nil
 	slices.SortStableFunc(folders, func(a, b *Item) int { return -cmp.Compare(len(a.covered), len(b.covered)) })
 	most := min(len(folders), maxFolds-s.folds)
 	s.folds += most
 	for _, dir := range folders[most:] {
-		s.fail([]*Item{dir}, errs[dir])
+		s.failOne(dir, errs[dir])
 	}
 	return folders[:most]
+}
+
+// unfold gives the files of a refused Directory their outcome.
+func (s *submission) unfold(dir *Item, err *Error) {
+	for _, file := range dir.covered {
+		s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: file, Err: err})
+	}
+	dir.covered, dir.refused = nil, err
+}
+
+// folder returns the Directory that the file is folded into, and whether it is
+// a new one.
+func (s *submission) folder(file *Item, url string) (dir *Item, created bool) {
+	key := Key{file.Product, mapping.Directory, url}
+	dir, ok := s.folders[key]
+	if !ok {
+		dir = &Item{Product: key.Product, Type: key.Type, Domain: file.Domain, URL: url, Rank: file.Rank, place: file.place, folded: true}
+		s.folders[key] = dir
+	}
+	dir.takePlace(file.Rank, file.place)
+	return dir, !ok
 }

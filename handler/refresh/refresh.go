@@ -41,6 +41,7 @@ type Item struct {
 	place    int      // among the targets, for the order
 	covered  []*Item  // Directory: the files that need no refresh of their own
 	folded   bool     // Directory: made of its covered files when their quota ended
+	refused  *Error   // a folded Directory that was refused
 	extra    bool     // File: a fallback, no target's own
 }
 
@@ -121,6 +122,7 @@ type Call struct {
 type Receipt struct {
 	TaskID    string // several are joined by commas; may be empty
 	RequestID string
+	Directory string // of [Job.Accepted]: the URL that was refreshed in place of a file's own
 }
 
 // An Outcome is what became of one item: accepted with a receipt, or not, with

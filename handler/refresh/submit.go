@@ -43,14 +43,35 @@ type Result struct {
 	Calls    int
 }
 
+// Accepted returns what the API accepted, for [Job.Accepted] of a later try.
+func (r Result) Accepted() map[Key]Receipt {
+	accepted := map[Key]Receipt{}
+	for _, o := range r.Outcomes {
+		switch {
+		case o.Err != nil:
+		case o.Item.folded:
+			receipt := o.Receipt
+			receipt.Directory = o.Item.URL
+			for _, file := range o.Item.covered {
+				accepted[file.Key()] = receipt
+			}
+		default:
+			accepted[o.Item.Key()] = o.Receipt
+		}
+	}
+	return accepted
+}
+
 const (
-	inFlight    = 16                     // calls at once, of one invocation
-	minAttempt  = 250 * time.Millisecond // with less time left no call is made
-	maxAttempt  = 10 * time.Second       // the default read timeout of the vendor's SDKs
+	inFlight    = 16                      // calls at once, of one invocation
+	minAttempt  = 250 * time.Millisecond  // with less time left no call is made
+	fairAttempt = 1500 * time.Millisecond // a call gets so much, if there is so much
+	maxAttempt  = 10 * time.Second        // the default read timeout of the vendor's SDKs
 	firstPause  = 100 * time.Millisecond
 	firstLater  = time.Second
 	maxPause    = 5 * time.Second
 	maxLater    = 30 * time.Second
+	maxBusy     = 3  // answers that a domain is busy until each domain is sent by itself
 	maxFolds    = 10 // directories folded an invocation: their quota is 100 a day
 	marginShare = 20 // 5 % of the time
 	minMargin   = time.Second
@@ -66,10 +87,15 @@ func (s *Submitter) Submit(ctx context.Context, job Job) Result {
 		Submitter: s, ctx: ctx, job: job,
 		flights: make(chan struct{}, inFlight),
 		turn:    make(chan struct{}, 1),
+		learned: make(chan struct{}),
 		refused: map[scope]*Error{},
+		halved:  map[scope]bool{},
+		folders: map[Key]*Item{},
 	}
-	for items := job.Items; len(items) > 0; items = sub.followUps() {
-		sub.waves(Plan(items, s.Limits))
+	requests := Plan(job.Items, s.Limits)
+	for done := false; !done || len(requests) > 0; requests = sub.followUps() {
+		sub.waves(requests)
+		done = sub.await(sub.open...)
 	}
 	slices.SortStableFunc(sub.result.Outcomes, func(a, b Outcome) int { return compareItems(a.Item, b.Item) })
 	return sub.result
@@ -102,15 +128,22 @@ type submission struct {
 	*Submitter
 	ctx     context.Context // ends when it is time to report
 	job     Job
+	open    []<-chan struct{} // waves: each is closed when its requests are through
 	flights chan struct{}
 	turn    chan struct{} // of splitting by domain
 
 	mu      sync.Mutex
 	result  Result
 	refused map[scope]*Error // what the API refuses altogether
+	learned chan struct{}    // closed when a domain comes into refused
 	follow  []*Item          // to submit in place of what was refused
 	short   []Outcome        // files that the quota did not suffice for and that may be folded
+	over    []overdrawn      // requests that the quota did not suffice for
+	folders map[Key]*Item    // directories that files were folded into
 	folds   int
+
+	halved map[scope]bool // what followUps has halved for the quota
+	known  map[Key]bool   // what followUps need not submit as a fallback
 }
 
 // A scope is what one refusal holds for. An empty field stands for all.
@@ -123,35 +156,38 @@ type scope struct {
 // waves sends the requests rank by rank. One that gets no final answer holds
 // the next rank up for half of the time that is left, not for all of it.
 func (s *submission) waves(requests []Request) {
-	var all sync.WaitGroup
-	defer all.Wait()
 	for rank := Removal; rank <= Rest; rank++ {
-		var wave sync.WaitGroup
-		for _, r := range requests {
-			if r.rank() == rank {
-				wave.Add(1)
-				all.Go(func() {
-					defer wave.Done()
-					s.run(r)
-				})
-			}
+		wave := slices.DeleteFunc(slices.Clone(requests), func(r Request) bool { return r.rank() != rank })
+		if len(wave) == 0 {
+			continue
 		}
-		s.await(&wave)
+		done := make(chan struct{})
+		go func() {
+			s.send(wave...)
+			close(done)
+		}()
+		s.open = append(s.open, done)
+		s.await(done)
 	}
 }
 
-func (s *submission) await(wave *sync.WaitGroup) {
-	done := make(chan struct{})
-	go func() {
-		wave.Wait()
-		close(done)
-	}()
-	timer := time.NewTimer(s.left() / 2)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
+// await waits for waves, for half of the time that is left or, where that is
+// little, until it is over. It tells whether they are through.
+func (s *submission) await(waves ...<-chan struct{}) bool {
+	patience := s.left() / 2
+	if patience < minAttempt {
+		patience = time.Hour // each call ends with the context
 	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for _, wave := range waves {
+		select {
+		case <-wave:
+		case <-timer.C:
+			return false
+		}
+	}
+	return true
 }
 
 func (s *submission) left() time.Duration {
@@ -159,41 +195,61 @@ func (s *submission) left() time.Duration {
 	return time.Until(deadline)
 }
 
-// run sends a request until each of its items has an outcome or is left for a
-// follow-up.
-func (s *submission) run(r Request) {
-	var last *Error
-	for try := 0; ; try++ {
-		if r = s.prune(r); len(r.Items) == 0 {
-			return
-		}
-		receipt, err := s.attempt(r)
-		if err == nil {
-			s.accept(r.Items, receipt)
-			return
-		}
-		if !err.Class.again() {
-			if err.Class == Late && last != nil {
-				err = late(last)
-			}
-			s.refuse(r, err)
-			return
-		}
-		last = err
-		if !s.pause(err.Class, try) {
-			s.fail(r.Items, late(last))
-			return
-		}
-	}
-}
-
-// runAll runs requests at once and waits for them.
-func (s *submission) runAll(requests ...Request) {
+// send runs requests, which begin in their order, and waits for them.
+func (s *submission) send(requests ...Request) {
 	var group sync.WaitGroup
 	for _, r := range requests {
-		group.Go(func() { s.run(r) })
+		if r, end := s.begin(r, nil); len(r.Items) > 0 {
+			group.Go(func() { s.run(r, end) })
+		}
 	}
 	group.Wait()
+}
+
+// begin waits until the request may be sent, and returns what is left of it by
+// then: nothing, if all its items have their outcome.
+func (s *submission) begin(r Request, last *Error) (rest Request, end func()) {
+	select {
+	case s.flights <- struct{}{}:
+	case <-s.ctx.Done():
+		s.fail(s.prune(r).Items, late(last))
+		return Request{}, nil
+	}
+	end = func() { <-s.flights }
+	if rest = s.prune(r); len(rest.Items) > 0 && s.window(r.Product).wait(s.ctx) != nil {
+		s.fail(rest.Items, late(last))
+		rest.Items = nil
+	}
+	if rest = s.prune(rest); len(rest.Items) == 0 {
+		end()
+	}
+	return rest, end
+}
+
+// run sends a request that has begun until each of its items has an outcome or
+// is left for a follow-up.
+func (s *submission) run(r Request, end func()) {
+	for try := 1; ; try++ {
+		receipt, err := s.attempt(r)
+		end()
+		switch {
+		case err == nil:
+			s.accept(r.Items, receipt)
+			return
+		case err.Class == Busy && try >= maxBusy && len(byDomain(r.Items)) > 1:
+			s.send(r.domains()...)
+			return
+		case !err.Class.again():
+			s.refuse(r, err)
+			return
+		case !s.pause(err.Class, try):
+			s.fail(r.Items, late(err))
+			return
+		}
+		if r, end = s.begin(r, err); len(r.Items) == 0 {
+			return
+		}
+	}
 }
 
 // prune gives the items their outcome whose answer is known without a call,
@@ -225,31 +281,28 @@ func (s *submission) refusal(it *Item, halving bool) *Error {
 	return nil
 }
 
-// know remembers a refusal, the first of its scope, and tells whether it is
-// that.
-func (s *submission) know(sc scope, err *Error) bool {
+// know remembers the first refusal of a scope.
+func (s *submission) know(sc scope, err *Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, known := s.refused[sc]
-	if !known {
-		s.refused[sc] = err
+	if s.refused[sc] != nil {
+		return
 	}
-	return !known
+	s.refused[sc] = err
+	if sc.domain != "" {
+		close(s.learned)
+		s.learned = make(chan struct{})
+	}
 }
 
 // attempt makes one call. Its time comes from the time left, so that a
 // connection that hangs leaves some for other tries.
 func (s *submission) attempt(r Request) (Receipt, *Error) {
-	select {
-	case s.flights <- struct{}{}:
-		defer func() { <-s.flights }()
-	case <-s.ctx.Done():
-		return Receipt{}, s.over()
+	if s.ctx.Err() != nil {
+		return Receipt{}, late(nil)
 	}
-	if err := s.window(r.Product).wait(s.ctx); err != nil {
-		return Receipt{}, s.over()
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, min(max(s.left()/4, minAttempt), maxAttempt))
+	left := s.left()
+	ctx, cancel := context.WithTimeout(s.ctx, min(max(left/4, fairAttempt), maxAttempt))
 	defer cancel()
 	start := time.Now()
 	receipt, err := s.job.API.Refresh(ctx, Call{string(r.Product), string(r.Type), r.URLs()})
@@ -258,17 +311,15 @@ func (s *submission) attempt(r Request) (Receipt, *Error) {
 	return receipt, refusal
 }
 
-// over is the reason when there is no time for a call.
-func (s *submission) over() *Error {
-	return &Error{Code: CodeDeadline, Class: Late, Message: "the invocation's time was over before a call could be made", Err: s.ctx.Err()}
-}
-
-// late is the reason when the time was over before the API's final answer.
+// late is the reason when the time was over before the API's final answer;
+// last is its last one, if there was any.
 func late(last *Error) *Error {
-	return &Error{
-		Op: last.Op, Code: CodeDeadline, Class: Late, RequestID: last.RequestID, Err: last,
-		Message: fmt.Sprintf("the invocation's time was over before the refresh was confirmed; last answer: %s", last.Text()),
+	err := &Error{Code: CodeDeadline, Class: Late, Message: "the invocation's time was over before the request was sent"}
+	if last != nil {
+		err.Op, err.RequestID, err.Err = last.Op, last.RequestID, last
+		err.Message = fmt.Sprintf("the invocation's time was over before the refresh was confirmed; last answer: %s", last.Text())
 	}
+	return err
 }
 
 func asError(err error) *Error {
@@ -307,12 +358,12 @@ func (s *submission) count(r Request, receipt Receipt, err *Error, took time.Dur
 // pause waits before the next try, with full jitter, and tells whether there
 // is time for one.
 func (s *submission) pause(class Class, try int) bool {
-	most := min(maxPause, firstPause<<min(try, 10))
+	most := min(maxPause, firstPause<<min(try-1, 10))
 	switch class {
 	case AgainNow:
 		most = 1
 	case AgainLater:
-		most = min(maxLater, firstLater<<min(try, 10))
+		most = min(maxLater, firstLater<<min(try-1, 10))
 	}
 	left := s.left() - minAttempt
 	if left <= 0 {
@@ -353,7 +404,7 @@ func (s *submission) pack(r Request, err *Error) {
 	for i := range requests {
 		requests[i].halving = r.halving
 	}
-	s.runAll(requests...)
+	s.send(requests...)
 }
 
 func (s *submission) halve(r Request, err *Error) {
@@ -362,67 +413,111 @@ func (s *submission) halve(r Request, err *Error) {
 		s.fail(r.Items, err)
 		return
 	}
-	s.runAll(r.with(r.Items[:half]), r.with(r.Items[half:]))
+	s.send(r.with(r.Items[:half]), r.with(r.Items[half:]))
 }
 
 // splitDomains sends each domain by itself. One request at a time does: what
 // it learns about a domain spares the others that question.
 func (s *submission) splitDomains(r Request, err *Error) {
-	queues := byDomain(r.Items)
-	if len(queues) == 1 {
-		s.know(scope{product: r.Product, domain: queues[0].domain}, err)
+	domains := r.domains()
+	if len(domains) == 1 {
+		s.know(scope{product: r.Product, domain: r.Items[0].Domain}, err)
 		s.fail(r.Items, err)
 		return
 	}
-	release := s.takeTurn()
-	rest := s.prune(r)
+	rest, release := s.takeTurn(r)
 	if len(rest.Items) < len(r.Items) {
 		release()
-		s.run(rest)
+		s.send(rest)
 		return
 	}
-	requests := make([]Request, len(queues))
-	for i, q := range queues {
-		requests[i] = r.with(q.items)
-	}
-	s.runAll(requests...)
+	s.send(domains...)
 	release()
 }
 
-// takeTurn waits until no other request is splitting, but not for ever: that
-// one may wait for the API.
-func (s *submission) takeTurn() (release func()) {
+// domains returns a request for each of the request's domains.
+func (r Request) domains() []Request {
+	var requests []Request
+	for _, q := range byDomain(r.Items) {
+		requests = append(requests, r.with(q.items))
+	}
+	return requests
+}
+
+// takeTurn waits until no other request is splitting, or one has learned what
+// this one wants to know: then it returns the rest. It does not wait for ever,
+// since that other one may wait for the API.
+func (s *submission) takeTurn(r Request) (rest Request, release func()) {
 	timer := time.NewTimer(s.left() / 4)
 	defer timer.Stop()
-	select {
-	case s.turn <- struct{}{}:
-		return func() { <-s.turn }
-	case <-timer.C:
-		return func() {}
+	for {
+		s.mu.Lock()
+		learned := s.learned
+		s.mu.Unlock()
+		if rest = s.prune(r); len(rest.Items) < len(r.Items) {
+			return rest, func() {}
+		}
+		select {
+		case s.turn <- struct{}{}:
+			return s.prune(r), func() { <-s.turn }
+		case <-learned:
+		case <-timer.C:
+			return rest, func() {}
+		}
 	}
 }
 
-// quota finds out how much the quota still holds: the first request so
-// answered goes on with its more important half until one is accepted. Nothing
-// else of its type is sent any more.
+// An overdrawn request is one that the quota did not suffice for.
+type overdrawn struct {
+	Request
+	err *Error
+}
+
+// quota stops the request's type. One request of it, the most important, finds
+// out how much the quota still holds: see overdraw.
 func (s *submission) quota(r Request, err *Error) {
-	first := s.know(scope{product: r.Product, typ: r.Type}, err)
-	half := len(r.Items) / 2
-	if !first && !r.halving || half == 0 {
-		s.fail(r.Items, err)
+	s.know(scope{product: r.Product, typ: r.Type}, err)
+	if r.halving {
+		s.halveForQuota(r, err)
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = append(s.over, overdrawn{r, err})
+}
+
+// halveForQuota goes on with the more important half.
+func (s *submission) halveForQuota(r Request, err *Error) {
+	half := len(r.Items) / 2
 	s.fail(r.Items[half:], err)
-	r.halving = true
-	s.run(r.with(r.Items[:half]))
+	if half > 0 {
+		r.halving = true
+		s.send(r.with(r.Items[:half]))
+	}
 }
 
 func (s *submission) accept(items []*Item, receipt Receipt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range items {
+		if receipt.Directory != "" {
+			s.acceptFolded(it, receipt)
+			continue
+		}
 		s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: it, Receipt: receipt})
 	}
+}
+
+// acceptFolded reports the directory that an earlier invocation refreshed in
+// place of the file.
+func (s *submission) acceptFolded(file *Item, receipt Receipt) {
+	url := receipt.Directory
+	receipt.Directory = ""
+	dir, created := s.folder(file, url)
+	if created {
+		s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: dir, Receipt: receipt})
+	}
+	dir.covered = append(dir.covered, file)
 }
 
 // fail gives each item its outcome, or leaves it to what may stand in for it.
@@ -436,9 +531,7 @@ func (s *submission) fail(items []*Item, err *Error) {
 
 func (s *submission) failOne(it *Item, err *Error) {
 	if it.folded {
-		for _, file := range it.covered {
-			s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: file, Err: err})
-		}
+		s.unfold(it, err)
 		return
 	}
 	if err.Class == Quota && s.foldable(it) {
@@ -446,7 +539,7 @@ func (s *submission) failOne(it *Item, err *Error) {
 		return
 	}
 	s.follow = append(s.follow, it.covered...)
-	it.covered = nil
+	it.covered = nil // they are on their own again
 	if err.Class == RefuseType {
 		s.follow = append(s.follow, fallbacks(it)...)
 	}

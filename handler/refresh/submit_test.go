@@ -97,6 +97,15 @@ func submit(t *testing.T, s *Submitter, api *script, targets []mapping.Target) (
 		t.Error("the answer came after the deadline")
 	}
 	checkAccount(t, targets, result, api)
+	sent := 0
+	for _, c := range api.calls {
+		if e, ok := c.err.(*Error); !ok || !e.Unsent {
+			sent++
+		}
+	}
+	if result.Calls < sent { // those that hung until the end are not in the script
+		t.Errorf("%d calls are counted of %d", result.Calls, sent)
+	}
 	return result, items
 }
 
@@ -119,15 +128,6 @@ func checkAccount(t *testing.T, targets []mapping.Target, result Result, api *sc
 		if n != 1 {
 			t.Errorf("target %d, %s, is in %d outcomes", i, targets[i].URL, n)
 		}
-	}
-	sent := 0
-	for _, c := range api.calls {
-		if e, ok := c.err.(*Error); !ok || !e.Unsent {
-			sent++
-		}
-	}
-	if result.Calls < sent { // those that hung until the end are not in the script
-		t.Errorf("%d calls are counted of %d", result.Calls, sent)
 	}
 }
 
@@ -155,7 +155,7 @@ func files(domain string, n int, extra ...string) []mapping.Target {
 }
 
 func TestSubmitRetriesUntilAccepted(t *testing.T) {
-	for _, class := range []Class{AgainNow, Again, AgainLater} {
+	for _, class := range []Class{AgainNow, Again, AgainLater, Busy} {
 		t.Run(class.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := &script{answer: func(n int, _ Call) error {
@@ -550,6 +550,162 @@ func TestSubmitReportsWhatWasAcceptedBefore(t *testing.T) {
 		result := submitter().Submit(t.Context(), Job{API: api, Items: items, Accepted: map[Key]Receipt{items[0].Key(): earlier}})
 		if result.Outcomes[0].Receipt != earlier || len(api.calls) != 1 || len(api.calls[0].URLs) != 1 {
 			t.Errorf("outcomes %+v after the calls %+v", result.Outcomes, api.calls)
+		}
+	})
+}
+
+func TestSubmitBusyDomainCostsTheOthersNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var targets []mapping.Target
+		for d := range 10 {
+			targets = append(targets, files(fmt.Sprintf("d%d.example.com", d), 20)...)
+		}
+		result, _ := submit(t, submitter(), &script{answer: refuse(Busy, "//d3.")}, targets)
+		if n := len(failures(result)); n != 20 {
+			t.Errorf("%d are refused, want the 20 of the busy domain", n)
+		}
+	})
+}
+
+func TestSubmitForbiddenAndBusyDomains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var targets []mapping.Target
+		for d := range 14 {
+			targets = append(targets, files(fmt.Sprintf("d%d.example.com", d), 300)...)
+		}
+		api := &script{answer: func(n int, call Call) error {
+			if err := refuse(SplitDomains, "//d0.")(n, call); err != nil {
+				return err
+			}
+			return refuse(Busy, "//d1.")(n, call)
+		}}
+		result, _ := submit(t, submitter(), api, targets)
+		if n := len(failures(result)); n != 600 {
+			t.Errorf("%d are refused, want the 600 of two domains", n)
+		}
+	})
+}
+
+func TestSubmitFollowUpsDoNotWaitForStragglers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		targets := files("busy.example.com", 1)
+		for i := range 500 {
+			targets = append(targets, target("a.example.com", fmt.Sprintf("/d/%d.png", i), mapping.Created))
+		}
+		targets = append(targets, directory("a.example.com", "/d/"))
+		api := &script{latency: 500 * time.Millisecond, answer: func(n int, call Call) error {
+			if call.Type == "Directory" {
+				return refusal(Quota)
+			}
+			return refuse(Again, "//busy.")(n, call)
+		}}
+		result, _ := submit(t, submitter(), api, targets)
+		if n := len(failures(result)); n != 2 {
+			t.Errorf("%d are refused, want the directory and the file of the busy domain", n)
+		}
+	})
+}
+
+func TestSubmitBeginsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := submitter()
+		s.CallsPerSecond[mapping.DCDN] = 1
+		api := &script{}
+		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+		defer cancel()
+		s.Submit(ctx, Job{API: api, Items: Debounce(files("a.example.com", 4000))})
+		for i, c := range api.calls {
+			if want := fmt.Sprintf("https://a.example.com/%d.png", 100*i); c.URLs[0] != want {
+				t.Fatalf("call %d begins with %s, want %s", i, c.URLs[0], want)
+			}
+		}
+		if n := len(api.calls); n < 8 {
+			t.Errorf("%d calls in 11 seconds at one a second", n)
+		}
+	})
+}
+
+func TestSubmitSpendsAShortQuotaOnTheMostImportantRequest(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			var targets []mapping.Target
+			for i := range 200 {
+				event := mapping.Removed
+				if i > 100 {
+					event = mapping.Created
+				}
+				targets = append(targets, target("a.example.com", fmt.Sprintf("/%d.png", i), event))
+			}
+			api := &script{answer: quota(60, mapping.File), latency: time.Duration(rand.N(20)) * time.Millisecond}
+			submit(t, submitter(), api, targets)
+			removals := 0
+			for key := range api.accepted() {
+				var i int
+				if fmt.Sscanf(key.URL, "https://a.example.com/%d.png", &i); i <= 100 {
+					removals++
+				}
+			}
+			if removals != 50 {
+				t.Fatalf("%d removals were accepted of a quota of 60, want 50", removals)
+			}
+		})
+	}
+}
+
+func TestSubmitStopsWhatIsWaiting(t *testing.T) {
+	for _, class := range []Class{StopAll, StopProduct, RefuseType, Quota} {
+		synctest.Test(t, func(t *testing.T) {
+			api := &script{latency: 50 * time.Millisecond, answer: func(int, Call) error { return refusal(class) }}
+			result, _ := submit(t, submitter(), api, files("a.example.com", 5000))
+			if result.Calls > inFlight+7 || len(failures(result)) != 5000 {
+				t.Errorf("%v: %d calls of 50, %d refused", class, result.Calls, len(failures(result)))
+			}
+		})
+	}
+}
+
+func TestSubmitGivesASlowAPIItsTime(t *testing.T) {
+	for timeout, latency := range map[time.Duration]time.Duration{3 * time.Second: time.Second, 5 * time.Second: 1400 * time.Millisecond, time.Minute: 9 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			defer cancel()
+			result := submitter().Submit(ctx, Job{API: &script{latency: latency}, Items: Debounce(files("a.example.com", 1))})
+			if len(failures(result)) > 0 {
+				t.Errorf("an API that takes %v of %v: %v", latency, timeout, failures(result))
+			}
+		})
+	}
+}
+
+// A later try of the same job submits neither what was accepted nor what a
+// folded directory did for.
+func TestSubmitAfterFolding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var targets []mapping.Target
+		for d := range 15 {
+			for f := range 8 {
+				targets = append(targets, target("a.example.com", fmt.Sprintf("/d%d/%d.png", d, f), mapping.Created))
+			}
+		}
+		s := submitter()
+		s.FoldOnQuota = true
+		api := &script{answer: quota(0, mapping.File)}
+		first, _ := submit(t, s, api, targets)
+		if n := len(failures(first)); n != 40 {
+			t.Fatalf("%d files are left at first, want those of 5 directories", n)
+		}
+		before := len(api.calls)
+		second := s.Submit(t.Context(), Job{API: api, Items: Debounce(targets), Accepted: first.Accepted()})
+		checkAccount(t, targets, second, api)
+		if len(failures(second)) > 0 {
+			t.Errorf("the second time, %v are left", failures(second))
+		}
+		for _, c := range api.calls[before:] {
+			for _, url := range c.URLs {
+				if _, ok := first.Accepted()[Key{mapping.DCDN, mapping.File, url}]; ok {
+					t.Errorf("%s was submitted again", url)
+				}
+			}
 		}
 	})
 }

@@ -7,12 +7,16 @@ import (
 )
 
 // A window lets at most len(starts) calls start in any one second: the API
-// counts calls a second, so a few may go out at once after a quiet while.
+// counts calls a second, so a few may go out at once after a quiet while. It
+// takes a second for a little longer than that, since a call may be on its way
+// for longer than the one after it.
 type window struct {
 	mu     sync.Mutex
 	starts []time.Time // of the last calls, a ring
 	next   int         // the oldest of them
 }
+
+const slack = 50 * time.Millisecond
 
 func newWindow(callsPerSecond int) *window {
 	return &window{starts: make([]time.Time, max(1, callsPerSecond))}
@@ -32,7 +36,7 @@ func (w *window) reserve(ctx context.Context) (time.Time, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	start := time.Now()
-	if free := w.starts[w.next].Add(time.Second); free.After(start) {
+	if free := w.starts[w.next].Add(time.Second + slack); free.After(start) {
 		start = free
 	}
 	if deadline, ok := ctx.Deadline(); ok && start.After(deadline) {
