@@ -27,10 +27,11 @@ type answer struct {
 func read(op string, status int, body []byte, secrets mask) (answer, *refresh.Error) {
 	var a answer
 	isJSON := json.Unmarshal(body, &a.fields) == nil && a.fields != nil
-	a.RequestID = secrets.hide(a.text("RequestId"))
-	a.code = secrets.hide(a.text("Code"))
-	a.message = secrets.hide(a.text("Message"))
-	a.taskID = cmp.Or(a.text("RefreshTaskId"), a.text("PushTaskId")) // the reference's table has the one, its samples the other
+	text := func(name string, most int) string { return shorten(secrets.hide(a.text(name)), most) }
+	a.RequestID = text("RequestId", 128)
+	a.code = text("Code", 128)
+	a.message = text("Message", 1000)
+	a.taskID = cmp.Or(text("RefreshTaskId", 4000), text("PushTaskId", 4000)) // the reference's table has the one, its samples the other
 	if status/100 == 2 && a.RequestID != "" && (a.code == "" || a.taskID != "") {
 		return a, nil
 	}
@@ -60,14 +61,30 @@ func (a answer) refusal(op string, status int, isJSON bool, size int) *refresh.E
 }
 
 // text returns a field as text: a string's value, nothing for null or a
-// missing one, any other type as it was sent.
+// missing one, any other type as JSON.
 func (a answer) text(name string) string {
-	raw := a.fields[name]
-	var s string
-	if json.Unmarshal(raw, &s) == nil || raw == nil {
+	var value any
+	if json.Unmarshal(a.fields[name], &value) != nil || value == nil {
+		return ""
+	}
+	if s, ok := value.(string); ok {
 		return s
 	}
-	return string(raw)
+	var b strings.Builder // written anew, since escapes would get past the mask
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(value) != nil {
+		return ""
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// shorten cuts text to most bytes: an answer of the API has less.
+func shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // requestPath is ObjectPath as the request line carries it.

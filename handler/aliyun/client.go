@@ -169,10 +169,8 @@ func (c *Caller) do(ctx context.Context, p *product, request *requests.RpcReques
 // roundTrip sends a signed request. It goes around http.Client, which follows
 // redirects and puts the URL, and so the token, into its errors.
 func (c *Caller) roundTrip(ctx context.Context, p *product, request *requests.RpcRequest, line string) (status int, body []byte, fault *refresh.Error) {
-	kept := false
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { kept = info.Reused },
-	})
+	var sent progress
+	ctx = httptrace.WithClientTrace(ctx, sent.trace())
 	base := string(c.client.endpoint)
 	if base == "" {
 		base = p.endpoint
@@ -187,25 +185,58 @@ func (c *Caller) roundTrip(ctx context.Context, p *product, request *requests.Rp
 	req.Header.Set("User-Agent", "oss-cdn-refresh")
 	resp, err := c.client.transport.RoundTrip(req)
 	if err != nil {
-		return 0, nil, broken(ctx, err, kept)
+		return 0, nil, sent.broken(ctx, err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode < 200 { // another protocol's connection, which ends with no context
+		return 0, nil, sent.broken(ctx, fmt.Errorf("HTTP %d in place of an answer", resp.StatusCode))
+	}
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return 0, nil, broken(ctx, err, false)
+		return 0, nil, sent.broken(ctx, err)
 	}
 	return resp.StatusCode, body, nil
 }
 
+// A progress tells how far a request has come.
+type progress struct {
+	kept     atomic.Bool // it went over a connection that was used before
+	wrote    atomic.Bool // it went out
+	answered atomic.Bool // an answer began to come
+}
+
+func (p *progress) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GotConn:              func(info httptrace.GotConnInfo) { p.kept.Store(info.Reused) },
+		WroteHeaders:         func() { p.wrote.Store(true) },
+		GotFirstResponseByte: func() { p.answered.Store(true) },
+	}
+}
+
 // broken classes a failure to get an answer. A kept connection that is gone is
 // no news after an instance was frozen: the server has closed it meanwhile.
-func broken(ctx context.Context, err error, kept bool) *refresh.Error {
-	e := &refresh.Error{Code: "ConnectionBroken", Class: refresh.Again, Message: err.Error(), Err: ctx.Err()}
+func (p *progress) broken(ctx context.Context, err error) *refresh.Error {
+	e := &refresh.Error{Code: "ConnectionBroken", Class: refresh.Again, Message: err.Error(), Unsent: !p.wrote.Load(), Err: ctx.Err()}
 	switch {
+	case ctx.Err() != nil && e.Unsent:
+		e.Code, e.Message = "NoConnection", "no connection in time"
 	case ctx.Err() != nil:
 		e.Code, e.Message = "NoAnswer", "no answer in time; whether the API accepted the request is unknown"
-	case kept:
+	case p.kept.Load() && !p.answered.Load():
 		e.Class = refresh.AgainNow
 	}
 	return e
+}
+
+// FilterLog returns a writer for package log. net/http logs there what a
+// server sends beyond its answer, which may repeat the request's URL.
+func FilterLog(w io.Writer) io.Writer { return filter{w} }
+
+type filter struct{ io.Writer }
+
+func (f filter) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("Unsolicited response")) {
+		return len(line), nil
+	}
+	return f.Writer.Write(line)
 }

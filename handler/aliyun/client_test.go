@@ -1,13 +1,17 @@
 package aliyun
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -285,6 +289,9 @@ func TestParseEndpoint(t *testing.T) {
 		"127.0.0.1:80:80":                     "no endpoint",
 		"https://dcdn.example.com:notaport":   "no endpoint",
 		"http://127.0.0.1@dcdn.aliyuncs.com/": "more than",
+		"ftp://user:password@dcdn.x":          "scheme",
+		"https://user:password@a b":           "no endpoint",
+		"https://dcdn.example.com:99999":      "no endpoint",
 	}
 	for text, want := range refused {
 		_, err := ParseEndpoint(text)
@@ -313,6 +320,85 @@ func TestHTTPSIsVerified(t *testing.T) {
 
 func TestUnknownProduct(t *testing.T) {
 	if e := refused(t, NewClient("").With(Credentials{}), call("scdn", photo)); e.Code != "UnknownProduct" || !e.Unsent {
+		t.Errorf("the error is %+v", e)
+	}
+}
+
+// raw is a server that answers every request with the text and closes.
+func raw(t *testing.T, answer func(request string) string) *Caller {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				line, _ := bufio.NewReader(conn).ReadString('\n')
+				io.WriteString(conn, answer(line))
+			}()
+		}
+	}()
+	c := aliyuntest.TestCredential
+	return NewClient(Endpoint("http://" + l.Addr().String())).With(Credentials{c.AccessKeyID, c.AccessKeySecret, c.SecurityToken})
+}
+
+func TestAnotherProtocolIsNoAnswer(t *testing.T) {
+	c := raw(t, func(string) string {
+		return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+	})
+	if e := refused(t, c, call("dcdn", photo)); e.Class != refresh.Again {
+		t.Errorf("the error is %+v", e)
+	}
+}
+
+func TestWhatFollowsAnAnswerIsNotLogged(t *testing.T) {
+	var out bytes.Buffer
+	log.SetOutput(FilterLog(&out))
+	defer log.SetOutput(os.Stderr)
+	c := raw(t, func(line string) string {
+		return "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"RequestId\":\"1\"}" + line
+	})
+	if _, err := c.Refresh(t.Context(), call("dcdn", photo)); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond) // net/http logs in the background
+	log.Print("something else")
+	if text := out.String(); strings.Contains(text, "Signature") || !strings.Contains(text, "something else") {
+		t.Errorf("the log has %q", text)
+	}
+}
+
+func TestForeignTextIsMaskedAndCut(t *testing.T) {
+	token := aliyuntest.TestCredential.SecurityToken
+	escaped := strings.NewReplacer("/", `\/`, "+", `\u002b`).Replace(token)
+	answers := []aliyuntest.Fault{
+		{Body: fmt.Sprintf(`{"RequestId":"%s","RefreshTaskId":"%s"}`, escaped, escaped)},
+		{Status: 400, Body: fmt.Sprintf(`{"RequestId":"1","Code":["%s"],"Message":{"a":"<%s>"}}`, escaped, escaped)},
+		{Status: 400, Body: fmt.Sprintf(`{"Code":%q,"Message":%q,"RequestId":%q}`, strings.Repeat("c", 20000), strings.Repeat("m", 20000), strings.Repeat("r", 20000))},
+	}
+	for _, answer := range answers {
+		api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault { return answer }})
+		receipt, err := caller(api).Refresh(t.Context(), call("dcdn", photo))
+		if text := fmt.Sprint(receipt, err); strings.Contains(text, "token+/") || len(text) > 2000 {
+			t.Errorf("%.300s: the answer is %d bytes, %.300s", answer.Body, len(text), text)
+		}
+	}
+}
+
+func TestACallThatNobodyTookIsUnsent(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	c := NewClient(Endpoint("http://" + l.Addr().String())).With(Credentials{AccessKeyID: "LTAI", AccessKeySecret: "secret"})
+	if e := refused(t, c, call("dcdn", photo)); !e.Unsent || e.Class != refresh.Again {
 		t.Errorf("the error is %+v", e)
 	}
 }

@@ -43,9 +43,9 @@ var refusals = []refusal{
 	// Not now.
 	{"QuotaExceeded.Refresh", refresh.Quota, api},
 	{"QuotaPerMinuteExceeded.Refresh", refresh.AgainLater, api},
-	{"TooMany.Refresh", refresh.Again, api},
+	{"TooMany.Refresh", refresh.Busy, api},
 	{"TooManyRequests", refresh.Again, center},
-	{"InvalidDomain.Configure_failed", refresh.Again, center},
+	{"InvalidDomain.Configure_failed", refresh.Busy, center},
 	{"Throttling", refresh.Again, gateway},
 	{"Throttling.*", refresh.Again, gateway},
 	{"ServiceUnavailable", refresh.Again, gateway},

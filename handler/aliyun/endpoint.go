@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -22,17 +23,31 @@ func ParseEndpoint(text string) (Endpoint, error) {
 		full = "https://" + full
 	}
 	u, err := url.Parse(full)
+	const accepted = "accepted: a host, host:port, or https://host[:port]"
 	switch {
-	case err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, " *"):
-		return "", fmt.Errorf("%q is no endpoint; accepted: a host, host:port, or https://host[:port]", text)
+	case err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, " *") || !isPort(u.Port()):
+		return "", fmt.Errorf("%q is no endpoint; %s", withoutUser(text), accepted)
 	case u.Scheme != "https" && u.Scheme != "http":
-		return "", fmt.Errorf("%q has the scheme %q; accepted: https, and http to a loopback address", text, u.Scheme)
+		return "", fmt.Errorf("%q has the scheme %q; accepted: https, and http to a loopback address", withoutUser(text), u.Scheme)
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("%q has more than a scheme, a host and a port; accepted: a host, host:port, or https://host[:port]", u.Redacted())
+		return "", fmt.Errorf("%q has more than a scheme, a host and a port; %s", withoutUser(text), accepted)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return "", fmt.Errorf("%q is plain HTTP to %q, which is not loopback: the token would travel in clear; use https://%s", text, u.Hostname(), u.Host)
 	}
 	return Endpoint(u.Scheme + "://" + u.Host), nil
+}
+
+// withoutUser leaves out what may be a password.
+func withoutUser(text string) string {
+	if i := strings.LastIndexByte(text, '@'); i >= 0 {
+		return "…" + text[i:]
+	}
+	return text
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil
 }
 
 func loopback(host string) bool {
