@@ -10,7 +10,6 @@ package handler
 
 import (
 	"context"
-	"crypto/sha256"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -67,8 +66,10 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	}
 	mapped := mapChanges(table, batch.Changes)
 	items := refresh.Debounce(mapped.targets)
-	result := h.refresh(ctx, items, payload)
+	memo := h.accepted.of(payload)
+	result := h.refresh(ctx, items, memo.recall())
 	report := newReport(batch, mapped, result)
+	memo.keep(result, report.err() != nil && !h.settings.DryRun)
 	report.RequestID = h.platform.RequestID(ctx)
 	report.DryRun = h.settings.DryRun
 	report.DurationMS = time.Since(start).Milliseconds()
@@ -78,16 +79,12 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 
 // refresh submits the items, but for those that an earlier, failed invocation
 // with the same payload has had accepted.
-func (h *Handler) refresh(ctx context.Context, items []*refresh.Item, payload []byte) refresh.Result {
+func (h *Handler) refresh(ctx context.Context, items []*refresh.Item, accepted map[refresh.Key]refresh.Receipt) refresh.Result {
 	submitter := h.submit()
 	if h.settings.DryRun {
 		return dryRun(refresh.Plan(items, submitter.Limits))
 	}
-	digest := sync.OnceValue(func() [sha256.Size]byte { return sha256.Sum256(payload) })
-	job := refresh.Job{API: h.platform.API(ctx), Items: items, Accepted: h.accepted.recall(digest)}
-	result := submitter.Submit(ctx, job)
-	h.accepted.keep(digest, result)
-	return result
+	return submitter.Submit(ctx, refresh.Job{API: h.platform.API(ctx), Items: items, Accepted: accepted})
 }
 
 // dryRun reports each request as if it had been accepted.

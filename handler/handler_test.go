@@ -139,6 +139,29 @@ func TestSamePayloadAgainSubmitsTheRest(t *testing.T) {
 	}
 }
 
+func TestInvalidRecordDoesNotMakeRetriesSubmitAgain(t *testing.T) {
+	l := newLab(t, &aliyuntest.Server{}, siteTable)
+	for range 3 {
+		report, err := l.handle(t, put(100, `{}`), time.Second)
+		if err == nil || len(report.Refreshed) != 1 || len(report.Refreshed[0].URLs) != 100 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+	}
+	if n := len(l.api.Accepted()); n != 100 {
+		t.Errorf("%d URLs were submitted for 100", n)
+	}
+}
+
+func TestOneCodeMayHaveSeveralReasons(t *testing.T) {
+	l := newLab(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+		return aliyuntest.Fault{Status: 400, Code: "Odd", Message: fmt.Sprintf("reason %d.", c.N%2)}
+	}}, siteTable)
+	report, _ := l.handle(t, put(1000), time.Second)
+	if len(report.Failed) != 1 || len(report.Failed[0].URLs) != 1000 || !strings.Contains(report.Failed[0].Error, "reason 0.") || !strings.Contains(report.Failed[0].Error, "reason 1.") {
+		t.Errorf("%d groups, the first with the error %q", len(report.Failed), report.Failed[0].Error)
+	}
+}
+
 func TestAnotherEventForTheSameURLIsRefreshed(t *testing.T) {
 	l := newLab(t, &aliyuntest.Server{Forbidden: []string{"w1.example.com"}}, siteTable+"  - {bucket: other, targets: [{domain: w1.example.com}]}\n")
 	bad := `{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"other"},"object":{"key":"x"}}}`

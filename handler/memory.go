@@ -2,7 +2,6 @@ package handler
 
 import (
 	"crypto/sha256"
-	"slices"
 	"sync"
 	"time"
 
@@ -10,8 +9,9 @@ import (
 )
 
 const (
-	memoryTime = 10 * time.Minute // a platform's first retries come within minutes
-	memoryURLs = 20_000           // some 4 MB
+	memoryTime  = 10 * time.Minute // a platform's first retries come within minutes
+	memoryBytes = 4 << 20          // of 128 MB
+	entryBytes  = 200              // a URL's entry beside its text
 )
 
 // A memory knows what the API accepted in invocations that failed. The
@@ -20,7 +20,7 @@ const (
 type memory struct {
 	mu    sync.Mutex
 	notes map[digest]note
-	urls  int
+	bytes int
 }
 
 type digest = [sha256.Size]byte
@@ -28,60 +28,67 @@ type digest = [sha256.Size]byte
 type note struct {
 	time     time.Time
 	accepted map[refresh.Key]refresh.Receipt
+	bytes    int
 }
 
-// recall returns what was accepted of the payload. An empty memory asks for no
-// digest.
-func (m *memory) recall(of func() digest) map[refresh.Key]refresh.Receipt {
+// of returns the memory of one payload.
+func (m *memory) of(payload []byte) memo { return memo{m, payload} }
+
+// A memo is what the memory has of one payload. Payloads are hashed only where
+// there is something to find or to note.
+type memo struct {
+	memory  *memory
+	payload []byte
+}
+
+// recall returns what was accepted of the payload in an earlier invocation.
+func (n memo) recall() map[refresh.Key]refresh.Receipt {
+	m := n.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.expire()
 	if len(m.notes) == 0 {
 		return nil
 	}
-	return m.notes[of()].accepted
+	return m.notes[sha256.Sum256(n.payload)].accepted
 }
 
-// keep notes what was accepted of a payload of which something failed, and
-// forgets one of which nothing did.
-func (m *memory) keep(of func() digest, result refresh.Result) {
-	failed := slices.ContainsFunc(result.Outcomes, func(o refresh.Outcome) bool { return o.Err != nil })
+// keep notes what was accepted of the payload if its invocation failed, and
+// forgets it if it did not.
+func (n memo) keep(result refresh.Result, failed bool) {
+	m := n.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.notes) > 0 {
-		m.forget(of())
-	}
-	if failed {
-		m.note(of(), note{time.Now(), acceptedOf(result)})
-	}
-}
-
-func acceptedOf(result refresh.Result) map[refresh.Key]refresh.Receipt {
-	accepted := map[refresh.Key]refresh.Receipt{}
-	for _, o := range result.Outcomes {
-		if o.Err == nil {
-			accepted[o.Item.Key()] = o.Receipt
-		}
-	}
-	return accepted
-}
-
-func (m *memory) note(d digest, n note) {
-	if len(n.accepted) == 0 || len(n.accepted) > memoryURLs {
+	if len(m.notes) == 0 && !failed {
 		return
 	}
-	for m.urls+len(n.accepted) > memoryURLs {
+	d := sha256.Sum256(n.payload)
+	m.forget(d)
+	if failed {
+		m.note(d, result.Accepted())
+	}
+}
+
+func (m *memory) note(d digest, accepted map[refresh.Key]refresh.Receipt) {
+	n := note{time: time.Now(), accepted: accepted}
+	for key := range accepted {
+		n.bytes += len(key.URL) + entryBytes
+	}
+	if n.bytes == 0 || n.bytes > memoryBytes {
+		return
+	}
+	for m.bytes+n.bytes > memoryBytes {
 		m.forget(m.oldest())
 	}
 	if m.notes == nil {
 		m.notes = map[digest]note{}
 	}
 	m.notes[d] = n
-	m.urls += len(n.accepted)
+	m.bytes += n.bytes
 }
 
 func (m *memory) forget(d digest) {
-	m.urls -= len(m.notes[d].accepted)
+	m.bytes -= m.notes[d].bytes
 	delete(m.notes, d)
 }
 

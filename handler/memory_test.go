@@ -1,9 +1,8 @@
 package handler
 
 import (
-	"crypto/sha256"
 	"fmt"
-	"sync"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,29 +11,28 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-func of(payload int) func() digest {
-	return sync.OnceValue(func() digest { return sha256.Sum256([]byte(fmt.Sprint(payload))) })
-}
-
-// partly is a result of n accepted items and one that failed.
-func partly(n int) refresh.Result {
-	result := refresh.Result{Outcomes: []refresh.Outcome{{Item: &refresh.Item{URL: "failed"}, Err: &refresh.Error{}}}}
+// accepted is a result of n items, each with a URL of 100 bytes.
+func accepted(n int) refresh.Result {
+	var result refresh.Result
 	for i := range n {
-		result.Outcomes = append(result.Outcomes, refresh.Outcome{Item: &refresh.Item{Type: mapping.File, URL: fmt.Sprint(i)}})
+		url := fmt.Sprintf("%-100d", i)
+		result.Outcomes = append(result.Outcomes, refresh.Outcome{Item: &refresh.Item{Type: mapping.File, URL: url}})
 	}
 	return result
 }
 
+func (m *memory) memo(payload int) memo { return m.of([]byte(fmt.Sprint(payload))) }
+
 func TestMemoryLastsTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m memory
-		m.keep(of(1), partly(3))
+		m.memo(1).keep(accepted(3), true)
 		time.Sleep(memoryTime)
-		if n := len(m.recall(of(1))); n != 3 {
+		if n := len(m.memo(1).recall()); n != 3 {
 			t.Errorf("%d are remembered after ten minutes, want 3", n)
 		}
 		time.Sleep(time.Second)
-		if n := len(m.recall(of(1))); n != 0 || m.urls != 0 {
+		if n := len(m.memo(1).recall()); n != 0 || m.bytes != 0 {
 			t.Errorf("%d are remembered after more than ten minutes", n)
 		}
 	})
@@ -44,17 +42,19 @@ func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m memory
 		for i := range 100 {
-			m.keep(of(i), partly(1000))
+			m.memo(i).keep(accepted(1000), true)
 			time.Sleep(time.Second)
 		}
-		if m.urls > memoryURLs || len(m.notes) != memoryURLs/1000 {
-			t.Errorf("%d URLs of %d payloads are remembered", m.urls, len(m.notes))
+		if most := memoryBytes / (1000 * (100 + entryBytes)); m.bytes > memoryBytes || len(m.notes) != most {
+			t.Errorf("%d bytes of %d payloads are remembered, want %d payloads", m.bytes, len(m.notes), most)
 		}
-		if m.recall(of(99)) == nil || m.recall(of(0)) != nil {
+		if m.memo(99).recall() == nil || m.memo(0).recall() != nil {
 			t.Error("the oldest is not what was forgotten")
 		}
-		m.keep(of(1000), partly(memoryURLs+1))
-		if m.recall(of(1000)) != nil {
+		huge := accepted(1)
+		huge.Outcomes[0].Item.URL = strings.Repeat("x", memoryBytes)
+		m.memo(1000).keep(huge, true)
+		if m.memo(1000).recall() != nil {
 			t.Error("more than the bound is remembered")
 		}
 	})
@@ -62,11 +62,9 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestMemoryForgetsWhatSucceeded(t *testing.T) {
 	var m memory
-	m.keep(of(1), partly(3))
-	done := partly(3)
-	done.Outcomes = done.Outcomes[1:]
-	m.keep(of(1), done)
-	if m.recall(of(1)) != nil || m.urls != 0 {
+	m.memo(1).keep(accepted(3), true)
+	m.memo(1).keep(accepted(4), false)
+	if m.memo(1).recall() != nil || m.bytes != 0 {
 		t.Error("what succeeded is remembered")
 	}
 }

@@ -54,6 +54,8 @@ type Group struct {
 	RequestID string   `json:"request_id,omitempty"` // of the refresh API
 
 	covered []string // the URLs of those files
+	reasons []string // what Error is made of
+	last    *refresh.Error
 }
 
 // notes are for the log only.
@@ -126,6 +128,7 @@ func (g grouping) add(groups *[]Group, o refresh.Outcome) {
 		*groups = append(*groups, newGroup(f, o.Err))
 	}
 	group := &(*groups)[i]
+	group.addReason(o.Err)
 	group.URLs = append(group.URLs, o.Item.URL)
 	group.Covers += o.Item.Covers()
 	group.covered = append(group.covered, o.Item.Covered()...)
@@ -136,10 +139,27 @@ func newGroup(f fate, err *refresh.Error) Group {
 	if err != nil {
 		retryable := err.Class.Retryable()
 		group.Retryable = &retryable
-		group.Error = strings.TrimPrefix(err.Text(), err.Code+": ")
 		group.RequestID = err.RequestID
 	}
 	return group
+}
+
+// maxReasons is how many different texts a group's error has.
+const maxReasons = 3
+
+// addReason adds an error's text where the group has not got it yet: one code
+// may have several.
+func (g *Group) addReason(err *refresh.Error) {
+	if err == nil || err == g.last {
+		return
+	}
+	g.last = err
+	text := strings.TrimPrefix(err.Text(), err.Code+": ")
+	if slices.Contains(g.reasons, text) || len(g.reasons) == maxReasons {
+		return
+	}
+	g.reasons = append(g.reasons, text)
+	g.Error = strings.Join(g.reasons, " | ")
 }
 
 func count(groups []Group) int {

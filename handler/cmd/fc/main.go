@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"log"
 	"os"
 
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
@@ -15,6 +16,7 @@ import (
 )
 
 func main() {
+	log.SetOutput(aliyun.FilterLog(os.Stderr))
 	settings := handler.SettingsFrom(os.Getenv, os.Stdout)
 	endpoint, err := aliyun.EndpointFrom(os.Getenv)
 	if err != nil {

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -18,6 +19,7 @@ import (
 )
 
 func main() {
+	log.SetOutput(aliyun.FilterLog(os.Stderr))
 	settings := handler.SettingsFrom(os.Getenv, os.Stdout)
 	endpoint, err := aliyun.EndpointFrom(os.Getenv)
 	if err != nil {
