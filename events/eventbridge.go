@@ -59,7 +59,7 @@ func (d *decoder) cloudEvent(v value, p place) error {
 	}
 	ofOSS := mark == "" && strings.HasPrefix(name.text(), "oss:")
 	if mark != "oss" && !ofOSS {
-		return d.content("data", record, p)
+		return d.data(record, p)
 	}
 	d.add(ossChange(record, Change{
 		Name: name.text(), Time: at.time(), Region: region.text(), Origin: d.origin(p),

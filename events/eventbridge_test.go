@@ -14,6 +14,16 @@ func TestCloudEvent(t *testing.T) {
 	check(t, event("oss:ObjectRemoved:DeleteObject", put(`"k"`)), "0 created b/k")
 	check(t, event("oss:ObjectRemoved:DeleteObject", quote(`{`+oss+`}`)), "0 removed b/k")
 	check(t, event("custom", put(`"k"`)), "0 created b/k")
+	for _, test := range []struct{ kind, name, want string }{ // a name without its group is worth less than the event's type
+		{"oss:ObjectRemoved:DeleteObject", "PutObject", "0 removed b/k"},
+		{"oss:ObjectCreated:New", "New", "0 created b/k"},
+		{"oss:ObjectRemoved:DeleteObject", "ObjectCreated:PutObject", "0 created b/k"},
+		{"oss:DeleteObject", "PutObject", "0 created b/k"},
+		{"mns:Queue:SendMessage", "PutObject", "0 created b/k"},
+		{"custom", "PutObject", "0 created b/k"},
+	} {
+		check(t, event(test.kind, `{"eventName":"`+test.name+`",`+oss+`}`), test.want)
+	}
 	check(t, event("oss:BucketCreated:PutBucket", `null`), "0 ignored")
 	check(t, event("oss:ObjectCreated:PutObject", `{}`), "0 invalid: bucket.name is missing")
 	check(t, event("oss:ObjectCreated:PutObject", `{"eventName":1,`+oss+`}`), `0 invalid: eventName is not a string: "1"`)
@@ -30,6 +40,12 @@ func TestArray(t *testing.T) {
 		"message 2, record 1 invalid: the record is not an object", "message 3, record 1 invalid: the record is not an object")
 	check(t, `[1,`+event+`,"x",{}]`, "message 1 created b/k",
 		`message 0 invalid: no known shape: "1"`, `message 2 invalid: no known shape: "x"`, `message 3 invalid: no known shape: "{}"`)
+}
+
+// TestArrayUnknownInMessage: a message with a batch in which nothing is known is
+// one that cannot be read, whatever stands in the batch.
+func TestArrayUnknownInMessage(t *testing.T) {
+	check(t, `[{"messageBody":"[1,2,{}]"},`+put(`"k"`)+`]`, "message 1 created b/k", `message 0 invalid: reading messageBody "[1,2,{}]": no known shape`)
 }
 
 // TestArrayInMessage: each record of a batch inside a message has a place of its own.

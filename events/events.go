@@ -127,8 +127,9 @@ func Decode(payload []byte) (Batch, error) {
 // it is about the content of an envelope, which is known itself.
 var errShape = errors.New("no known shape")
 
-// maxEnvelopes is how deep envelopes may nest. The deepest that is useful is a
-// dead letter of an EventBridge batch of queue messages from a topic.
+// maxEnvelopes is how deep envelopes may nest, CloudEvents apart. The deepest that
+// is useful is a queue message with a dead letter of an EventBridge batch of queue
+// messages from a topic.
 const maxEnvelopes = 4
 
 // decoder collects the records of one payload.
@@ -142,15 +143,32 @@ type place struct {
 	Origin          // Record is set by decoder.origin
 	listed     bool // in a list: a message's only record has no number
 	envelopes  int  // opened around it
+	data       bool // of a CloudEvent, straight inside it
 	deadLetter bool // is one of them a dead letter?
 }
 
 // content decodes what the member called name of an envelope holds.
 func (d *decoder) content(name string, v value, p place) error {
-	if v.missing() {
-		return fmt.Errorf("%s is missing", name)
+	p.data = false
+	p.envelopes++
+	return d.inside(name, v, p)
+}
+
+// data decodes what a CloudEvent holds. The event adds no layer of text to the
+// message in it, and so is no envelope, unless it stands straight in another.
+func (d *decoder) data(v value, p place) error {
+	if p.data {
+		p.envelopes++
 	}
-	if p.envelopes++; p.envelopes > maxEnvelopes {
+	p.data = true
+	return d.inside("data", v, p)
+}
+
+func (d *decoder) inside(name string, v value, p place) error {
+	switch {
+	case v.missing():
+		return fmt.Errorf("%s is missing", name)
+	case p.envelopes > maxEnvelopes:
 		return fmt.Errorf("reading %s: more than %d envelopes around it", name, maxEnvelopes)
 	}
 	opened, err := v.unwrap()

@@ -241,6 +241,28 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
+// TestEnvelopesOfCloudEvents: the data of a CloudEvent is no envelope, so that a
+// queue with dead letters of a queue of topics can be read, but CloudEvents
+// straight inside each other do count.
+func TestEnvelopesOfCloudEvents(t *testing.T) {
+	oss := `{"events":[` + put(`"k"`) + `]}`
+	event := func(data string) string { return `{"specversion":"1.0","type":"t","data":` + data + `}` }
+	message := func(text string) string { return `{"messageBody":` + quote(text) + `}` }
+	batch := `[` + event(message(`{"Message":`+quote(oss)+`}`)) + `]`
+	check(t, `[`+event(message(`{"requestPayload":`+quote(batch)+`}`))+`]`, "message 0, record 0 created b/k")
+
+	nested := oss
+	for range 5 {
+		nested = event(nested)
+	}
+	check(t, nested, "0 created b/k")
+	checkError(t, event(nested), "more than 4 envelopes")
+	sqs := check(t, event(`{"Records":[{"eventSource":"aws:sqs","messageId":"m","body":`+quote(oss)+`}]}`), "message 0, record 0 created b/k")
+	if sqs.SQS {
+		t.Error("a CloudEvent is not answered with message ids")
+	}
+}
+
 func TestOriginString(t *testing.T) {
 	for want, o := range map[string]Origin{
 		"3": {Message: -1, Record: 3}, "message 2, record 1": {Message: 2, Record: 1}, "message 2": {Message: 2, Record: -1},

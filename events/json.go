@@ -27,7 +27,11 @@ func open(text []byte) (value, error) {
 	if err == nil {
 		return v, nil
 	}
-	raw, notBase64 := base64.RawStdEncoding.AppendDecode(nil, bytes.TrimRight(text, "=\r\n"))
+	alphabet := base64.RawStdEncoding
+	if bytes.ContainsAny(text, "-_") {
+		alphabet = base64.RawURLEncoding
+	}
+	raw, notBase64 := alphabet.AppendDecode(nil, bytes.TrimRight(bytes.TrimSpace(text), "=\r\n"))
 	if notBase64 != nil {
 		return "", err
 	}

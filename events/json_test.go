@@ -1,6 +1,7 @@
 package events
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -22,6 +23,28 @@ func TestUnquote(t *testing.T) {
 	} {
 		if got := value(literal).unquote(); got != want {
 			t.Errorf("%s is %q, want %q", literal, got, want)
+		}
+	}
+}
+
+func TestOpenBase64(t *testing.T) {
+	const text = `{"events":["???>>>~~~"]}` // has both + and / in Base64
+	standard := base64.StdEncoding.EncodeToString([]byte(text))
+	web := base64.URLEncoding.EncodeToString([]byte(text))
+	if !strings.ContainsAny(standard, "+/") || !strings.ContainsAny(web, "-_") {
+		t.Fatalf("%s and %s do not tell the alphabets apart", standard, web)
+	}
+	for _, encoded := range []string{
+		standard, web, strings.TrimRight(standard, "="), strings.TrimRight(web, "="),
+		" \t" + standard + " \r\n", "\t" + web + "\t ", standard[:20] + "\r\n" + standard[20:], standard + "\n",
+	} {
+		if v, err := open([]byte(encoded)); err != nil || string(v) != text {
+			t.Errorf("open(%q) = %q, %v; want %q", encoded, v, err, text)
+		}
+	}
+	for _, mixed := range []string{"+_" + standard, standard[:8] + " " + standard[8:], standard + "=x"} {
+		if v, err := open([]byte(mixed)); err == nil {
+			t.Errorf("open(%q) = %q, want an error", mixed, v)
 		}
 	}
 }

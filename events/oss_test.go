@@ -11,12 +11,15 @@ func TestKinds(t *testing.T) {
 	for kind, names := range map[Kind]string{
 		Created: `ObjectCreated:PutObject ObjectCreated:PostObject ObjectCreated:CopyObject ObjectCreated:AppendObject
 			ObjectCreated:PutSymlink ObjectCreated:CompleteMultipartUpload ObjectCreated:SomethingNew ObjectReplication:ObjectCreated
+			ObjectReplication:SomethingNew PutObject PostObject CopyObject AppendObject PutSymlink CompleteMultipartUpload ObjectCreated
 			ObjectCreated:Put ObjectCreated:Post ObjectCreated:Copy`,
 		Removed: `ObjectRemoved:DeleteObject ObjectRemoved:DeleteObjects ObjectRemoved:SomethingNew ObjectReplication:ObjectRemoved
-			ObjectRemoved:Delete ObjectRemoved:DeleteMarkerCreated LifecycleExpiration:Delete LifecycleExpiration:DeleteMarkerCreated`,
-		Modified: `ObjectModified:UpdateObjectMeta ObjectReplication:ObjectModified`,
+			ObjectRemoved:Delete ObjectRemoved:DeleteMarkerCreated LifecycleExpiration:Delete LifecycleExpiration:DeleteMarkerCreated
+			DeleteObject DeleteObjects ObjectRemoved`,
+		Modified: `ObjectModified:UpdateObjectMeta ObjectReplication:ObjectModified UpdateObjectMeta ObjectModified`,
 		"": `ObjectCreated:InitiateMultipartUpload ObjectCreated:UploadPart ObjectCreated:UploadPartCopy ObjectRemoved:AbortMultipartUpload
-			ObjectModified:ChangeStorageClass ObjectDownloaded:GetObject ObjectRestore:FinishRestore ObjectReplication:Other
+			ObjectModified:ChangeStorageClass ObjectDownloaded:GetObject ObjectRestore:FinishRestore InitiateMultipartUpload
+			UploadPart UploadPartCopy AbortMultipartUpload ChangeStorageClass GetObject FinishRestore SomethingNew PutObject:X
 			BucketCreated:PutBucket BucketRemoved:DeleteBucket ActionTrail:ConsoleOperation CloudMonitor:Any TestEvent objectcreated:PutObject`,
 	} {
 		for name := range strings.FieldsSeq(names) {
@@ -64,6 +67,18 @@ func TestOSSRecords(t *testing.T) {
 			check(t, `{"events":[`+put(`"0"`)+`,`+record+`,`+put(`"2"`)+`]}`, "0 created b/0", "2 created b/2", "1 invalid: "+want)
 		})
 	}
+}
+
+func TestOSSBareActions(t *testing.T) {
+	const record = `{"eventName":"%s","oss":{"bucket":{"name":"b"},"object":{"key":"k"}}}`
+	list := func(names ...string) string {
+		var records []string
+		for _, name := range names {
+			records = append(records, fmt.Sprintf(record, name))
+		}
+		return `{"events":[` + strings.Join(records, ",") + `]}`
+	}
+	check(t, list("PutObject", "DeleteObjects", "UpdateObjectMeta", "UploadPart"), "0 created b/k", "1 removed b/k", "2 modified b/k", "3 ignored")
 }
 
 func TestOSSIgnored(t *testing.T) {

@@ -25,6 +25,20 @@ func kindOf(name string) Kind {
 	case "LifecycleExpiration":
 		return Removed
 	}
+	return kindOfAction(name)
+}
+
+// kindOfAction is kindOf for an action of OSS without its group, as OSS's table of
+// event types lists it. Of the multipart uploads only the completion counts.
+func kindOfAction(action string) Kind {
+	switch action {
+	case "PutObject", "PostObject", "CopyObject", "AppendObject", "PutSymlink", "CompleteMultipartUpload":
+		return Created
+	case "DeleteObject", "DeleteObjects":
+		return Removed
+	case "UpdateObjectMeta":
+		return Modified
+	}
 	return ""
 }
 
@@ -44,7 +58,8 @@ func removedBy(action string) Kind {
 }
 
 func modifiedBy(action string) Kind {
-	if action == "UpdateObjectMeta" {
+	switch action {
+	case "UpdateObjectMeta", "":
 		return Modified
 	}
 	return ""
@@ -52,14 +67,12 @@ func modifiedBy(action string) Kind {
 
 func replicated(action string) Kind {
 	switch action {
-	case "ObjectCreated":
-		return Created
 	case "ObjectModified":
 		return Modified
 	case "ObjectRemoved":
 		return Removed
 	}
-	return ""
+	return Created
 }
 
 // readObject reads what the records of OSS, S3 and Amazon EventBridge have alike:
@@ -87,12 +100,17 @@ func (c *Change) readObject(v value) error {
 	return err
 }
 
-// readEvent reads what happened, when and where. What is missing stays as it is.
+// readEvent reads what happened, when and where. What is missing stays as it is,
+// and so does a name of OSS with its group where the record's is without one.
 func (c *Change) readEvent(name, at, region value) error {
 	if !name.missing() || c.Name == "" {
-		var err error
-		if c.Name, err = name.required("eventName"); err != nil {
+		own, err := name.required("eventName")
+		if err != nil {
 			return err
+		}
+		typ, ofOSS := strings.CutPrefix(c.Name, "oss:")
+		if strings.Contains(own, ":") || !ofOSS || !strings.Contains(typ, ":") {
+			c.Name = own
 		}
 	}
 	c.Kind = kindOf(c.Name)

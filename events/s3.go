@@ -51,7 +51,7 @@ func (d *decoder) areMessages(list value, p place) bool {
 	for _, record := range list.elements {
 		switch source, _, _ := record.source(); source {
 		case "aws:sqs":
-			found, d.SQS = true, d.SQS || p.envelopes == 0
+			found, d.SQS = true, d.SQS || p.envelopes == 0 && !p.data
 		case "aws:sns":
 			found = true
 		}

@@ -23,6 +23,15 @@ func TestS3(t *testing.T) {
 	check(t, `{"Records":[{"eventSource":"aws:s3","EventSource":"aws:s3"}]}`, `0 invalid: member "EventSource" is given twice`)
 }
 
+// TestS3DecodedKey: form-decoding can make text that is no key of what was one.
+func TestS3DecodedKey(t *testing.T) {
+	for key, want := range map[string]string{
+		"%ff": `"\xff"`, "a%C3": `"a\xc3"`, "%ED%A0%BD": `"\xed\xa0\xbd"`,
+	} {
+		check(t, `{"Records":[`+s3Put(quote(key))+`]}`, "0 invalid: object.key is not UTF-8: "+want)
+	}
+}
+
 func TestAmazonEventBridge(t *testing.T) {
 	event := func(name, key string) string {
 		return `{"detail-type":` + name + `,"source":"aws.s3","time":"2026-05-12T06:45:43Z","region":"r","detail":{"bucket":{"name":"b"},"object":{"key":` + key + `}}}`
