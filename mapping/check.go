@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"unicode/utf8"
@@ -35,7 +36,8 @@ const acceptedDomain = `an exact host name in lower case, such as "www.example.c
 func checkDomain(s string) (problem, hint string) {
 	hint = "accepted: " + acceptedDomain
 	host, _, _ := strings.Cut(s, ":")
-	_, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	_, notIPv6 := netip.ParseAddr(strings.Trim(s, "[]"))
+	_, notIPv4 := netip.ParseAddr(host)
 	switch {
 	case strings.Contains(s, "*"):
 		return "is a wildcard, which the refresh API refuses", hint
@@ -43,8 +45,10 @@ func checkDomain(s string) (problem, hint string) {
 		return "is a URL or has a path", hint
 	case strings.Contains(s, "@"):
 		return "has user information", hint
-	case err == nil || numeric(host[strings.LastIndexByte(host, '.')+1:]):
+	case notIPv4 == nil || notIPv6 == nil:
 		return "is an IP address", hint
+	case numeric(host[strings.LastIndexByte(host, '.')+1:]):
+		return "ends in a number, which browsers read as an IP address", hint
 	case strings.Contains(s, ":"):
 		return "has a port", hint
 	case strings.ToLower(s) != s:
@@ -131,6 +135,9 @@ func checkPath(s string) (problem, hint string) {
 // checkGlob also refuses a "**" that is not a whole segment: it would match
 // like "*", which nobody who writes "**.map" means.
 func checkGlob(s string) (problem, hint string) {
+	if combinations(s) > mostCombinations {
+		return fmt.Sprintf(`has more than %d combinations of the alternatives in its "{"`, mostCombinations), "write several globs instead"
+	}
 	if !doublestar.ValidatePattern(s) || s == "" {
 		return "is no valid glob", `accepted: "*", "?", "[a-z]", "{a,b}" and "**", with "\" before a character that stands for itself`
 	}
@@ -144,6 +151,22 @@ func checkGlob(s string) (problem, hint string) {
 		}
 		rest = after
 	}
+}
+
+// mostCombinations is as many as eight "{a,b}" have. Matching tries each: 24 of
+// them would take minutes for one key.
+const mostCombinations = 256
+
+// combinations returns how many ways there are to choose one of each "{a,b}", or
+// a few more; it stops where there are too many.
+func combinations(glob string) int {
+	n := 1
+	for _, group := range strings.Split(glob, "{")[1:] {
+		if n *= 1 + strings.Count(group, ","); n > mostCombinations {
+			break
+		}
+	}
+	return n
 }
 
 // last returns the last byte of s.

@@ -35,7 +35,7 @@ var specFields = []field[Spec]{
 	{"domain", acceptedDomain, func(d *decoder, n *yaml.Node, s *Spec) { s.Domain = d.text(n, checkDomain) }},
 	{"product", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Product = choice(d, n, products) }},
 	{"strip_prefix", "", func(d *decoder, n *yaml.Node, s *Spec) {
-		s.StripPrefix = d.text(n, nil)
+		s.StripPrefix = d.text(n, checkPrefix)
 		s.stripNothing = n.Value == ""
 	}},
 	{"path", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Path = d.text(n, checkPath) }},
@@ -94,6 +94,9 @@ type step struct {
 
 // fault notes what is wrong with the value at n.
 func (d *decoder) fault(n *yaml.Node, hint, format string, args ...any) {
+	if len(d.faults) == maxFaults {
+		return
+	}
 	var path strings.Builder
 	for i, s := range d.path {
 		switch {
@@ -126,8 +129,12 @@ func (d *decoder) rule(n *yaml.Node) Rule {
 			continue
 		}
 		d.path = append(d.path, step{key: "targets"}, step{index: i}, step{key: "strip_prefix"})
-		d.fault(child(child(n, "targets").Content[i], "strip_prefix"), "the rule's prefix must begin with it",
-			"%s does not begin the prefix %s", quote(s.StripPrefix), quote(r.Prefix))
+		at := child(child(n, "targets").Content[i], "strip_prefix")
+		if r.Prefix == "" {
+			d.fault(at, "set prefix: "+quote(s.StripPrefix)+" too", "the rule has no prefix")
+		} else {
+			d.fault(at, "the rule's prefix must begin with it", "%s does not begin the prefix %s", quote(s.StripPrefix), quote(r.Prefix))
+		}
 		d.path = d.path[:len(d.path)-3]
 	}
 	return r
@@ -167,7 +174,8 @@ func object[T any](d *decoder, n *yaml.Node, fields []field[T], into *T) {
 		case at < 0 || key.Kind != yaml.ScalarNode:
 			d.unknown(key, names(fields))
 		case seen[at]:
-			d.fault(key, "", "the key %s is given twice", quote(key.Value))
+			hint := map[string]string{"bucket": `begin a new rule with "- "`, "domain": `begin a new target with "- "`}[key.Value]
+			d.fault(key, hint, "the key %s is given twice", quote(key.Value))
 		default:
 			seen[at] = true
 			d.in(step{key: key.Value}, func() { fields[at].decode(d, n.Content[i+1], into) })
@@ -213,14 +221,13 @@ func child(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// list reads the items of the list n, of which there must be one at least: an
-// empty list could mean all as well as none.
+// list reads the items of the list n, of which there must be one at least.
 func list[T any](d *decoder, n *yaml.Node, read func(*yaml.Node) T) []T {
 	if !d.is(n, aList) {
 		return nil
 	}
 	if len(n.Content) == 0 {
-		d.fault(n, "write at least one, or leave the key out", "is an empty list")
+		d.fault(n, "write at least one", "is an empty list")
 	}
 	items := make([]T, 0, len(n.Content))
 	for i, item := range n.Content {
@@ -229,8 +236,17 @@ func list[T any](d *decoder, n *yaml.Node, read func(*yaml.Node) T) []T {
 	return items
 }
 
-// distinct reads a list of short values, of which no two may be the same.
+// distinct reads a list of short values, of which no two may be the same. It
+// may be missing, but not empty, which could mean all as well as none.
 func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) []T {
+	switch kind := kindOf(n); {
+	case kind == aString:
+		d.fault(n, "write a list: ["+quote(n.Value)+"]", "is %s", shown(n))
+		return nil
+	case kind == aList && len(n.Content) == 0:
+		d.fault(n, "write at least one, or leave the key out", "is an empty list")
+		return nil
+	}
 	seen := map[T]bool{}
 	return list(d, n, func(item *yaml.Node) T {
 		v := read(item)
@@ -242,13 +258,23 @@ func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) [
 	})
 }
 
-// text reads a string that check, if there is one, finds nothing wrong with.
+// text reads a string that check finds nothing wrong with.
 func (d *decoder) text(n *yaml.Node, check func(string) (problem, hint string)) string {
-	if !d.is(n, aString) || check == nil {
-		return n.Value
+	s := asText(n)
+	if isString := d.is(n, aString); !isString && s == n.Value {
+		return s
 	}
-	if problem, hint := check(n.Value); problem != "" {
-		d.fault(n, hint, "%s %s", quote(n.Value), problem)
+	if problem, hint := check(s); problem != "" {
+		d.fault(n, hint, "%s %s", quote(s), problem)
+	}
+	return n.Value
+}
+
+// asText returns the text that a scalar was written as, or "?v=1" for the
+// mapping that YAML reads from that in a list.
+func asText(n *yaml.Node) string {
+	if n.Kind == yaml.MappingNode && n.Style == yaml.FlowStyle && len(n.Content) == 2 && kindOf(n.Content[1]) == "empty" {
+		return "?" + n.Content[0].Value
 	}
 	return n.Value
 }
@@ -309,8 +335,8 @@ func (d *decoder) is(n *yaml.Node, kind string) bool {
 		return true
 	}
 	hint := "accepted: " + kind
-	if kind == aString && n.Kind == yaml.ScalarNode && kindOf(n) != "empty" {
-		hint = "write it in quotes: " + quote(n.Value)
+	if s := asText(n); kind == aString && s != "" && kindOf(n) != "empty" {
+		hint = "write it in quotes: " + quote(s)
 	}
 	d.fault(n, hint, "is %s", shown(n))
 	return false
@@ -342,7 +368,10 @@ func kindOf(n *yaml.Node) string {
 	case "!!str":
 		return aString
 	case "!!bool":
-		return aBool
+		if v := strings.ToLower(n.Value); v == "true" || v == "false" {
+			return aBool
+		}
+		return "tagged " + tag
 	case "!!int", "!!float":
 		return "a number"
 	case "!!timestamp":

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
 // Step is one thing that decided what became of an object.
@@ -69,29 +71,88 @@ func (c check) String() string {
 	return c.reason() + " " + says[0]
 }
 
-// Sample returns a key that rule r maps and the URLs that its target s
-// refreshes for it. The key is "" if no likely one passes the rule's filters.
-func (r *Rule) Sample(s *Spec) (key string, urls []string) {
-	var rests []string
-	for _, name := range s.Index {
-		rests = append(rests, "docs/"+name)
-	}
-	rests = append(rests, "docs/photo (1).jpg", "docs/index.html", "docs/setup.zip")
-	globs := strings.NewReplacer("**/", "docs/", "**", "docs/photo.jpg", "*", "photo", "?", "x")
-	for _, glob := range r.Include {
-		rests = append(rests, globs.Replace(glob))
-	}
-	for _, rest := range rests {
-		o := Object{Bucket: r.Bucket, Key: r.Prefix + rest, Event: Created}
-		if !r.admits(o.Key) || hasDotSegment(o.Key) {
+// Sample returns a key that the table maps by rule r, and the URLs that its
+// target s refreshes for it. The key is "" if no likely one was found.
+func (t *Table) Sample(r *Rule, s *Spec) (key string, urls []string) {
+	for _, rest := range r.examples(s.Index) {
+		key := r.Prefix + rest
+		if !t.shows(r, key) || hasDotSegment(key[len(s.StripPrefix):]) {
 			continue
 		}
-		for _, t := range s.targets(nil, o.Key[len(s.StripPrefix):], Created) {
-			urls = append(urls, t.URL)
+		for _, target := range s.targets(nil, key[len(s.StripPrefix):], Created) {
+			urls = append(urls, target.URL)
 		}
-		return o.Key, urls
+		return key, urls
 	}
 	return "", nil
+}
+
+// examples returns what may follow the prefix in a key of r, the likeliest first.
+func (r *Rule) examples(index []string) (rests []string) {
+	for _, folder := range []string{"docs/", ""} {
+		for _, name := range append(slices.Clone(index), "photo (1).jpg", "index.html", "setup.zip") {
+			rests = append(rests, folder+name)
+		}
+		for _, glob := range r.Include {
+			rests = append(rests, example(firstAlternatives(glob), folder))
+		}
+	}
+	return rests
+}
+
+// firstAlternatives replaces each "{a,b}" of a glob by its first alternative.
+func firstAlternatives(glob string) string {
+	for {
+		end := strings.IndexByte(glob, '}')
+		start := strings.LastIndexByte(glob[:max(end, 0)], '{')
+		if start < 0 {
+			return glob
+		}
+		first, _, _ := strings.Cut(glob[start+1:end], ",")
+		glob = glob[:start] + first + glob[end+1:]
+	}
+}
+
+// example returns a text that a glob without "{" is likely to match; folder is
+// what "**/" stands for.
+func example(glob, folder string) string {
+	var b strings.Builder
+	for glob != "" {
+		size, stands := 1, glob[:1]
+		switch {
+		case strings.HasPrefix(glob, "**/"):
+			size, stands = 3, folder
+		case strings.HasPrefix(glob, "**"):
+			size, stands = 2, folder+"photo.jpg"
+		case glob[0] == '*':
+			stands = "name"
+		case glob[0] == '?':
+			stands = "x"
+		case glob[0] == '\\' && len(glob) > 1:
+			size, stands = 2, glob[1:2]
+		case glob[0] == '[':
+			size = max(strings.IndexByte(glob, ']')+1, 1)
+			stands = oneOf(glob[:size])
+		}
+		b.WriteString(stands)
+		glob = glob[size:]
+	}
+	return b.String()
+}
+
+// oneOf returns a character of a class such as "[a-z]" or "[^a-z]".
+func oneOf(class string) string {
+	for _, c := range class + "x0-" {
+		if ok, err := doublestar.Match(class, string(c)); ok && err == nil {
+			return string(c)
+		}
+	}
+	return ""
+}
+
+// shows reports whether a key belongs to rule r and passes its globs.
+func (t *Table) shows(r *Rule, key string) bool {
+	return key != "" && t.lookup(r.Bucket, key) == r && r.admits(key)
 }
 
 // admits reports whether a key passes the globs of r.
@@ -124,17 +185,20 @@ func (t *Table) Warnings() Faults {
 	return all
 }
 
-// Source is an object that a URL can show.
+// Source is an object that a URL can show or, with Below, any object of the
+// rule whose key begins with Key.
 type Source struct {
 	Rule        *Rule
 	Spec        *Spec
 	Bucket, Key string
+	Below       bool
 }
 
 // Sources returns the objects that an absolute http or https URL can show
-// according to t, in the order of the table. The query and the fragment do not
-// matter; a bare "+" in the path is a space, as it is for OSS. The error says
-// what is wrong with the URL.
+// according to t, in the order of the table. A URL that ends in "/" stands for
+// any key below it where a target is of type Directory. The query and the
+// fragment do not matter; a bare "+" in the path is a space, as it is for OSS.
+// The error says what is wrong with the URL.
 func Sources(t *Table, rawURL string) ([]Source, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -164,18 +228,32 @@ func (t *Table) sources(r *Rule, s *Spec, domain, path string) []Source {
 	if !ok || domain != s.Domain || hasDotSegment(rest) {
 		return nil
 	}
+	dir, name := cutName(rest)
+	if s.Type == Directory && name == "" {
+		return t.below(r, s, s.StripPrefix+dir)
+	}
 	keys := []string{s.StripPrefix + rest}
-	if dir, name := cutName(rest); name == "" {
+	if name == "" {
 		for _, index := range s.Index {
 			keys = append(keys, s.StripPrefix+dir+index)
 		}
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool {
-		return key == "" || t.lookup(r.Bucket, key) != r || !r.admits(key)
-	})
-	all := make([]Source, len(keys))
-	for i, key := range keys {
-		all[i] = Source{r, s, r.Bucket, key}
+	var all []Source
+	for _, key := range keys {
+		if t.shows(r, key) {
+			all = append(all, Source{Rule: r, Spec: s, Bucket: r.Bucket, Key: key})
+		}
 	}
 	return all
+}
+
+// below returns the source for all keys of r that begin with a folder.
+func (t *Table) below(r *Rule, s *Spec, folder string) []Source {
+	if strings.HasPrefix(r.Prefix, folder) {
+		folder = r.Prefix
+	}
+	if t.lookup(r.Bucket, folder) != r {
+		return nil
+	}
+	return []Source{{Rule: r, Spec: s, Bucket: r.Bucket, Key: folder, Below: true}}
 }

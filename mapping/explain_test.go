@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -112,13 +113,100 @@ func TestSample(t *testing.T) {
 		{"", "", "docs/photo (1).jpg: https://example.com/docs/photo%20(1).jpg"},
 		{"prefix: www/", "strip_prefix: www/, index: [home.htm]", "www/docs/home.htm: https://example.com/docs/home.htm https://example.com/docs/"},
 		{"exclude: ['**/*.jpg'], events: [removed], skip_new: true", "", "docs/index.html: https://example.com/docs/index.html"},
-		{"include: ['**/v?/*.apk']", "type: directory", "docs/vx/photo.apk: https://example.com/docs/vx/"},
+		{"include: ['**/v?/*.apk']", "type: directory", "docs/vx/name.apk: https://example.com/docs/vx/"},
+		{"exclude: ['docs/**']", "index: [home.htm]", "home.htm: https://example.com/home.htm https://example.com/"},
+		{"include: ['**/*.{css,js}']", "", "docs/name.css: https://example.com/docs/name.css"},
+		{"include: ['**/*.css'], exclude: ['docs/**']", "", "name.css: https://example.com/name.css"},
+		{"include: ['*.{{png,gif},jpg}']", "", "name.png: https://example.com/name.png"},
+		{"include: ['[a-z]*.gif', '[^a-z].gif']", "", "aname.gif: https://example.com/aname.gif"},
+		{"include: ['[^a-z[].gif']", "", "^.gif: https://example.com/%5E.gif"},
+		{"include: ['\\*?/**']", "", "*x/docs/photo.jpg: https://example.com/*x/docs/photo.jpg"},
+		{"prefix: ../", "strip_prefix: ../", "../docs/photo (1).jpg: https://example.com/docs/photo%20(1).jpg"},
+		{"include: ['../*']", "", ": "}, // no browser asks for it
 		{"exclude: ['**']", "", ": "},
 	} {
-		r := &parse(t, oneRule(tt.rule, tt.target)).Rules[0]
-		key, urls := r.Sample(&r.Targets[0])
+		table := parse(t, oneRule(tt.rule, tt.target))
+		key, urls := table.Sample(&table.Rules[0], &table.Rules[0].Targets[0])
 		if got := key + ": " + strings.Join(urls, " "); got != tt.want {
 			t.Errorf("%s, %s: got %s, want %s", tt.rule, tt.target, got, tt.want)
+		}
+	}
+}
+
+// A sample is a key of the rule itself: not of one with a longer prefix.
+func TestSampleOfShadowedRule(t *testing.T) {
+	table := parse(t, `rules:
+- {bucket: my-site, targets: [{domain: a.example.com}]}
+- {bucket: my-site, prefix: docs/, targets: [{domain: b.example.com}]}
+- {bucket: other, prefix: p/, include: ['*'], targets: [{domain: c.example.com}]}
+- {bucket: other, prefix: p/photo, targets: [{domain: d.example.com}]}
+- {bucket: other, prefix: p/index, targets: [{domain: d.example.com}]}
+- {bucket: other, prefix: p/setup, targets: [{domain: d.example.com}]}
+- {bucket: other, prefix: p/name, targets: [{domain: d.example.com}]}
+`)
+	for i, want := range []string{"photo (1).jpg", "docs/docs/photo (1).jpg", ""} {
+		if key, _ := table.Sample(&table.Rules[i], &table.Rules[i].Targets[0]); key != want {
+			t.Errorf("rules[%d]: got %q, want %q", i, key, want)
+		}
+	}
+}
+
+func TestSourcesOfDirectories(t *testing.T) {
+	table := parse(t, `rules:
+- {bucket: all, targets: [{domain: a.com, type: directory}]}
+- {bucket: cut, prefix: www/, targets: [{domain: a.com, strip_prefix: www/, path: /x/, type: directory}]}
+- {bucket: cut, prefix: www/app/, targets: [{domain: a.com, strip_prefix: www/, path: /x/, type: directory}]}
+- {bucket: odd, prefix: img-, targets: [{domain: b.com, type: directory}]}
+`)
+	for url, want := range map[string]string{
+		"https://a.com/":        "all …",
+		"https://a.com/d/":      "all d/…",
+		"https://a.com/d/e":     "all d/e",
+		"https://a.com/x/":      "all x/…, cut www/…, cut www/app/…",
+		"https://a.com/x/d/":    "all x/d/…, cut www/d/…",
+		"https://a.com/x/app/":  "all x/app/…, cut www/app/…",
+		"https://b.com/":        "odd img-…",
+		"https://b.com/img-1/":  "odd img-1/…",
+		"https://b.com/other/":  "",
+		"https://b.com/d/../x/": "",
+	} {
+		found, err := Sources(table, url)
+		if err != nil {
+			t.Errorf("Sources(%s): %v", url, err)
+		}
+		var got []string
+		for _, s := range found {
+			got = append(got, s.Bucket+" "+s.Key+map[bool]string{true: "…"}[s.Below])
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("Sources(%s): got %v, want %s", url, got, want)
+		}
+	}
+}
+
+// Whatever the type of a target, its URLs lead back to the object.
+func TestSourcesInvertMap(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	pick := func(from ...string) string { return from[random.IntN(len(from))] }
+	table := parse(t, `rules:
+- bucket: my-site
+  targets: [{domain: a.example.com, type: directory}, {domain: a.example.com, type: ignore_params, queries: [v]}]
+- bucket: my-site
+  prefix: a/
+  targets: [{domain: a.example.com, index: [i, j], queries: [v], path: '/[ +/'}, {domain: b.example.com, strip_prefix: a/, type: directory}]
+- bucket: my-site
+  prefix: a/b
+  targets: [{domain: b.example.com, strip_prefix: a/b, path: '/[ x/', index: [i], spellings: all}, {domain: b.example.com, strip_prefix: a, type: directory}]
+- {bucket: my-site, prefix: a/ba/, targets: [{domain: a.example.com, strip_prefix: a/, type: directory, path: '/图 |/'}]}
+`)
+	for range 5_000 {
+		key := ""
+		for range 1 + random.IntN(8) {
+			key += pick("a", "b", "/", "/", "i", "j", ".", "+", " ", "[", "|", "%20", "图", "?", "\xff", "a/b", "a/ba/")
+		}
+		o := Object{Bucket: "my-site", Key: key, Event: Created}
+		for _, target := range table.Map(o).Targets {
+			checkTarget(t, table, o, target)
 		}
 	}
 }

@@ -37,14 +37,19 @@ func (f Fault) Error() string {
 	return b.String()
 }
 
-// Faults is everything wrong with a table, in the order of the file.
+// Faults is everything wrong with a table, in the order of the file; of more
+// than 1,000 faults the first 999, and one that says so.
 type Faults []Fault
 
-// Error returns the faults, one a line.
+// Error returns the first 20 faults, one a line, and how many more there are.
 func (fs Faults) Error() string {
-	lines := make([]string, len(fs))
-	for i, f := range fs {
-		lines[i] = f.Error()
+	const most = 20
+	var lines []string
+	for _, f := range fs[:min(len(fs), most)] {
+		lines = append(lines, f.Error())
+	}
+	if more := len(fs) - most; more > 0 {
+		lines = append(lines, fmt.Sprintf("… and %d more: run ossrefresh check", more))
 	}
 	return strings.Join(lines, "\n")
 }

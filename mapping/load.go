@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -17,6 +15,9 @@ import (
 // maxBytes bounds the memory that a table can cost: the YAML library makes up
 // to a hundred bytes of each byte it reads. 10,000 rules take about 0.9 MB.
 const maxBytes = 1 << 20
+
+// maxFaults bounds the memory that faults can cost: 1 MiB holds up to 500,000.
+const maxFaults = 1000
 
 // The values of Spec.Spellings and Refresh.OnQuotaExceeded.
 const (
@@ -52,16 +53,19 @@ func Parse(name string, data []byte) (*Table, error) {
 		return nil, Faults{*fault}
 	}
 	d := &decoder{file: name}
-	t := &Table{name: name, Refresh: defaultRefresh(), buckets: map[string]*bucket{}}
+	t := &Table{name: name, Refresh: defaultRefresh(), buckets: map[string]bucket{}}
 	object(d, root, tableFields, t)
 	d.index(t, root)
-	if len(d.faults) > 0 {
-		slices.SortStableFunc(d.faults, func(a, b Fault) int {
-			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-		})
-		return nil, d.faults
+	if len(d.faults) == 0 {
+		return t, nil
 	}
-	return t, nil
+	slices.SortStableFunc(d.faults, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	if len(d.faults) == maxFaults {
+		d.faults[maxFaults-1] = Fault{File: name, Message: "there are more faults", Hint: "mend these first"}
+	}
+	return nil, d.faults
 }
 
 func defaultRefresh() Refresh {
@@ -84,49 +88,57 @@ func document(data []byte) (*yaml.Node, *Fault) {
 	if len(data) > maxBytes {
 		return nil, &Fault{Message: "the file is larger than 1 MiB", Hint: "10,000 rules fit in 1 MiB"}
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var doc, second yaml.Node
-	switch err := dec.Decode(&doc); {
-	case errors.Is(err, io.EOF):
-		return nil, &Fault{Message: "the file is empty", Hint: `write at least one rule under "rules:"`}
+	docs, err := documents(data)
+	switch {
 	case err != nil:
-		return nil, syntaxFault(err)
+		return nil, syntaxFault(data, err)
+	case len(docs) == 0:
+		return nil, &Fault{Message: "the file is empty", Hint: `write at least one rule under "rules:"`}
+	case len(docs) > 1:
+		return nil, &Fault{Line: docs[1].Line, Column: docs[1].Column, Message: "a second YAML document begins here", Hint: "a table is one document: join the two"}
 	}
-	switch err := dec.Decode(&second); {
-	case err == nil:
-		return nil, &Fault{Line: second.Line, Column: second.Column, Message: "a second YAML document begins here", Hint: "a table is one document: join the two"}
-	case !errors.Is(err, io.EOF):
-		return nil, syntaxFault(err)
-	}
-	root := doc.Content[0]
+	root := docs[0].Content[0]
 	if root.Kind != yaml.MappingNode {
 		return nil, &Fault{Line: root.Line, Column: root.Column, Message: "the table is " + shown(root), Hint: `accepted: a mapping with the key "rules"`}
 	}
 	return root, nil
 }
 
-// syntaxFault takes the line out of the YAML parser's own message, which is
-// "yaml: line 3: did not find expected key", or has no line on line 1.
-func syntaxFault(err error) *Fault {
-	f := &Fault{Message: strings.TrimPrefix(err.Error(), "yaml: "), Hint: "this is not YAML"}
-	if at, rest, ok := strings.Cut(strings.TrimPrefix(f.Message, "line "), ": "); ok {
-		if line, err := strconv.Atoi(at); err == nil {
-			f.Line, f.Message = line, rest
+// documents returns the YAML documents in data, two at most.
+func documents(data []byte) ([]yaml.Node, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var docs []yaml.Node
+	for len(docs) < 2 {
+		var doc yaml.Node
+		switch err := dec.Decode(&doc); {
+		case errors.Is(err, io.EOF):
+			return docs, nil
+		case err != nil:
+			return nil, err
 		}
+		docs = append(docs, doc)
 	}
-	return f
+	return docs, nil
 }
 
 // index enters the rules for look-up and faults those that repeat one.
 func (d *decoder) index(t *Table, root *yaml.Node) {
+	type claim struct{ bucket, prefix string }
+	first := map[claim]*Rule{}
 	for i := range t.Rules {
 		r := &t.Rules[i]
-		first := t.add(r)
-		if first == nil || r.Bucket == "" {
-			continue
+		c := claim{r.Bucket, r.Prefix}
+		switch {
+		case first[c] == nil:
+			first[c] = r
+			t.buckets[r.Bucket] = append(t.buckets[r.Bucket], entry{prefix: r.Prefix, rule: r})
+		case r.Bucket != "":
+			d.path = []step{{key: "rules"}, {index: i}}
+			d.fault(child(root, "rules").Content[i], "join the two",
+				"bucket %s and prefix %s are those of the rule on line %d", quote(r.Bucket), quote(r.Prefix), first[c].Line)
 		}
-		d.path = []step{{key: "rules"}, {index: i}}
-		d.fault(child(root, "rules").Content[i], "join the two",
-			"bucket %s and prefix %s are those of the rule on line %d", quote(r.Bucket), quote(r.Prefix), first.Line)
+	}
+	for _, b := range t.buckets {
+		b.link()
 	}
 }

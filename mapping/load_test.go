@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -83,13 +84,14 @@ func TestFaultsOfDocuments(t *testing.T) {
 		"---\n":                              `t.yaml:2:1: the table is empty; accepted: a mapping with the key "rules"`,
 		"[]":                                 `t.yaml:1:1: the table is a list; accepted: a mapping with the key "rules"`,
 		"{}":                                 `t.yaml:1:1: rules: is missing; required: a list of rules`,
-		"rules: []":                          `t.yaml:1:8: rules: is an empty list; write at least one, or leave the key out`,
+		"rules: []":                          `t.yaml:1:8: rules: is an empty list; write at least one`,
 		"rules:":                             `t.yaml:1:7: rules: is empty; accepted: a list`,
 		"rules: 3":                           `t.yaml:1:8: rules: is "3" (a number); accepted: a list`,
 		"rules: [a]":                         `t.yaml:1:9: rules[0]: is "a"; accepted: a mapping`,
-		"rules:\n- bucket: [\n":              `t.yaml:2: did not find expected node content; this is not YAML`,
+		"rules:\n- bucket: [\n":              "t.yaml:3: did not find expected node content; " + hintClose,
 		oneRule("", "") + "\n---\nrules: []": `t.yaml:2:1: a second YAML document begins here; a table is one document: join the two`,
-		"a: *b":                              `t.yaml: unknown anchor 'b' referenced; this is not YAML`,
+		"rules: 'a":                          "t.yaml:1: found unexpected end of stream; " + hintQuotes,
+		"a: *b":                              "t.yaml:1: unknown anchor 'b' referenced; " + hintStar,
 		// Rules without a bucket do not repeat each other.
 		"rules:\n- targets: [{domain: a.example.com}]\n- targets: [{domain: b.example.com}]": "t.yaml:2:3: rules[0].bucket: is missing; required: the exact name of the bucket\n" +
 			"t.yaml:3:3: rules[1].bucket: is missing; required: the exact name of the bucket",
@@ -118,14 +120,21 @@ var faultCases = []struct {
 	{"exclude: [a, '**.map']", "", `rules[0].exclude[1]: "**.map" has a "**" that is not a whole segment, and so would not cross "/"; write "**/*.map" rather than "**.map"`, false},
 	{"exclude: []", "", `rules[0].exclude: is an empty list; write at least one, or leave the key out`, true},
 	{"exclude: [a, a]", "", `rules[0].exclude[1]: "a" is given twice`, true},
-	{"exclude: '*.map'", "", `rules[0].exclude: is "*.map"; accepted: a list`, true},
+	{"exclude: '*.map'", "", `rules[0].exclude: is "*.map"; write a list: ["*.map"]`, true},
 	{"events: [deleted]", "", `rules[0].events[0]: "deleted" is not one of the values; accepted: created, removed, modified`, true},
 	{"skip_new: yes", "", `rules[0].skip_new: is "yes"; accepted: true or false`, true},
+	{"skip_new: !!bool yes", "", `rules[0].skip_new: is "yes" (tagged !!bool); accepted: true or false`, false},
 	{"buckets: b", "", `rules[0]: unknown key "buckets"; did you mean bucket? accepted: bucket, prefix, include, exclude, events, skip_new, targets`, true},
 	{"domain: b", "", `rules[0]: unknown key "domain"; accepted: bucket, prefix, include, exclude, events, skip_new, targets`, true},
 	{"<<: {prefix: a}", "", `rules[0]: unknown key "<<"; accepted: bucket, prefix, include, exclude, events, skip_new, targets`, false},
 	{"? [a]\n  : b", "", `rules[0]: a key is a list; accepted: bucket, prefix, include, exclude, events, skip_new, targets`, false},
 	{"prefix: a\n  prefix: b", "", `rules[0]: the key "prefix" is given twice`, false},
+	{"skip_new: true\n  bucket: b", "", `rules[0]: the key "bucket" is given twice; begin a new rule with "- "`, false},
+	{"exclude: ['" + strings.Repeat("{,a}", 9) + "']", "", `rules[0].exclude[0]: "` + strings.Repeat("{,a}", 9) + `" has more than 256 combinations of the alternatives in its "{"; write several globs instead`, false},
+	{"exclude: ['{" + strings.Repeat("a,", 16) + "}{" + strings.Repeat("a,", 16) + "}']", "", `rules[0].exclude[0]: "{` + strings.Repeat("a,", 16) + "}{" + strings.Repeat("a,", 16) + `}" has more than 256 combinations of the alternatives in its "{"; write several globs instead`, false},
+	{"exclude: ['']", "", `rules[0].exclude[0]: "" is no valid glob; accepted: "*", "?", "[a-z]", "{a,b}" and "**", with "\" before a character that stands for itself`, true},
+	{"prefix:\n    a:", "", `rules[0].prefix: is a mapping; accepted: a string`, true},
+	{"exclude: [?.js]", "", `rules[0].exclude[0]: is a mapping; write it in quotes: "?.js"`, true},
 	{"include: &a [x]\n  exclude: *a", "", `rules[0].exclude: is an alias (aliases are not supported); accepted: a list`, false},
 	{"prefix: !secret a", "", `rules[0].prefix: is "a" (tagged !secret); write it in quotes: "a"`, false},
 
@@ -134,10 +143,11 @@ var faultCases = []struct {
 	{"", "domain: example.com/a", `rules[0].targets[0].domain: "example.com/a" is a URL or has a path; accepted: ` + acceptedDomain, true},
 	{"", "domain: example.com:443", `rules[0].targets[0].domain: "example.com:443" has a port; accepted: ` + acceptedDomain, true},
 	{"", "domain: me@example.com", `rules[0].targets[0].domain: "me@example.com" has user information; accepted: ` + acceptedDomain, true},
-	{"", "domain: 192.0.2.1", `rules[0].targets[0].domain: "192.0.2.1" is an IP address; accepted: ` + acceptedDomain, false},
+	{"", "domain: 192.0.2.1", `rules[0].targets[0].domain: "192.0.2.1" is an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: 192.0.2.1:80", `rules[0].targets[0].domain: "192.0.2.1:80" is an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: '[2001:db8::1]'", `rules[0].targets[0].domain: "[2001:db8::1]" is an IP address; accepted: ` + acceptedDomain, true},
-	{"", "domain: a.0x7f", `rules[0].targets[0].domain: "a.0x7f" is an IP address; accepted: ` + acceptedDomain, false},
+	{"", "domain: a.0x7f", `rules[0].targets[0].domain: "a.0x7f" ends in a number, which browsers read as an IP address; accepted: ` + acceptedDomain, true},
+	{"", "domain: www.example.123", `rules[0].targets[0].domain: "www.example.123" ends in a number, which browsers read as an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: Example.com", `rules[0].targets[0].domain: "Example.com" has letters in upper case; write "example.com"`, true},
 	{"", "domain: example.com.", `rules[0].targets[0].domain: "example.com." ends in a dot; accepted: ` + acceptedDomain, true},
 	{"", "domain: a_b.example.com", `rules[0].targets[0].domain: "a_b.example.com" has an underscore, which no host name has; accepted: ` + acceptedDomain, true},
@@ -146,20 +156,23 @@ var faultCases = []struct {
 	{"", "domain: localhost", `rules[0].targets[0].domain: "localhost" has no dot; accepted: ` + acceptedDomain, true},
 	{"", "domain: -a.com", `rules[0].targets[0].domain: "-a.com" has a label that begins or ends with a hyphen; accepted: ` + acceptedDomain, true},
 	{"", "domain: a b.com", `rules[0].targets[0].domain: "a b.com" has a character that no host name has; accepted: ` + acceptedDomain, true},
-	{"", "domain: " + strings.Repeat("a", 64) + ".com", `rules[0].targets[0].domain: "` + strings.Repeat("a", 64) + `.com" has a label longer than 63 characters; accepted: ` + acceptedDomain, false},
+	{"", "domain: " + strings.Repeat("a", 64) + ".com", `rules[0].targets[0].domain: "` + strings.Repeat("a", 64) + `.com" has a label longer than 63 characters; accepted: ` + acceptedDomain, true},
 	{"", "domain: " + strings.Repeat("a.", 126) + "com", `rules[0].targets[0].domain: "` + strings.Repeat("a.", 100) + `"… is longer than 253 characters; accepted: ` + acceptedDomain, true},
 	{"", "domain: 例子.com", `rules[0].targets[0].domain: "例子.com" has letters beyond ASCII; write "xn--fsqu00a.com"`, true},
 	{"", "product: DCDN", `rules[0].targets[0].product: "DCDN" is not one of the values; accepted: dcdn, cdn`, true},
 	{"", "strip_prefix: web/", `rules[0].targets[0].strip_prefix: "web/" does not begin the prefix "www/"; the rule's prefix must begin with it`, false},
 	{"", "path: static/", `rules[0].targets[0].path: "static/" does not begin and end with a slash; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
-	{"", "path: /a//b/", `rules[0].targets[0].path: "/a//b/" has an empty segment; accepted: a path such as "/" or "/static/", not percent-encoded`, false},
-	{"", "path: /../", `rules[0].targets[0].path: "/../" has a "." or ".." segment; accepted: a path such as "/" or "/static/", not percent-encoded`, false},
+	{"", "path: /a//b/", `rules[0].targets[0].path: "/a//b/" has an empty segment; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
+	{"", "path: /../", `rules[0].targets[0].path: "/../" has a "." or ".." segment; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
 	{"", "path: '/a?b/'", `rules[0].targets[0].path: "/a?b/" has a query or a fragment; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
 	{"", "index: [docs/index.html]", `rules[0].targets[0].index[0]: "docs/index.html" is no name of an index document; accepted: a name without a slash, such as "index.html"`, true},
+	{"", "index: [..]", `rules[0].targets[0].index[0]: ".." is no name of an index document; accepted: a name without a slash, such as "index.html"`, true},
+	{"", "index: index.html", `rules[0].targets[0].index: is "index.html"; write a list: ["index.html"]`, true},
+	{"", "domain: a.com\n      domain: b.com", `rules[0].targets[0]: the key "domain" is given twice; begin a new target with "- "`, false},
 	{"", "queries: ['?v=2']", `rules[0].targets[0].queries[0]: "?v=2" begins with "?"; leave it out`, true},
 	{"", "queries: ['v=图']", `rules[0].targets[0].queries[0]: "v=图" has a character that must be percent-encoded; accepted: a query string such as "v=2", percent-encoded where needed`, true},
 	{"", "queries: [\"a\\nb\"]", `rules[0].targets[0].queries[0]: "a\nb" has a character that must be percent-encoded; accepted: a query string such as "v=2", percent-encoded where needed`, true},
-	{"", "queries: [100%]", `rules[0].targets[0].queries[0]: "100%" has a "%" without two hexadecimal digits; write "%25" for a percent sign`, false},
+	{"", "queries: [100%]", `rules[0].targets[0].queries[0]: "100%" has a "%" without two hexadecimal digits; write "%25" for a percent sign`, true},
 	{"", "queries: ['']", `rules[0].targets[0].queries[0]: "" is empty; accepted: a query string such as "v=2", percent-encoded where needed`, true},
 	{"", "type: File", `rules[0].targets[0].type: "File" is not one of the values; accepted: file, directory, ignore_params`, true},
 	{"", "spellings: any", `rules[0].targets[0].spellings: "any" is not one of the values; accepted: canonical, all`, true},
@@ -205,6 +218,40 @@ func TestFaults(t *testing.T) {
 		f.File, f.Line, f.Column = "", 0, 0
 		if got := strings.TrimPrefix(f.Error(), ": "); got != tt.want {
 			t.Errorf("%s%s\n got %s\nwant %s", tt.rule, tt.target, got, tt.want)
+		}
+	}
+}
+
+// Of one value, or two that do not fit, everything is said at once.
+func TestFaultsOfValues(t *testing.T) {
+	for text, want := range map[string]string{
+		oneRule("prefix: w/", "queries: [?v=1]"): `t:1:60: rules[0].targets[0].queries[0]: is a mapping; write it in quotes: "?v=1"
+t:1:60: rules[0].targets[0].queries[0]: "?v=1" begins with "?"; leave it out`,
+		oneRule("prefix: /w/", "strip_prefix: /w/"): `t:1:18: rules[0].prefix: "/w/" begins with a slash; the keys of OSS do not: write "w/"
+t:1:65: rules[0].targets[0].strip_prefix: "/w/" begins with a slash; the keys of OSS do not: write "w/"`,
+		oneRule("", "strip_prefix: w/"): `t:1:52: rules[0].targets[0].strip_prefix: the rule has no prefix; set prefix: "w/" too`,
+	} {
+		if _, err := Parse("t", []byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%s\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// A table full of faults costs no more than the first thousand.
+func TestManyFaults(t *testing.T) {
+	for n, want := range map[int]int{5: 5, 999: 999, 1000: 1000, 50_000: 1000} {
+		_, err := Parse("t", []byte("rules: ["+strings.Repeat("a,", n)+"]"))
+		var faults Faults
+		if !errors.As(err, &faults) || len(faults) != want {
+			t.Fatalf("%d faults: got %d, want %d", n, len(faults), want)
+		}
+		if last := faults[want-1].Error(); (last == "t: there are more faults; mend these first") != (want == 1000) {
+			t.Errorf("%d faults: the last is %q", n, last)
+		}
+		lines := strings.Split(err.Error(), "\n")
+		more := fmt.Sprintf("… and %d more: run ossrefresh check", want-20)
+		if len(lines) != min(want, 21) || want > 20 && lines[20] != more {
+			t.Errorf("%d faults: %d lines, the last is %q", n, len(lines), lines[len(lines)-1])
 		}
 	}
 }
@@ -328,7 +375,7 @@ func BenchmarkParse(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, data := range map[string][]byte{"shipped": shipped, "rules=10000": manyRules(10_000)} {
+	for name, data := range map[string][]byte{"shipped": shipped, "rules=10000": manyRules(10_000, 4, false)} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := Parse("t", data); err != nil {

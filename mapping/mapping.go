@@ -18,6 +18,7 @@ package mapping
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -88,7 +89,7 @@ type Table struct {
 	Refresh Refresh `json:"refresh,omitzero"`
 
 	name    string
-	buckets map[string]*bucket
+	buckets map[string]bucket
 }
 
 // Rule maps the keys of a bucket that begin with a prefix to targets.
@@ -179,8 +180,8 @@ type CallsPerSecond struct {
 	CDN int `json:"cdn,omitempty"`
 }
 
-// Map says what to refresh for o. It takes the same time however many rules
-// the table has.
+// Map says what to refresh for o. It takes about the same time however many
+// rules the table has.
 func (t *Table) Map(o Object) Match {
 	r := t.lookup(o.Bucket, o.Key)
 	if r == nil {
@@ -211,46 +212,42 @@ func (t *Table) Map(o Object) Match {
 
 const dotSegment = `"." or ".." segment`
 
-// bucket finds the rule of a key: prefixes of one length are in one map, so
-// that a look-up costs one probe for each distinct length.
-type bucket struct {
-	lengths []int // longest first
-	rules   map[string]*Rule
+// bucket finds the rule of a key: its entries are sorted by prefix. If any
+// prefix begins the key, the longest that does is the last one up to the key,
+// or begins that one.
+type bucket []entry
+
+type entry struct {
+	prefix string
+	rule   *Rule
+	parent int // the entry of the longest other prefix that begins this one; -1: none
 }
 
 func (t *Table) lookup(name, key string) *Rule {
 	b := t.buckets[name]
-	if b == nil {
+	after := sort.Search(len(b), func(i int) bool { return b[i].prefix > key })
+	i := b.beginning(key, after-1)
+	if i < 0 {
 		return nil
 	}
-	for _, n := range b.lengths {
-		if n > len(key) {
-			continue
-		}
-		if r := b.rules[key[:n]]; r != nil {
-			return r
-		}
-	}
-	return nil
+	return b[i].rule
 }
 
-// add enters r for look-up, and returns the rule that already has its bucket
-// and prefix, if there is one.
-func (t *Table) add(r *Rule) *Rule {
-	b := t.buckets[r.Bucket]
-	if b == nil {
-		b = &bucket{rules: map[string]*Rule{}}
-		t.buckets[r.Bucket] = b
+// beginning returns the first of entry i, its parent, and so on, whose prefix
+// begins key; -1 if none does.
+func (b bucket) beginning(key string, i int) int {
+	for i >= 0 && !strings.HasPrefix(key, b[i].prefix) {
+		i = b[i].parent
 	}
-	if first := b.rules[r.Prefix]; first != nil {
-		return first
+	return i
+}
+
+// link sorts the entries, no two of which have the same prefix.
+func (b bucket) link() {
+	slices.SortFunc(b, func(a, c entry) int { return strings.Compare(a.prefix, c.prefix) })
+	for i := range b {
+		b[i].parent = b.beginning(b[i].prefix, i-1)
 	}
-	b.rules[r.Prefix] = r
-	longestFirst := func(have, want int) int { return want - have }
-	if i, ok := slices.BinarySearchFunc(b.lengths, len(r.Prefix), longestFirst); !ok {
-		b.lengths = slices.Insert(b.lengths, i, len(r.Prefix))
-	}
-	return nil
 }
 
 // check is what one filter of a rule says of an object.
@@ -314,15 +311,17 @@ func (s *Spec) targets(into []Target, rest string, e Event) []Target {
 func (s *Spec) files(into []Target, t Target, url string) []Target {
 	t.URL = url
 	into = append(into, t)
-	if s.Queries == nil && s.Spellings != spellAll {
+	for _, t.URL = range s.withQueries(nil, url) {
+		into = append(into, t)
+	}
+	if s.Spellings != spellAll {
 		return into
 	}
-	more := s.withQueries(nil, url)
-	if s.Spellings == spellAll {
-		more = appendSpellings(more, s.root, url[len(s.root):])
-	}
-	for _, t.URL = range more {
-		into = append(into, t)
+	for _, r := range respellings {
+		if t.URL = r.Replace(url); t.URL != url {
+			t.Root = r.Replace(s.root)
+			into = append(into, t)
+		}
 	}
 	return into
 }

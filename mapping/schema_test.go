@@ -56,7 +56,12 @@ func TestSchemaAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted := []string{string(shipped), oneRule("", "type: directory, path: /a/b/"), oneRule("", "type: ignore_params, queries: [v]")}
+	accepted := []string{
+		string(shipped), oneRule("", "type: directory, path: /a/b/"), oneRule("", "type: ignore_params, queries: [v]"),
+		strings.Replace(oneRule("", ""), "my-site", "b", 1), strings.Replace(oneRule("", ""), "my-site", strings.Repeat("b", 63), 1),
+		oneRule("", "path: /.a/..b/.../c./, index: [.i, ..i, ..., i.], queries: ['%2F=a%20b', 'a?b', '/']"),
+		strings.Replace(oneRule("", ""), "example.com", strings.Repeat("a", 63)+".0x1.1a.0xg", 1),
+	}
 	for _, text := range accepted {
 		parse(t, text)
 		if err := validate([]byte(text)); err != nil {
@@ -196,14 +201,21 @@ func refine(s *jsonschema.Schema) {
 	} {
 		p.UniqueItems = true
 	}
-	rule.Properties["bucket"].Pattern = `^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`
-	rule.Properties["prefix"].Pattern = `^([^/]|$)`
-	rule.Properties["prefix"].MaxLength = new(1023)
-	spec.Properties["domain"].Pattern = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`
+	rule.Properties["bucket"].Pattern = `^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`
+	for _, p := range []*jsonschema.Schema{rule.Properties["prefix"], spec.Properties["strip_prefix"]} {
+		p.Pattern, p.MaxLength = `^([^/]|$)`, new(1023)
+	}
+	for _, key := range []string{"include", "exclude"} {
+		rule.Properties[key].Items.MinLength = new(1)
+	}
+	const label = `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`
+	spec.Properties["domain"].Pattern = `^` + label + `(\.` + label + `)+$`
+	spec.Properties["domain"].Not = &jsonschema.Schema{Pattern: `\.([0-9]+|0x[0-9a-f]*)$`}
 	spec.Properties["domain"].MaxLength = new(253)
-	spec.Properties["path"].Pattern = `^/([^?#]*/)?$`
-	spec.Properties["index"].Items.Pattern = `^[^/]+$`
-	spec.Properties["queries"].Items.Pattern = `^[!$-&(-;=@-~][!$-&(-;=?-~]*$`
+	spec.Properties["path"].Pattern = `^/(([^/?#.]|\.[^/?#.]|\.\.[^/?#])[^/?#]*/)*$` // no segment is "", "." or ".."
+	spec.Properties["index"].Items.Pattern = `^([^/.]|\.[^/.]|\.\.[^/])[^/]*$`
+	const hex = `%[0-9A-Fa-f]{2}`
+	spec.Properties["queries"].Items.Pattern = `^([!$&(-;=@-~]|` + hex + `)([!$&(-;=?-~]|` + hex + `)*$`
 	spec.AllOf = []*jsonschema.Schema{
 		forbid("directory", "index", "queries", "spellings"),
 		forbid("ignore_params", "index", "spellings"),

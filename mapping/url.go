@@ -41,20 +41,12 @@ func join(root, path string) string {
 	return b.String()
 }
 
-var bareBrackets = strings.NewReplacer("%5B", "[", "%5D", "]", "%7C", "|")
-
-// appendSpellings appends the other spellings of the canonical URL root+rest
-// that clients send for a key: browsers leave "[", "]" and "|" bare, and form
-// encoders write "+" for a space. Every "%" of rest begins a triplet, so that
-// replacing text is safe.
-func appendSpellings(into []string, root, rest string) []string {
-	if bare := bareBrackets.Replace(rest); bare != rest {
-		into = append(into, root+bare)
-	}
-	if plus := strings.ReplaceAll(rest, "%20", "+"); plus != rest {
-		into = append(into, root+plus)
-	}
-	return into
+// respellings make of a canonical URL the other ones that clients send:
+// browsers leave "[", "]" and "|" bare, and form encoders write "+" for a space.
+// Every "%" of the URL begins a triplet, so that replacing text is safe.
+var respellings = []*strings.Replacer{
+	strings.NewReplacer("%5B", "[", "%5D", "]", "%7C", "|"),
+	strings.NewReplacer("%20", "+"),
 }
 
 // hasDotSegment reports whether a browser would resolve a part of the path

@@ -92,9 +92,13 @@ func FuzzMap(f *testing.F) {
 			return
 		}
 		for i := range table.Rules {
-			o := Object{Bucket: table.Rules[i].Bucket, Key: key, Event: Created}
-			for _, target := range table.Map(o).Targets {
-				checkTarget(t, table, o, target)
+			r := &table.Rules[i]
+			sample, _ := table.Sample(r, &r.Targets[0])
+			for _, key := range []string{key, sample} {
+				o := Object{Bucket: r.Bucket, Key: key, Event: Created}
+				for _, target := range table.Map(o).Targets {
+					checkTarget(t, table, o, target)
+				}
 			}
 		}
 	})
@@ -114,11 +118,13 @@ func checkTarget(t *testing.T, table *Table, o Object, target Target) {
 			t.Errorf("key %q: a browser would change %s", o.Key, raw)
 		}
 	}
-	if target.Type == Directory || o.Key == "" {
+	if o.Key == "" {
 		return
 	}
 	sources, err := Sources(table, target.URL)
-	isObject := func(s Source) bool { return s.Bucket == o.Bucket && s.Key == o.Key }
+	isObject := func(s Source) bool {
+		return s.Bucket == o.Bucket && (s.Key == o.Key || s.Below && strings.HasPrefix(o.Key, s.Key))
+	}
 	if err != nil || !slices.ContainsFunc(sources, isObject) {
 		t.Errorf("key %q: its URL %s leads to %v, %v", o.Key, target.URL, sources, err)
 	}

@@ -60,7 +60,7 @@ type sample struct {
 	Domain  string   `json:"domain"`
 	Product string   `json:"product"`
 	Type    string   `json:"type"`
-	Key     string   `json:"key,omitempty"` // none: no likely key passes the rule's filters
+	Key     string   `json:"key,omitempty"` // none: no likely key was found
 	URLs    []string `json:"urls"`
 }
 
@@ -80,14 +80,14 @@ func newVerdict(file string, table *mapping.Table) verdict {
 	for i := range table.Rules {
 		r := &table.Rules[i]
 		for j := range r.Targets {
-			v.Targets = append(v.Targets, newSample(file, r, &r.Targets[j]))
+			v.Targets = append(v.Targets, newSample(file, table, r, &r.Targets[j]))
 		}
 	}
 	return v
 }
 
-func newSample(file string, r *mapping.Rule, s *mapping.Spec) sample {
-	key, urls := r.Sample(s)
+func newSample(file string, table *mapping.Table, r *mapping.Rule, s *mapping.Spec) sample {
+	key, urls := table.Sample(r, s)
 	return sample{place(file, r), r.Bucket, r.Prefix, s.Domain, string(s.Product), string(s.Type), key, append([]string{}, urls...)}
 }
 
@@ -136,7 +136,7 @@ func prefixOrAll(prefix string) string {
 
 func (s sample) text(p *page) {
 	if s.Key == "" {
-		p.line("  %s  %s: no likely key passes the filters", short(s.Rule), s.Domain)
+		p.line("  %s  %s: no sample key was found", short(s.Rule), s.Domain)
 		return
 	}
 	p.line("  %s  %s %s", short(s.Rule), s.Bucket, shown(s.Key))

@@ -62,7 +62,9 @@ func (c *console) report(err error) int {
 	}
 	var faults mapping.Faults
 	if errors.As(err, &faults) {
-		fmt.Fprintln(c.err, printable(faults.Error()))
+		for _, f := range faults {
+			fmt.Fprintln(c.err, printable(f.Error()))
+		}
 		err = fmt.Errorf("the mapping table has %s", plural(len(faults), "fault"))
 	}
 	for _, line := range lines(printable(err.Error())) {

@@ -182,6 +182,18 @@ type source struct {
 	Product string `json:"product"`
 	Bucket  string `json:"bucket"`
 	Key     string `json:"key"`
+	Below   bool   `json:"below,omitempty"` // any key that begins so
+}
+
+// keys is the key for people.
+func (s source) keys() string {
+	switch {
+	case !s.Below:
+		return shown(s.Key)
+	case s.Key == "":
+		return "any key"
+	}
+	return shown(s.Key) + "… (any key below)"
 }
 
 func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url string) error {
@@ -191,7 +203,7 @@ func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url stri
 	}
 	s := sources{URL: url, Objects: []source{}}
 	for _, f := range found {
-		s.Objects = append(s.Objects, source{place(cmd.file(), f.Rule), string(f.Spec.Product), f.Bucket, f.Key})
+		s.Objects = append(s.Objects, source{place(cmd.file(), f.Rule), string(f.Spec.Product), f.Bucket, f.Key, f.Below})
 	}
 	if len(found) == 0 {
 		s.Domains = domains(table, "")
@@ -217,7 +229,7 @@ func (s sources) text(p *page) {
 	p.title("%s can show", shown(s.URL))
 	var rows [][]string
 	for _, o := range s.Objects {
-		rows = append(rows, []string{short(o.Rule), o.Product, shown(o.Bucket), shown(o.Key)})
+		rows = append(rows, []string{short(o.Rule), o.Product, shown(o.Bucket), o.keys()})
 	}
 	p.rows(rows)
 	if len(s.Objects) == 0 {
