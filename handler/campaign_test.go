@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -420,26 +419,4 @@ func TestCampaignOfManyAtOnce(t *testing.T) {
 	for i, d := range all {
 		account(t, d.publish, bytes.Join(byInvocation[fmt.Sprint(i)], nil), l.api, d.report, d.err)
 	}
-	for second := range callsPerSecond(l.api.Calls()) {
-		if second > 50+5 { // of both products, the network's jitter included
-			t.Errorf("%d calls started within a second", second)
-		}
-	}
-}
-
-// callsPerSecond counts, for each DCDN call, those that arrived in the second
-// from it on.
-func callsPerSecond(calls []aliyuntest.Call) map[int]bool {
-	counts := map[int]bool{}
-	calls = slices.DeleteFunc(calls, func(c aliyuntest.Call) bool { return c.Product != "dcdn" })
-	for i, a := range calls {
-		n := 0
-		for _, b := range calls[i:] {
-			if b.Time.Sub(a.Time) < time.Second {
-				n++
-			}
-		}
-		counts[n] = true
-	}
-	return counts
 }
