@@ -253,14 +253,17 @@ func (s *submission) run(r Request, end func()) {
 }
 
 // prune gives the items their outcome whose answer is known without a call,
-// and returns the request with the others.
+// and returns the request with the others. What is known does not change
+// meanwhile: a request shrinks by all that it concerns.
 func (s *submission) prune(r Request) Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var rest []*Item
 	for _, it := range r.Items {
 		if receipt, ok := s.job.Accepted[it.Key()]; ok {
-			s.accept([]*Item{it}, receipt)
+			s.acceptOne(it, receipt)
 		} else if err := s.refusal(it, r.halving); err != nil {
-			s.fail([]*Item{it}, err)
+			s.failOne(it, err)
 		} else {
 			rest = append(rest, it)
 		}
@@ -270,10 +273,7 @@ func (s *submission) prune(r Request) Request {
 
 // refusal returns what is known to stand against the item.
 func (s *submission) refusal(it *Item, halving bool) *Error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	scopes := []scope{{}, {product: it.Product}, {product: it.Product, domain: it.Domain}, {product: it.Product, typ: it.Type}}
-	for _, sc := range scopes {
+	for _, sc := range [...]scope{{}, {product: it.Product}, {product: it.Product, domain: it.Domain}, {product: it.Product, typ: it.Type}} {
 		if err := s.refused[sc]; err != nil && !(halving && err.Class == Quota) {
 			return err
 		}
@@ -500,12 +500,16 @@ func (s *submission) accept(items []*Item, receipt Receipt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range items {
-		if receipt.Directory != "" {
-			s.acceptFolded(it, receipt)
-			continue
-		}
-		s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: it, Receipt: receipt})
+		s.acceptOne(it, receipt)
 	}
+}
+
+func (s *submission) acceptOne(it *Item, receipt Receipt) {
+	if receipt.Directory != "" {
+		s.acceptFolded(it, receipt)
+		return
+	}
+	s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: it, Receipt: receipt})
 }
 
 // acceptFolded reports the directory that an earlier invocation refreshed in
