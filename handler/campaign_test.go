@@ -322,15 +322,16 @@ func campaign(t *testing.T, seed uint64) {
 	l := newLab(t, randomServer(r, r.Float64()/2), fmt.Sprintf(campaignTable, policy))
 	p := randomPublish(r, 1+r.IntN(400))
 	var before map[string]bool
+	requests := 0
 	for range 3 { // the platform's tries
 		sent := len(l.api.Accepted())
 		report, err := l.handle(t, p.payload, 2500*time.Millisecond)
 		if report == nil {
 			t.Fatal(err)
 		}
-		calls := len(l.api.Calls())
-		if report.Requests > calls {
-			t.Errorf("%d requests are reported, %d arrived", report.Requests, calls)
+		requests += report.Requests
+		if calls := len(l.api.Calls()); requests < calls { // one that was given up may not arrive
+			t.Errorf("%d requests are reported, %d arrived", requests, calls)
 		}
 		refreshed := account(t, p, l.log.take(), l.api, report, err)
 		for _, a := range l.api.Accepted()[sent:] {
