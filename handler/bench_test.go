@@ -8,7 +8,6 @@ import (
 
 	sdk "github.com/aliyun/fc-runtime-go-sdk/events"
 
-	"oss-cdn-refresh/events"
 	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
@@ -24,16 +23,20 @@ func payload(n int) []byte {
 	return []byte(`{"events":[` + strings.Join(records, ",") + `]}`)
 }
 
-func table(b *testing.B, rules int) *mapping.Table {
-	b.Helper()
+func tableText(rules int) string {
 	var text strings.Builder
 	text.WriteString("rules:\n- {bucket: my-site, prefix: www/, targets: [{domain: www.example.com, strip_prefix: www/}]}\n")
 	for i := range rules - 1 {
 		fmt.Fprintf(&text, "- {bucket: my-site, prefix: www/p%d/, targets: [{domain: www.example.com}]}\n", i)
 	}
-	t, err := mapping.Parse("bench", []byte(text.String()))
+	return text.String()
+}
+
+func table(tb testing.TB, rules int) *mapping.Table {
+	tb.Helper()
+	t, err := mapping.Parse("bench", []byte(tableText(rules)))
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return t
 }
@@ -49,11 +52,7 @@ func BenchmarkPipeline(b *testing.B) {
 			b.Run(fmt.Sprintf("rules=%d/records=%d", rules, n), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					batch, err := events.Decode(payload)
-					if err != nil {
-						b.Fatal(err)
-					}
-					refresh.Plan(refresh.Debounce(mapChanges(table, batch.Changes).targets), limits)
+					pipeline(b, table, payload)
 				}
 			})
 		}

@@ -213,7 +213,7 @@ func manyRules(n, buckets int, mixed bool) []byte {
 func BenchmarkMap(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	for _, mixed := range []bool{false, true} {
-		for _, rules := range []int{10, 10_000} {
+		for _, rules := range []int{10, 1000, 10_000} {
 			b.Run(fmt.Sprintf("mixed=%t/rules=%d", mixed, rules), func(b *testing.B) {
 				t := parse(b, string(manyRules(rules, 1, mixed)))
 				o := Object{Bucket: "bucket-0", Key: t.Rules[5].Prefix + "docs/photo (1).jpg", Event: Created}
