@@ -1,8 +1,15 @@
 package events
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 var errNotObject = errors.New("the record is not an object")
+
+// recordBytes is what a record usually takes at least, to make room for all of a
+// list at once.
+const recordBytes = 600
 
 // ossRecords decodes the list of an OSS notification, {"events":[…]} (Function
 // Compute: OSS triggers).
@@ -11,6 +18,7 @@ func (d *decoder) ossRecords(list value, p place) error {
 		return errors.New(`"events" is not an array`)
 	}
 	p.listed = true
+	d.Changes = slices.Grow(d.Changes, len(list)/recordBytes)
 	for _, record := range list.elements {
 		if !record.isObject() {
 			d.invalid(p, errNotObject)
