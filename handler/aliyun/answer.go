@@ -1,6 +1,7 @@
 package aliyun
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -64,7 +65,9 @@ func (a answer) refusal(op string, status int, isJSON bool, size int) *refresh.E
 // missing one, any other type as JSON.
 func (a answer) text(name string) string {
 	var value any
-	if json.Unmarshal(a.fields[name], &value) != nil || value == nil {
+	decoder := json.NewDecoder(bytes.NewReader(a.fields[name]))
+	decoder.UseNumber() // ids have more digits than a float64
+	if decoder.Decode(&value) != nil || value == nil {
 		return ""
 	}
 	if s, ok := value.(string); ok {

@@ -43,7 +43,7 @@ type product struct {
 
 	// inQuery is set when the gateway answered that ObjectPath is missing:
 	// the documentation says POST form, the vendor's generated SDKs send it
-	// in the query. It holds for the life of the process.
+	// in the query. It holds until the gateway says the same of the query.
 	inQuery atomic.Bool
 }
 
@@ -121,6 +121,7 @@ func (c *Caller) Refresh(ctx context.Context, call refresh.Call) (refresh.Receip
 func (c *Caller) whereToLook(p *product, err *refresh.Error, wasInQuery bool) error {
 	if err.Class == refresh.Pack && !err.Unsent {
 		if wasInQuery {
+			p.inQuery.Store(false) // so it is not that
 			err.Class = refresh.Permanent
 			return err
 		}
@@ -185,6 +186,9 @@ func (c *Caller) roundTrip(ctx context.Context, p *product, request *requests.Rp
 	req.Header.Set("User-Agent", "oss-cdn-refresh")
 	resp, err := c.client.transport.RoundTrip(req)
 	if err != nil {
+		if ctx.Err() != nil && sent.kept.Load() {
+			c.client.transport.CloseIdleConnections() // they may all have died while the instance was frozen
+		}
 		return 0, nil, sent.broken(ctx, err)
 	}
 	defer resp.Body.Close()

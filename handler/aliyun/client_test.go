@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -203,6 +204,12 @@ func TestMissingParameterInTheQueryIsPermanent(t *testing.T) {
 	refused(t, c, call("dcdn", photo))
 	if e := refused(t, c, call("dcdn", photo)); e.Class != refresh.Permanent {
 		t.Errorf("the second answer is %+v", e)
+	}
+	refused(t, c, call("dcdn", photo))
+	for i, want := range []string{"form", "query", "form"} {
+		if got := api.Calls()[i].ObjectPathIn; got != want {
+			t.Errorf("call %d has ObjectPath in the %s, want the %s", i, got, want)
+		}
 	}
 }
 
@@ -400,5 +407,62 @@ func TestACallThatNobodyTookIsUnsent(t *testing.T) {
 	c := NewClient(Endpoint("http://" + l.Addr().String())).With(Credentials{AccessKeyID: "LTAI", AccessKeySecret: "secret"})
 	if e := refused(t, c, call("dcdn", photo)); !e.Unsent || e.Class != refresh.Again {
 		t.Errorf("the error is %+v", e)
+	}
+}
+
+func TestLargeNumbersKeepTheirDigits(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault {
+		return aliyuntest.Fault{Body: `{"RequestId":"1","RefreshTaskId":95248880123456789}`}
+	}})
+	if receipt, err := caller(api).Refresh(t.Context(), call("dcdn", photo)); err != nil || receipt.TaskID != "95248880123456789" {
+		t.Errorf("%+v, %v", receipt, err)
+	}
+}
+
+// After a freeze, all kept connections may be dead without having said so. One
+// that does not answer is reason enough to try none of the others.
+func TestSilentConnectionsAreLeft(t *testing.T) {
+	var all sync.WaitGroup
+	all.Add(3)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // it answers once, then never
+				request, err := http.ReadRequest(bufio.NewReader(conn))
+				if err != nil {
+					return
+				}
+				io.Copy(io.Discard, request.Body)
+				if strings.Contains(request.URL.RawQuery, "RefreshDcdnObjectCaches") {
+					all.Done()
+					all.Wait()
+				}
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"RequestId\":\"1\"}")
+			}()
+		}
+	}()
+	c := NewClient(Endpoint("http://" + l.Addr().String())).With(Credentials{AccessKeyID: "LTAI", AccessKeySecret: "secret"})
+	var warm sync.WaitGroup
+	for range 3 { // three connections, all kept
+		warm.Go(func() { c.Refresh(t.Context(), call("dcdn", photo)) })
+	}
+	warm.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := c.Refresh(ctx, call("cdn", photo)); err == nil {
+		t.Fatal("a silent connection answered")
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := c.Refresh(ctx, call("cdn", photo)); err != nil {
+		t.Errorf("after a silent connection: %v", err)
 	}
 }

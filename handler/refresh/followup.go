@@ -1,7 +1,6 @@
 package refresh
 
 import (
-	"cmp"
 	"slices"
 
 	"oss-cdn-refresh/mapping"
@@ -11,67 +10,59 @@ import (
 // a refused Directory, File URLs for a refused IgnoreParams, less where the
 // quota did not suffice, or directories for files that it did not suffice for.
 func (s *submission) followUps() []Request {
-	requests := s.overdraw()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	items := s.unknown(s.follow)
-	s.follow = nil
+	requests := s.lesserOf(take(s, &s.overdrawn)) // of which some items fail, and are followed up now
+	items := s.newFallbacks(take(s, &s.follow))
 	if len(requests) == 0 { // else there will be more to fold
 		items = append(items, s.fold()...)
 	}
 	sortItems(items)
-	return append(requests, Plan(items, s.Limits)...)
+	return append(requests, Plan(s.recall(items), s.Limits)...)
 }
 
-// overdraw returns, for each product and type whose quota is short, the most
-// important half of the most important request that was refused. The other
-// items have failed.
-func (s *submission) overdraw() []Request {
+// take empties a list that mu guards.
+func take[T any](s *submission, list *[]T) []T {
 	s.mu.Lock()
-	refused := s.over
-	s.over = nil
-	s.mu.Unlock()
-	slices.SortStableFunc(refused, func(a, b overdrawn) int { return compareItems(a.Items[0], b.Items[0]) })
+	defer s.mu.Unlock()
+	taken := *list
+	*list = nil
+	return taken
+}
+
+// recall gives the items their outcome that an earlier invocation has had
+// accepted, and returns the others.
+func (s *submission) recall(items []*Item) []*Item {
+	if len(s.job.Accepted) == 0 {
+		return items
+	}
+	return slices.DeleteFunc(slices.Clone(items), func(it *Item) bool {
+		receipt, ok := s.job.Accepted[it.Key()]
+		switch {
+		case !ok:
+			return false
+		case receipt.Directory == "":
+			s.accept([]*Item{it}, receipt)
+		default:
+			s.recallFolded(it, receipt)
+		}
+		return true
+	})
+}
+
+// lesserOf halves, for each product and type whose quota is short, the most
+// important request that was refused. The other requests have failed.
+func (s *submission) lesserOf(refused []refusedRequest) []Request {
+	slices.SortStableFunc(refused, func(a, b refusedRequest) int { return compareItems(a.Items[0], b.Items[0]) })
 	var requests []Request
 	for _, r := range refused {
 		sc := scope{product: r.Product, typ: r.Type}
-		half := len(r.Items) / 2
 		if s.halved[sc] {
-			half = 0
+			s.fail(r.Items, r.err)
+			continue
 		}
 		s.halved[sc] = true
-		s.fail(r.Items[half:], r.err)
-		if half > 0 {
-			r.halving = true
-			requests = append(requests, r.with(r.Items[:half]))
-		}
+		requests = append(requests, s.lesser(r.Request, r.err)...)
 	}
 	return requests
-}
-
-// unknown leaves out fallbacks that are items of the job by themselves, or of
-// another fallback.
-func (s *submission) unknown(items []*Item) []*Item {
-	if !slices.ContainsFunc(items, (*Item).Extra) {
-		return items
-	}
-	if s.known == nil {
-		s.known = map[Key]bool{}
-		for _, it := range s.job.Items {
-			s.known[it.Key()] = true
-			for _, file := range it.covered {
-				s.known[file.Key()] = true
-			}
-		}
-	}
-	for _, it := range items {
-		s.known[it.Key()] = s.known[it.Key()] || !it.extra
-	}
-	return slices.DeleteFunc(items, func(it *Item) bool {
-		was := s.known[it.Key()]
-		s.known[it.Key()] = true
-		return it.extra && was
-	})
 }
 
 // fallbacks are the File items in place of an IgnoreParams.
@@ -86,67 +77,29 @@ func fallbacks(it *Item) []*Item {
 	return files
 }
 
-// foldable tells whether a Directory refresh can do for the file.
-func (s *submission) foldable(it *Item) bool {
-	return s.FoldOnQuota && it.Type == mapping.File && !it.modified && !it.extra && s.parent(it) != ""
+// newFallbacks leaves out fallbacks that are items by themselves, or of another
+// fallback.
+func (s *submission) newFallbacks(items []*Item) []*Item {
+	return slices.DeleteFunc(items, func(it *Item) bool {
+		if !it.extra {
+			return false
+		}
+		sent := s.sent[it.Key()]
+		s.sent[it.Key()] = true
+		return sent
+	})
 }
 
-// parent returns the URL of the file's own directory, or "" where that is a
-// domain's root or a target's path, which hold too much.
-func (s *submission) parent(it *Item) string {
-	for dir := range parents(it) {
-		if dir == it.root || dir == "https://"+it.Domain+"/" {
-			return ""
+// fileKeys are the keys of the File items, those that a Directory covers too.
+func fileKeys(items []*Item) map[Key]bool {
+	keys := map[Key]bool{}
+	for _, it := range items {
+		if it.Type == mapping.File {
+			keys[it.Key()] = true
 		}
-		return dir
-	}
-	return ""
-}
-
-// fold makes directories of the files that the quota did not suffice for, the
-// fullest first and at most maxFolds an invocation; the other files have
-// failed.
-func (s *submission) fold() []*Item {
-	var folders []*Item
-	errs := map[*Item]*Error{}
-	for _, o := range s.short {
-		dir, created := s.folder(o.Item, s.parent(o.Item))
-		if created {
-			errs[dir] = o.Err
-			folders = append(folders, dir)
-		}
-		dir.covered = append(dir.covered, o.Item)
-		if dir.refused != nil {
-			s.unfold(dir, dir.refused)
+		for _, file := range it.covered {
+			keys[file.Key()] = true
 		}
 	}
-	s.short = nil
-	slices.SortStableFunc(folders, func(a, b *Item) int { return -cmp.Compare(len(a.covered), len(b.covered)) })
-	most := min(len(folders), maxFolds-s.folds)
-	s.folds += most
-	for _, dir := range folders[most:] {
-		s.failOne(dir, errs[dir])
-	}
-	return folders[:most]
-}
-
-// unfold gives the files of a refused Directory their outcome.
-func (s *submission) unfold(dir *Item, err *Error) {
-	for _, file := range dir.covered {
-		s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: file, Err: err})
-	}
-	dir.covered, dir.refused = nil, err
-}
-
-// folder returns the Directory that the file is folded into, and whether it is
-// a new one.
-func (s *submission) folder(file *Item, url string) (dir *Item, created bool) {
-	key := Key{file.Product, mapping.Directory, url}
-	dir, ok := s.folders[key]
-	if !ok {
-		dir = &Item{Product: key.Product, Type: key.Type, Domain: file.Domain, URL: url, Rank: file.Rank, place: file.place, folded: true}
-		s.folders[key] = dir
-	}
-	dir.takePlace(file.Rank, file.place)
-	return dir, !ok
+	return keys
 }

@@ -97,7 +97,7 @@ func fill(queues []*queue, limits Limits) []*Item {
 	requests := bound(queues, limits)
 	slices.SortStableFunc(queues, func(a, b *queue) int {
 		return cmp.Or(
-			-compareBool(a.chunks(limits) == requests, b.chunks(limits) == requests),
+			-cmp.Compare(a.chunks(limits)/requests, b.chunks(limits)/requests), // 1 where it needs all of them
 			cmp.Compare(a.items[0].Rank, b.items[0].Rank),
 			-cmp.Compare(len(a.items), len(b.items)),
 		)
@@ -105,7 +105,7 @@ func fill(queues []*queue, limits Limits) []*Item {
 	room := room{urls: limits.URLsPerRequest, bytes: limits.RequestBytes}
 	var taken []*Item
 	for _, q := range queues[:min(len(queues), limits.DomainsPerRequest)] {
-		n := room.take(q.items, limits.URLsPerDomain)
+		n := room.take(q.items, limits.URLsPerDomain, len(taken) == 0)
 		taken = append(taken, q.items[:n]...)
 		q.items = q.items[n:]
 	}
@@ -129,24 +129,20 @@ func bound(queues []*queue, limits Limits) int {
 }
 
 // room is what a request can still hold.
-type room struct {
-	urls, bytes int
-	used        bool
-}
+type room struct{ urls, bytes int }
 
 // take tells how many of the items, in order and at most most of them, the
 // room holds, and makes it smaller by them. An empty request takes one item
 // whatever its size: nobody else would.
-func (r *room) take(items []*Item, most int) int {
+func (r *room) take(items []*Item, most int, empty bool) int {
 	n := 0
 	for n < min(len(items), most) && r.urls > 0 {
 		size := formSize(items[n].URL) + len("%0A")
-		if size > r.bytes && r.used {
+		if size > r.bytes && !(empty && n == 0) {
 			break
 		}
 		r.bytes -= size
 		r.urls--
-		r.used = true
 		n++
 	}
 	return n
@@ -172,13 +168,3 @@ func formSafe(c byte) bool {
 }
 
 func ceil(n, by int) int { return (n + by - 1) / by }
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
-}

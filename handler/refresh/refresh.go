@@ -40,9 +40,11 @@ type Item struct {
 	modified bool     // a change of metadata alone, which a Directory may miss
 	place    int      // among the targets, for the order
 	covered  []*Item  // Directory: the files that need no refresh of their own
-	folded   bool     // Directory: made of its covered files when their quota ended
-	refused  *Error   // a folded Directory that was refused
 	extra    bool     // File: a fallback, no target's own
+
+	folder  bool      // Directory: made of its covered files when their quota ended
+	held    []Outcome // what those had come to
+	refused bool      // it does for no file
 }
 
 // A Key tells items apart.
@@ -67,9 +69,9 @@ func (it *Item) Extra() bool { return it.extra }
 
 // All returns the targets of the item and of the files that it covers.
 func (it *Item) All() []int {
-	all := it.Targets
+	all := slices.Clone(it.Targets)
 	for _, file := range it.covered {
-		all = slices.Concat(all, file.Targets)
+		all = append(all, file.Targets...)
 	}
 	return all
 }
@@ -94,6 +96,26 @@ func (r Request) rank() Rank { return r.Items[0].Rank }
 func (r Request) with(items []*Item) Request {
 	r.Items = items
 	return r
+}
+
+// parts returns a request for each of the lists. Where the request was halving
+// for the quota, one of them goes on with that.
+func (r Request) parts(lists ...[]*Item) []Request {
+	parts := make([]Request, len(lists))
+	for i, list := range lists {
+		parts[i] = r.with(list)
+		parts[i].halving = r.halving && i == 0
+	}
+	return parts
+}
+
+// domains returns a request for each of the request's domains.
+func (r Request) domains() []Request {
+	var lists [][]*Item
+	for _, q := range byDomain(r.Items) {
+		lists = append(lists, q.items)
+	}
+	return r.parts(lists...)
 }
 
 func urls(items []*Item) []string {

@@ -27,6 +27,8 @@ type Submitter struct {
 	windows map[mapping.Product]*window
 }
 
+var products = [...]mapping.Product{mapping.DCDN, mapping.CDN}
+
 // A Job is what one invocation submits.
 type Job struct {
 	API      Refresher
@@ -49,7 +51,7 @@ func (r Result) Accepted() map[Key]Receipt {
 	for _, o := range r.Outcomes {
 		switch {
 		case o.Err != nil:
-		case o.Item.folded:
+		case o.Item.folder:
 			receipt := o.Receipt
 			receipt.Directory = o.Item.URL
 			for _, file := range o.Item.covered {
@@ -83,19 +85,11 @@ const (
 func (s *Submitter) Submit(ctx context.Context, job Job) Result {
 	ctx, cancel := context.WithDeadline(ctx, lastMoment(ctx))
 	defer cancel()
-	sub := &submission{
-		Submitter: s, ctx: ctx, job: job,
-		flights: make(chan struct{}, inFlight),
-		turn:    make(chan struct{}, 1),
-		learned: make(chan struct{}),
-		refused: map[scope]*Error{},
-		halved:  map[scope]bool{},
-		folders: map[Key]*Item{},
-	}
-	requests := Plan(job.Items, s.Limits)
+	sub := newSubmission(ctx, s, job)
+	requests := Plan(sub.recall(job.Items), s.Limits)
 	for done := false; !done || len(requests) > 0; requests = sub.followUps() {
 		sub.waves(requests)
-		done = sub.await(sub.open...)
+		done = sub.settle()
 	}
 	slices.SortStableFunc(sub.result.Outcomes, func(a, b Outcome) int { return compareItems(a.Item, b.Item) })
 	return sub.result
@@ -116,7 +110,7 @@ func lastMoment(ctx context.Context) time.Time {
 func (s *Submitter) window(product mapping.Product) *window {
 	s.once.Do(func() {
 		s.windows = map[mapping.Product]*window{}
-		for _, p := range []mapping.Product{mapping.DCDN, mapping.CDN} {
+		for _, p := range products {
 			s.windows[p] = newWindow(s.CallsPerSecond[p])
 		}
 	})
@@ -126,24 +120,27 @@ func (s *Submitter) window(product mapping.Product) *window {
 // A submission is one Submit under way.
 type submission struct {
 	*Submitter
-	ctx     context.Context // ends when it is time to report
-	job     Job
-	open    []<-chan struct{} // waves: each is closed when its requests are through
-	flights chan struct{}
-	turn    chan struct{} // of splitting by domain
+	ctx       context.Context // ends when it is time to report
+	job       Job
+	flights   map[mapping.Product]chan struct{} // calls under way
+	splitting chan struct{}                     // held by the request that is being split by domain
 
-	mu      sync.Mutex
-	result  Result
-	refused map[scope]*Error // what the API refuses altogether
-	learned chan struct{}    // closed when a domain comes into refused
-	follow  []*Item          // to submit in place of what was refused
-	short   []Outcome        // files that the quota did not suffice for and that may be folded
-	over    []overdrawn      // requests that the quota did not suffice for
-	folders map[Key]*Item    // directories that files were folded into
-	folds   int
+	// Of Submit's own goroutine.
+	open   []<-chan struct{} // waves: each is closed when its requests are through
+	sent   map[Key]bool      // File items, where some may be fallbacks too
+	halved map[scope]bool    // what was halved for the quota
+	folds  int               // directories made of files
 
-	halved map[scope]bool // what followUps has halved for the quota
-	known  map[Key]bool   // what followUps need not submit as a fallback
+	mu        sync.Mutex // guards what follows
+	result    Result
+	stopped   map[scope]*Error // what the API refuses altogether
+	learned   chan struct{}    // closed when a domain comes into stopped
+	follow    []*Item          // to submit in place of what was refused
+	foldables []Outcome        // files that the quota did not suffice for
+	overdrawn []refusedRequest // requests that the quota did not suffice for
+	folders   map[Key]*Item    // directories made of files
+
+	ownDirectories map[Key]bool // of the job; not changed
 }
 
 // A scope is what one refusal holds for. An empty field stands for all.
@@ -153,34 +150,93 @@ type scope struct {
 	domain  string
 }
 
+// A refusedRequest is a request with its answer.
+type refusedRequest struct {
+	Request
+	err *Error
+}
+
+func newSubmission(ctx context.Context, s *Submitter, job Job) *submission {
+	sub := &submission{
+		Submitter: s, ctx: ctx, job: job,
+		flights:   map[mapping.Product]chan struct{}{},
+		splitting: make(chan struct{}, 1),
+		learned:   make(chan struct{}),
+		stopped:   map[scope]*Error{},
+		halved:    map[scope]bool{},
+		folders:   map[Key]*Item{},
+
+		ownDirectories: map[Key]bool{},
+	}
+	for _, product := range products {
+		sub.flights[product] = make(chan struct{}, inFlight)
+	}
+	for _, it := range job.Items {
+		switch {
+		case it.Type == mapping.Directory:
+			sub.ownDirectories[it.Key()] = true
+		case len(it.fallback) > 0 && sub.sent == nil:
+			sub.sent = fileKeys(job.Items)
+		}
+	}
+	return sub
+}
+
 // waves sends the requests rank by rank. One that gets no final answer holds
 // the next rank up for half of the time that is left, not for all of it.
+// Products do not wait for each other's calls.
 func (s *submission) waves(requests []Request) {
 	for rank := Removal; rank <= Rest; rank++ {
-		wave := slices.DeleteFunc(slices.Clone(requests), func(r Request) bool { return r.rank() != rank })
-		if len(wave) == 0 {
-			continue
+		var wave []<-chan struct{}
+		for _, product := range products {
+			of := slices.DeleteFunc(slices.Clone(requests), func(r Request) bool { return r.rank() != rank || r.Product != product })
+			if len(of) > 0 {
+				wave = append(wave, s.launch(of))
+			}
 		}
-		done := make(chan struct{})
-		go func() {
-			s.send(wave...)
-			close(done)
-		}()
-		s.open = append(s.open, done)
-		s.await(done)
+		s.open = append(s.open, wave...)
+		s.await(s.left()/2, wave...)
 	}
 }
 
-// await waits for waves, for half of the time that is left or, where that is
-// little, until it is over. It tells whether they are through.
-func (s *submission) await(waves ...<-chan struct{}) bool {
+// launch sends requests in the background. The channel is closed when they are
+// through.
+func (s *submission) launch(requests []Request) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		s.send(requests...)
+		close(done)
+	}()
+	return done
+}
+
+// settle waits for the waves under way as long as there is nothing to follow
+// up: at first for half of the time that is left, and so on. It tells whether
+// they are through.
+func (s *submission) settle() bool {
+	if s.await(0, s.open...) {
+		return true
+	}
+	s.mu.Lock()
+	waiting := len(s.follow)+len(s.foldables)+len(s.overdrawn) > 0
+	s.mu.Unlock()
 	patience := s.left() / 2
 	if patience < minAttempt {
 		patience = time.Hour // each call ends with the context
 	}
+	return !waiting && s.await(patience, s.open...)
+}
+
+// await waits for waves, and tells whether they are through.
+func (s *submission) await(patience time.Duration, waves ...<-chan struct{}) bool {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for _, wave := range waves {
+		select {
+		case <-wave:
+			continue
+		default:
+		}
 		select {
 		case <-wave:
 		case <-timer.C:
@@ -199,39 +255,41 @@ func (s *submission) left() time.Duration {
 func (s *submission) send(requests ...Request) {
 	var group sync.WaitGroup
 	for _, r := range requests {
-		if r, end := s.begin(r, nil); len(r.Items) > 0 {
-			group.Go(func() { s.run(r, end) })
+		if r, land := s.begin(r, nil); len(r.Items) > 0 {
+			group.Go(func() { s.run(r, land) })
 		}
 	}
 	group.Wait()
 }
 
 // begin waits until the request may be sent, and returns what is left of it by
-// then: nothing, if all its items have their outcome.
-func (s *submission) begin(r Request, last *Error) (rest Request, end func()) {
+// then: nothing, if all its items have their outcome. Who gets something must
+// land after the call.
+func (s *submission) begin(r Request, last *Error) (rest Request, land func()) {
+	flights := s.flights[r.Product]
 	select {
-	case s.flights <- struct{}{}:
+	case flights <- struct{}{}:
 	case <-s.ctx.Done():
 		s.fail(s.prune(r).Items, late(last))
 		return Request{}, nil
 	}
-	end = func() { <-s.flights }
+	land = func() { <-flights }
 	if rest = s.prune(r); len(rest.Items) > 0 && s.window(r.Product).wait(s.ctx) != nil {
 		s.fail(rest.Items, late(last))
 		rest.Items = nil
 	}
 	if rest = s.prune(rest); len(rest.Items) == 0 {
-		end()
+		land()
 	}
-	return rest, end
+	return rest, land
 }
 
 // run sends a request that has begun until each of its items has an outcome or
 // is left for a follow-up.
-func (s *submission) run(r Request, end func()) {
+func (s *submission) run(r Request, land func()) {
 	for try := 1; ; try++ {
 		receipt, err := s.attempt(r)
-		end()
+		land()
 		switch {
 		case err == nil:
 			s.accept(r.Items, receipt)
@@ -246,63 +304,16 @@ func (s *submission) run(r Request, end func()) {
 			s.fail(r.Items, late(err))
 			return
 		}
-		if r, end = s.begin(r, err); len(r.Items) == 0 {
+		if r, land = s.begin(r, err); len(r.Items) == 0 {
 			return
 		}
-	}
-}
-
-// prune gives the items their outcome whose answer is known without a call,
-// and returns the request with the others. What is known does not change
-// meanwhile: a request shrinks by all that it concerns.
-func (s *submission) prune(r Request) Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var rest []*Item
-	for _, it := range r.Items {
-		if receipt, ok := s.job.Accepted[it.Key()]; ok {
-			s.acceptOne(it, receipt)
-		} else if err := s.refusal(it, r.halving); err != nil {
-			s.failOne(it, err)
-		} else {
-			rest = append(rest, it)
-		}
-	}
-	return r.with(rest)
-}
-
-// refusal returns what is known to stand against the item.
-func (s *submission) refusal(it *Item, halving bool) *Error {
-	for _, sc := range [...]scope{{}, {product: it.Product}, {product: it.Product, domain: it.Domain}, {product: it.Product, typ: it.Type}} {
-		if err := s.refused[sc]; err != nil && !(halving && err.Class == Quota) {
-			return err
-		}
-	}
-	return nil
-}
-
-// know remembers the first refusal of a scope.
-func (s *submission) know(sc scope, err *Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.refused[sc] != nil {
-		return
-	}
-	s.refused[sc] = err
-	if sc.domain != "" {
-		close(s.learned)
-		s.learned = make(chan struct{})
 	}
 }
 
 // attempt makes one call. Its time comes from the time left, so that a
 // connection that hangs leaves some for other tries.
 func (s *submission) attempt(r Request) (Receipt, *Error) {
-	if s.ctx.Err() != nil {
-		return Receipt{}, late(nil)
-	}
-	left := s.left()
-	ctx, cancel := context.WithTimeout(s.ctx, min(max(left/4, fairAttempt), maxAttempt))
+	ctx, cancel := context.WithTimeout(s.ctx, min(max(s.left()/4, fairAttempt), maxAttempt))
 	defer cancel()
 	start := time.Now()
 	receipt, err := s.job.API.Refresh(ctx, Call{string(r.Product), string(r.Type), r.URLs()})
@@ -370,182 +381,4 @@ func (s *submission) pause(class Class, try int) bool {
 		return false
 	}
 	return sleep(s.ctx, min(rand.N(most), left)) == nil
-}
-
-// refuse does what the class of a refusal asks for.
-func (s *submission) refuse(r Request, err *Error) {
-	switch err.Class {
-	case Pack:
-		s.pack(r, err)
-	case Halve:
-		s.halve(r, err)
-	case SplitDomains:
-		s.splitDomains(r, err)
-	case Quota:
-		s.quota(r, err)
-	case RefuseType:
-		s.know(scope{product: r.Product, typ: r.Type}, err)
-		s.fail(r.Items, err)
-	case StopProduct:
-		s.know(scope{product: r.Product}, err)
-		s.fail(r.Items, err)
-	case StopAll:
-		s.know(scope{}, err)
-		s.fail(r.Items, err)
-	default:
-		s.fail(r.Items, err)
-	}
-}
-
-func (s *submission) pack(r Request, err *Error) {
-	limits := s.Limits
-	limits.RequestBytes = min(limits.RequestBytes, err.Bytes)
-	requests := Plan(r.Items, limits)
-	for i := range requests {
-		requests[i].halving = r.halving
-	}
-	s.send(requests...)
-}
-
-func (s *submission) halve(r Request, err *Error) {
-	half := len(r.Items) / 2
-	if half == 0 {
-		s.fail(r.Items, err)
-		return
-	}
-	s.send(r.with(r.Items[:half]), r.with(r.Items[half:]))
-}
-
-// splitDomains sends each domain by itself. One request at a time does: what
-// it learns about a domain spares the others that question.
-func (s *submission) splitDomains(r Request, err *Error) {
-	domains := r.domains()
-	if len(domains) == 1 {
-		s.know(scope{product: r.Product, domain: r.Items[0].Domain}, err)
-		s.fail(r.Items, err)
-		return
-	}
-	rest, release := s.takeTurn(r)
-	if len(rest.Items) < len(r.Items) {
-		release()
-		s.send(rest)
-		return
-	}
-	s.send(domains...)
-	release()
-}
-
-// domains returns a request for each of the request's domains.
-func (r Request) domains() []Request {
-	var requests []Request
-	for _, q := range byDomain(r.Items) {
-		requests = append(requests, r.with(q.items))
-	}
-	return requests
-}
-
-// takeTurn waits until no other request is splitting, or one has learned what
-// this one wants to know: then it returns the rest. It does not wait for ever,
-// since that other one may wait for the API.
-func (s *submission) takeTurn(r Request) (rest Request, release func()) {
-	timer := time.NewTimer(s.left() / 4)
-	defer timer.Stop()
-	for {
-		s.mu.Lock()
-		learned := s.learned
-		s.mu.Unlock()
-		if rest = s.prune(r); len(rest.Items) < len(r.Items) {
-			return rest, func() {}
-		}
-		select {
-		case s.turn <- struct{}{}:
-			return s.prune(r), func() { <-s.turn }
-		case <-learned:
-		case <-timer.C:
-			return rest, func() {}
-		}
-	}
-}
-
-// An overdrawn request is one that the quota did not suffice for.
-type overdrawn struct {
-	Request
-	err *Error
-}
-
-// quota stops the request's type. One request of it, the most important, finds
-// out how much the quota still holds: see overdraw.
-func (s *submission) quota(r Request, err *Error) {
-	s.know(scope{product: r.Product, typ: r.Type}, err)
-	if r.halving {
-		s.halveForQuota(r, err)
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over = append(s.over, overdrawn{r, err})
-}
-
-// halveForQuota goes on with the more important half.
-func (s *submission) halveForQuota(r Request, err *Error) {
-	half := len(r.Items) / 2
-	s.fail(r.Items[half:], err)
-	if half > 0 {
-		r.halving = true
-		s.send(r.with(r.Items[:half]))
-	}
-}
-
-func (s *submission) accept(items []*Item, receipt Receipt) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, it := range items {
-		s.acceptOne(it, receipt)
-	}
-}
-
-func (s *submission) acceptOne(it *Item, receipt Receipt) {
-	if receipt.Directory != "" {
-		s.acceptFolded(it, receipt)
-		return
-	}
-	s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: it, Receipt: receipt})
-}
-
-// acceptFolded reports the directory that an earlier invocation refreshed in
-// place of the file.
-func (s *submission) acceptFolded(file *Item, receipt Receipt) {
-	url := receipt.Directory
-	receipt.Directory = ""
-	dir, created := s.folder(file, url)
-	if created {
-		s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: dir, Receipt: receipt})
-	}
-	dir.covered = append(dir.covered, file)
-}
-
-// fail gives each item its outcome, or leaves it to what may stand in for it.
-func (s *submission) fail(items []*Item, err *Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, it := range items {
-		s.failOne(it, err)
-	}
-}
-
-func (s *submission) failOne(it *Item, err *Error) {
-	if it.folded {
-		s.unfold(it, err)
-		return
-	}
-	if err.Class == Quota && s.foldable(it) {
-		s.short = append(s.short, Outcome{Item: it, Err: err})
-		return
-	}
-	s.follow = append(s.follow, it.covered...)
-	it.covered = nil // they are on their own again
-	if err.Class == RefuseType {
-		s.follow = append(s.follow, fallbacks(it)...)
-	}
-	s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: it, Err: err})
 }

@@ -709,3 +709,125 @@ func TestSubmitAfterFolding(t *testing.T) {
 		}
 	})
 }
+
+func TestSubmitProductsDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{latency: 200 * time.Millisecond, answer: func(_ int, call Call) error {
+			if call.Product == "dcdn" {
+				return refusal(Again)
+			}
+			return nil
+		}}
+		cdn := files("b.example.com", 100)
+		for i := range cdn {
+			cdn[i].Product = mapping.CDN
+		}
+		start := time.Now()
+		result, _ := submit(t, submitter(), api, append(files("a.example.com", 4900), cdn...))
+		if n := len(failures(result)); n != 4900 {
+			t.Errorf("%d are refused, want those of the product that is throttled", n)
+		}
+		for _, c := range api.calls {
+			if c.Product == "cdn" && c.start.Sub(start) > time.Millisecond {
+				t.Errorf("the other product's call began after %v", c.start.Sub(start))
+			}
+		}
+	})
+}
+
+func TestSubmitPlansWithoutWhatWasAcceptedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		items := Debounce(files("a.example.com", 2000))
+		accepted := map[Key]Receipt{}
+		for i, it := range items {
+			if i%100 != 0 {
+				accepted[it.Key()] = Receipt{TaskID: "earlier"}
+			}
+		}
+		result := submitter().Submit(t.Context(), Job{API: &script{}, Items: items, Accepted: accepted})
+		if result.Calls != 1 || len(result.Outcomes) != 2000 {
+			t.Errorf("%d calls for 20 URLs that are left, %d outcomes", result.Calls, len(result.Outcomes))
+		}
+	})
+}
+
+func TestSubmitFollowUpsWaitForAStragglerOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		targets := []mapping.Target{target("busy.example.com", "/gone.png", mapping.Removed), directory("a.example.com", "/d/")}
+		for i := range 50 {
+			targets = append(targets, target("a.example.com", fmt.Sprintf("/d/%d.png", i), mapping.Created))
+		}
+		api := &script{answer: func(n int, call Call) error {
+			if call.Type == "Directory" {
+				return refusal(Permanent)
+			}
+			return refuse(Again, "//busy.")(n, call)
+		}}
+		start := time.Now()
+		submit(t, submitter(), api, targets)
+		for _, c := range api.calls {
+			if len(c.URLs) == 50 && c.start.Sub(start) > 30*time.Second {
+				t.Errorf("the directory's files were sent after %v of a minute", c.start.Sub(start))
+			}
+		}
+	})
+}
+
+func TestSubmitReportsFoldedFilesAsTheyWere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := submitter()
+		s.FoldOnQuota = true
+		api := &script{answer: func(_ int, call Call) error {
+			if call.Type == "File" {
+				return refusal(Quota)
+			}
+			return refusal(Permanent)
+		}}
+		result, _ := submit(t, s, api, files("a.example.com", 0, "/d/1.png", "/d/2.png"))
+		want := []string{"File https://a.example.com/d/1.png Codequota", "File https://a.example.com/d/2.png Codequota"}
+		if diff := cmp.Diff(want, failures(result)); diff != "" {
+			t.Errorf("refused (-want +got)\n%s", diff)
+		}
+	})
+}
+
+func TestSubmitDoesNotFoldIntoARefusedDirectory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := submitter()
+		s.FoldOnQuota = true
+		api := &script{answer: func(_ int, call Call) error {
+			if call.Type == "File" {
+				return refusal(Quota)
+			}
+			return refusal(Permanent)
+		}}
+		submit(t, s, api, append(files("a.example.com", 0, "/d/1.png"), directory("a.example.com", "/d/")))
+		directories := 0
+		for _, c := range api.calls {
+			if c.Type == "Directory" {
+				directories++
+			}
+		}
+		if directories != 1 {
+			t.Errorf("the directory was sent %d times, want once", directories)
+		}
+	})
+}
+
+func TestSubmitMakesNoCallThatHasNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := submitter()
+		s.CallsPerSecond[mapping.DCDN] = 1
+		s.Limits.URLsPerDomain = 1
+		api := &script{}
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 5200*time.Millisecond)
+		defer cancel()
+		s.Submit(ctx, Job{API: api, Items: Debounce(files("a.example.com", 20))})
+		for _, c := range api.calls {
+			if left := 4200*time.Millisecond - c.start.Sub(start); left < minAttempt {
+				t.Errorf("a call began with %v left", left)
+			}
+		}
+	})
+}

@@ -23,7 +23,7 @@ func newWindow(callsPerSecond int) *window {
 }
 
 // wait blocks until a call may start. Its turn is lost if the context ends
-// before; a turn beyond the context's deadline is not taken.
+// before; a turn that leaves no time for a call is not taken.
 func (w *window) wait(ctx context.Context) error {
 	start, ok := w.reserve(ctx)
 	if !ok {
@@ -39,7 +39,7 @@ func (w *window) reserve(ctx context.Context) (time.Time, bool) {
 	if free := w.starts[w.next].Add(time.Second + slack); free.After(start) {
 		start = free
 	}
-	if deadline, ok := ctx.Deadline(); ok && start.After(deadline) {
+	if deadline, ok := ctx.Deadline(); ok && start.After(deadline.Add(-minAttempt)) {
 		return time.Time{}, false
 	}
 	w.starts[w.next] = start

@@ -1,0 +1,109 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"oss-cdn-refresh/mapping"
+)
+
+// Whatever the API answers, each target has one fate, nothing is claimed that
+// was not accepted, and what was accepted is not sent again by a later try.
+func TestCampaignOfAnswers(t *testing.T) {
+	seeds := uint64(400)
+	if testing.Short() {
+		seeds = 60
+	}
+	for seed := range seeds {
+		synctest.Test(t, func(t *testing.T) {
+			answers(t, rand.New(rand.NewPCG(seed, 3)))
+		})
+		if t.Failed() {
+			t.Fatalf("with seed %d", seed)
+		}
+	}
+}
+
+func answers(t *testing.T, r *rand.Rand) {
+	targets := randomTargets(r)
+	s := submitter()
+	s.FoldOnQuota = r.IntN(2) == 0
+	s.Limits.URLsPerDomain = 1 + r.IntN(100)
+	s.CallsPerSecond[mapping.CDN] = 1 + r.IntN(30)
+	api := randomAPI(r)
+	var accepted map[Key]Receipt
+	for range 3 {
+		before := len(api.calls)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+r.IntN(60))*time.Second)
+		result := s.Submit(ctx, Job{API: api, Items: Debounce(targets), Accepted: accepted})
+		if ctx.Err() != nil {
+			t.Error("the answer came after the deadline")
+		}
+		cancel()
+		checkAccount(t, targets, result, api)
+		for _, c := range api.calls[before:] {
+			for _, url := range c.URLs {
+				key := Key{mapping.Product(c.Product), mapping.Type(c.Type), url}
+				if _, ok := accepted[key]; ok {
+					t.Errorf("%v was accepted before and sent again", key)
+				}
+			}
+		}
+		accepted = result.Accepted()
+	}
+}
+
+// randomTargets are files and directories that cover some of them, of both
+// products, and files of every query.
+func randomTargets(r *rand.Rand) []mapping.Target {
+	var targets []mapping.Target
+	for range 1 + r.IntN(300) {
+		t := target(fmt.Sprintf("d%d.example.com", r.IntN(4)), fmt.Sprintf("/a%d/%d.png", r.IntN(4), r.IntN(60)),
+			[]mapping.Event{mapping.Created, mapping.Created, mapping.Removed, mapping.Modified}[r.IntN(4)])
+		switch r.IntN(8) {
+		case 0:
+			t.Type, t.URL = mapping.Directory, fmt.Sprintf("https://%s/a%d/", t.Domain, r.IntN(4))
+		case 1:
+			t.Type, t.Fallback = mapping.IgnoreParams, []string{t.URL, t.URL + "?w=1"}
+		case 2:
+			t.Product = mapping.CDN
+		}
+		targets = append(targets, t)
+	}
+	return targets
+}
+
+// randomAPI has a temper for each type and domain, and moods.
+func randomAPI(r *rand.Rand) *script {
+	classes := []Class{Permanent, AgainNow, Again, AgainLater, Busy, Halve, SplitDomains, Quota, RefuseType, StopProduct, StopAll}
+	tempers := map[string]Class{}
+	for _, typ := range []string{"File", "Directory", "IgnoreParams"} {
+		if r.IntN(3) == 0 {
+			tempers[typ] = classes[r.IntN(len(classes))]
+		}
+	}
+	mood, seed := r.Float64()/2, r.Uint64()
+	quota := map[string]int{"File": r.IntN(400), "Directory": r.IntN(8), "IgnoreParams": r.IntN(60)}
+	api := &script{latency: time.Duration(r.IntN(300)) * time.Millisecond}
+	api.answer = func(n int, call Call) error {
+		api.mu.Lock() // the quotas are shared by all calls
+		defer api.mu.Unlock()
+		r := rand.New(rand.NewPCG(seed, uint64(n)))
+		if r.Float64() < mood {
+			return refusal(classes[r.IntN(6)])
+		}
+		if class, ok := tempers[call.Type]; ok && r.IntN(2) == 0 {
+			return refusal(class)
+		}
+		if quota[call.Type] < len(call.URLs) {
+			return refusal(Quota)
+		}
+		quota[call.Type] -= len(call.URLs)
+		return nil
+	}
+	return api
+}
