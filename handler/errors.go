@@ -1,8 +1,11 @@
 package handler
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -69,23 +72,31 @@ func (r *Report) err() error {
 func (r *Report) summary() string {
 	var parts []string
 	if n := count(r.Failed); n > 0 {
-		text := fmt.Sprintf("%s not refreshed (", plural(n, "URL was", "URLs were"))
-		for i, g := range r.Failed {
-			if i == 5 {
-				text += ", …"
-				break
-			}
-			if i > 0 {
-				text += ", "
-			}
-			text += fmt.Sprintf("%d %s", len(g.URLs), g.Code)
-		}
-		parts = append(parts, text+")")
+		parts = append(parts, fmt.Sprintf("%s not refreshed (%s)", plural(n, "URL was", "URLs were"), r.failedByCode()))
 	}
 	if n := len(r.Invalid); n > 0 {
 		parts = append(parts, plural(n, "record was", "records were")+" invalid")
 	}
 	return fmt.Sprintf("%s; %s refreshed", strings.Join(parts, "; "), plural(count(r.Refreshed), "URL was", "URLs were"))
+}
+
+// failedByCode counts the URLs of each code, the commonest first.
+func (r *Report) failedByCode() string {
+	urls := map[string]int{}
+	for _, g := range r.Failed {
+		urls[g.Code] += len(g.URLs)
+	}
+	codes := slices.SortedFunc(maps.Keys(urls), func(a, b string) int {
+		return cmp.Or(cmp.Compare(urls[b], urls[a]), cmp.Compare(a, b))
+	})
+	var parts []string
+	for _, code := range codes[:min(5, len(codes))] {
+		parts = append(parts, fmt.Sprintf("%d %s", urls[code], code))
+	}
+	if len(codes) > len(parts) {
+		parts = append(parts, "…")
+	}
+	return strings.Join(parts, ", ")
 }
 
 func plural(n int, one, many string) string {

@@ -225,7 +225,7 @@ func TestWarnings(t *testing.T) {
 	if got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
-	data, err := os.ReadFile("mapping.yaml")
+	data, err := os.ReadFile("testdata/mapping.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

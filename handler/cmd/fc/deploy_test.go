@@ -223,18 +223,18 @@ func TestBurstTriggerIsReady(t *testing.T) {
 // The package is a folder with the binary and the table, and needs no more.
 func TestTableBesideTheBinary(t *testing.T) {
 	dir := t.TempDir()
-	for from, to := range map[string]string{binary: "main", filepath.Join("..", "..", "..", "mapping", "mapping.yaml"): "mapping.yaml"} {
-		content, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, to), content, 0o700); err != nil {
+	content, err := os.ReadFile(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"main": content, "mapping.yaml": []byte(table)} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	api := aliyuntest.NewTestServer(t, nil)
 	p := runtimetest.NewTestFunctionCompute(t, runtimetest.Program{Path: filepath.Join(dir, "main"), Env: []string{"REFRESH_ENDPOINT=" + api.URL}})
-	if r := report(t, invoke(t, p, invocation(event("www/a.png")))); r.Mapped != 1 || len(api.Accepted()) != 1 {
+	if r := report(t, invoke(t, p, invocation(event("www/a.png")))); r.Mapped != 1 || len(api.Accepted()) != 2 {
 		t.Errorf("report %+v", r)
 	}
 }
