@@ -2,6 +2,8 @@ package runtimetest
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"testing"
 )
 
@@ -35,4 +37,23 @@ func newTest(tb testing.TB, program Program, api protocol) *Process {
 		}
 	})
 	return p
+}
+
+// Main is for a TestMain: it builds the main package pkg, as Build does, sets
+// *binary to its path, runs the tests and ends the process.
+func Main(m *testing.M, pkg string, binary *string) {
+	os.Exit(runTests(m, pkg, binary))
+}
+
+func runTests(m *testing.M, pkg string, binary *string) int {
+	dir, err := os.MkdirTemp("", "runtimetest")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		*binary, err = Build(context.Background(), pkg, dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -24,20 +23,7 @@ import (
 // The binary that ships is what these tests run.
 var binary string
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "fc")
-		if err == nil {
-			defer os.RemoveAll(dir)
-			binary, err = runtimetest.Build(context.Background(), ".", dir)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { runtimetest.Main(m, ".", &binary) }
 
 const table = `
 rules:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,20 +18,7 @@ import (
 // The binary that ships is what these tests run.
 var binary string
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "lambda")
-		if err == nil {
-			defer os.RemoveAll(dir)
-			binary, err = runtimetest.Build(context.Background(), ".", dir)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { runtimetest.Main(m, ".", &binary) }
 
 const table = `
 rules:
