@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type console struct {
 	out, err   io.Writer
 	getenv     func(string) string
 	json       bool
+	shown      bool // a document was
 	bold, loud bool // out, err: on a terminal that may show colours
 }
 
@@ -42,16 +44,42 @@ type document interface {
 
 // show prints a document in the form that was asked for.
 func (c *console) show(d document) error {
+	c.shown = true
 	if c.json {
-		encoder := json.NewEncoder(c.out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(d)
+		return c.encode(d)
 	}
 	p := &page{bold: c.bold}
 	d.text(p)
 	_, err := io.WriteString(c.out, p.String())
 	return err
+}
+
+func (c *console) encode(v any) error {
+	encoder := json.NewEncoder(c.out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// A problem is an error, as JSON has it where there is no document.
+type problem struct {
+	Message string  `json:"message"`
+	Hint    string  `json:"hint,omitempty"`
+	Usage   bool    `json:"usage"`  // the command line is at fault
+	Faults  []fault `json:"faults"` // of the table
+}
+
+func newProblem(err error) problem {
+	p := problem{Message: err.Error(), Faults: []fault{}}
+	var faults mapping.Faults
+	if errors.As(err, &faults) {
+		p.Message, p.Faults = "the mapping table has "+plural(len(faults), "fault"), newFaults(faults)
+	}
+	var h *hinted
+	if errors.As(err, &h) {
+		p.Hint, p.Usage = h.hint, h.usage
+	}
+	return p
 }
 
 // report prints an error and returns the exit status. A table's faults stand
@@ -60,22 +88,20 @@ func (c *console) report(err error) int {
 	if err == nil {
 		return 0
 	}
-	var faults mapping.Faults
-	if errors.As(err, &faults) {
-		for _, f := range faults {
-			fmt.Fprintln(c.err, printable(f.Error()))
-		}
-		err = fmt.Errorf("the mapping table has %s", plural(len(faults), "fault"))
+	p := newProblem(err)
+	if c.json && !c.shown {
+		_ = c.encode(map[string]problem{"error": p}) // standard error has it too
 	}
-	for _, line := range lines(printable(err.Error())) {
+	for _, f := range p.Faults {
+		fmt.Fprintln(c.err, oneLine(f.line))
+	}
+	for _, line := range lines(printable(p.Message)) {
 		fmt.Fprintf(c.err, "%s %s\n", c.label("error", "31"), line)
 	}
-	var h *hinted
-	if !errors.As(err, &h) {
-		return 1
+	if p.Hint != "" {
+		c.hint(p.Hint)
 	}
-	c.hint(h.hint)
-	if h.usage {
+	if p.Usage {
 		return 2
 	}
 	return 1
@@ -83,7 +109,7 @@ func (c *console) report(err error) int {
 
 // hint prints what to do about something.
 func (c *console) hint(text string) {
-	fmt.Fprintf(c.err, "%s %s\n", c.label("hint", "36"), printable(text))
+	fmt.Fprintf(c.err, "%s %s\n", c.label("hint", "36"), oneLine(text))
 }
 
 func (c *console) label(word, color string) string {
@@ -93,16 +119,29 @@ func (c *console) label(word, color string) string {
 	return "ossrefresh: \x1b[" + color + "m" + word + ":\x1b[0m"
 }
 
-// read reads a file, or standard input for "-". What says what the file is.
-func (c *console) read(what, name string) ([]byte, error) {
-	data, err := os.ReadFile(name)
-	if name == "-" {
-		data, err = io.ReadAll(c.in)
+// read reads a file, or standard input for "-", unless ctx ends first. What
+// says what the file is.
+func (c *console) read(ctx context.Context, what, name string) ([]byte, error) {
+	var data []byte
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		if name == "-" {
+			data, err = io.ReadAll(c.in)
+		} else {
+			data, err = os.ReadFile(name)
+		}
+		done <- err
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, errors.New("nothing was done")
+	case err := <-done:
+		if err != nil {
+			return nil, hint(fmt.Errorf("reading %s: %w", what, err), "give the name of a file, or - for standard input")
+		}
+		return data, nil
 	}
-	if err != nil {
-		return nil, hint(fmt.Errorf("reading %s: %w", what, err), "give the name of a file, or - for standard input")
-	}
-	return data, nil
 }
 
 // A tableFlag names the mapping table.
@@ -154,6 +193,6 @@ func lines(text string) []string {
 // one replaces; an empty one ends it.
 func (c *console) progress(format string, args ...any) {
 	if terminal(c.err) {
-		fmt.Fprintf(c.err, "\r\x1b[K%s", printable(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(c.err, "\r\x1b[K%s", oneLine(fmt.Sprintf(format, args...)))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"oss-cdn-refresh/mapping"
 )
@@ -14,7 +15,7 @@ type explainCommand struct {
 	tableFlag
 	Event   string   `enum:"created,removed,modified" default:"created" help:"What happened to the object: created, removed or modified."`
 	New     bool     `help:"There was no object of that key before."`
-	Subject []string `arg:"" name:"subject" help:"BUCKET KEY, oss://BUCKET/KEY, or a URL."`
+	Subject []string `arg:"" name:"subject" sep:"none" help:"BUCKET KEY, oss://BUCKET/KEY, or a URL."`
 }
 
 func (*explainCommand) Help() string {
@@ -43,6 +44,9 @@ func (cmd *explainCommand) Run(c *console) error {
 	}
 	if key == "" {
 		return misuse(fmt.Errorf("bucket %q is named without a key", bucket), "give BUCKET KEY or oss://BUCKET/KEY")
+	}
+	if !utf8.ValidString(bucket) || !utf8.ValidString(key) {
+		return misuse(fmt.Errorf("bucket %q, key %q: what is not UTF-8 is no name of OSS", bucket, key), "check the terminal's encoding")
 	}
 	o := mapping.Object{Bucket: bucket, Key: key, Event: mapping.Event(cmd.Event), New: cmd.New}
 	return c.show(explainObject(table, cmd.file(), o))
@@ -200,6 +204,9 @@ func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url stri
 	found, err := mapping.Sources(table, url)
 	if err != nil {
 		return misuse(err, "give BUCKET KEY, oss://BUCKET/KEY, or a URL with https://")
+	}
+	if !utf8.ValidString(url) || slices.ContainsFunc(found, func(f mapping.Source) bool { return !utf8.ValidString(f.Key) }) {
+		return misuse(fmt.Errorf("%q: what is not UTF-8 is no object's URL", url), "check the terminal's encoding")
 	}
 	s := sources{URL: url, Objects: []source{}}
 	for _, f := range found {

@@ -38,11 +38,14 @@ Examples:
 // URLs as the function's own packages see them, its requests as the function's
 // log tells them.
 func (cmd *invokeCommand) Run(ctx context.Context, c *console) error {
+	if err := checkTimeout(cmd.Timeout); err != nil {
+		return err
+	}
 	table, err := cmd.load()
 	if err != nil {
 		return err
 	}
-	payload, err := c.read("the event", cmd.Event)
+	payload, err := c.read(ctx, "the event", cmd.Event)
 	if err != nil {
 		return err
 	}

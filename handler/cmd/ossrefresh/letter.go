@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,64 +19,86 @@ import (
 // A letter is a destination message of a failed invocation (Function Compute:
 // asynchronous invocation destinations).
 type letter struct {
-	name string // of the file, with the letter's place in it counted from 1
+	name string // file#2, counted from 1, or file:3 for a line that cannot be read
 	raw  json.RawMessage
 	err  error // it cannot be read
 }
 
-// splitLetters finds the letters in a file: one JSON value, many, an array of
-// them, or any of these in Base64, as a queue's consumer prints a body.
+// splitLetters finds the letters in a file: JSON values, arrays of them, or
+// lines of these in Base64, as a queue's consumer prints a body. A line that
+// cannot be read is a letter too, and stops no other.
 func splitLetters(file string, data []byte) []letter {
 	var all []letter
-	add := func(raw json.RawMessage, err error) {
-		all = append(all, letter{fmt.Sprintf("%s#%d", file, len(all)+1), raw, err})
+	add := func(raws []json.RawMessage) {
+		for _, raw := range raws {
+			all = append(all, letter{name: fmt.Sprintf("%s#%d", file, len(all)+1), raw: raw})
+		}
 	}
-	text := bytes.TrimSpace(data)
-	if len(text) > 0 && text[0] != '{' && text[0] != '[' {
-		decoded, err := decodeLines(text)
+	if raws, ok := fromBase64(data); ok { // one text, whose lines are no text each
+		add(raws)
+		return all
+	}
+	line := 1
+	for text := skipBlank(data); len(text) > 0; text = skipBlank(data) {
+		line += bytes.Count(data[:len(data)-len(text)], []byte("\n"))
+		raws, rest, err := nextLetters(text)
 		if err != nil {
-			add(nil, errors.New("it is neither JSON nor Base64 of JSON"))
-			return all
+			all = append(all, letter{name: fmt.Sprintf("%s:%d", file, line), err: err})
 		}
-		text = decoded
+		add(raws)
+		line += bytes.Count(text[:len(text)-len(rest)], []byte("\n"))
+		data = rest
 	}
-	for decoder := json.NewDecoder(bytes.NewReader(text)); ; {
-		var raw json.RawMessage
-		if err := decoder.Decode(&raw); err == io.EOF {
-			return all
-		} else if err != nil {
-			add(nil, fmt.Errorf("it is no JSON: %w", err))
-			return all
-		}
-		for _, each := range elements(raw) {
-			add(each, nil)
-		}
-	}
+	return all
 }
 
-// decodeLines decodes Base64, whether its lines are one text or a text each.
-func decodeLines(text []byte) ([]byte, error) {
-	if whole, err := base64.StdEncoding.DecodeString(string(text)); err == nil {
-		return whole, nil
+// skipBlank cuts blanks, and the byte order mark that some editors put before
+// a text.
+func skipBlank(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n\ufeff") }
+
+// nextLetters reads the JSON value that the text begins with, over as many
+// lines as it has, or else the first line.
+func nextLetters(text []byte) (raws []json.RawMessage, rest []byte, err error) {
+	if raws, rest, err = nextValue(text); err == nil {
+		return raws, rest, nil
 	}
-	var all []byte
-	for _, line := range lines(string(text)) {
-		decoded, err := base64.StdEncoding.DecodeString(line)
-		if err != nil {
-			return nil, err
-		}
-		all = append(append(all, decoded...), '\n')
+	line, rest, _ := bytes.Cut(text, []byte("\n"))
+	raws, ok := fromBase64(line)
+	if ok {
+		err = nil
 	}
-	return all, nil
+	return raws, rest, err
 }
 
-// elements returns those of an array, or the value itself.
-func elements(raw json.RawMessage) []json.RawMessage {
-	var array []json.RawMessage
-	if json.Unmarshal(raw, &array) == nil {
-		return array
+// fromBase64 reads the JSON values of a text in Base64.
+func fromBase64(text []byte) (raws []json.RawMessage, ok bool) {
+	text, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(skipBlank(text))))
+	for text = skipBlank(text); err == nil && len(text) > 0; text = skipBlank(text) {
+		var some []json.RawMessage
+		some, text, err = nextValue(text)
+		raws = append(raws, some...)
 	}
-	return []json.RawMessage{raw}
+	if err != nil {
+		return nil, false
+	}
+	return raws, true
+}
+
+// nextValue reads the object or array that the text begins with, and returns
+// the object or the array's elements.
+func nextValue(text []byte) (raws []json.RawMessage, rest []byte, err error) {
+	if text[0] != '{' && text[0] != '[' {
+		return nil, text, errors.New("it is neither JSON nor Base64 of JSON")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	var raw json.RawMessage
+	if err := decoder.Decode(&raw); err != nil {
+		return nil, text, fmt.Errorf("it is no JSON: %w", err)
+	}
+	if json.Unmarshal(raw, &raws) != nil {
+		raws = []json.RawMessage{raw}
+	}
+	return raws, text[decoder.InputOffset():], nil
 }
 
 // A content is what a letter asks for.
@@ -116,8 +137,11 @@ func (l letter) read(table *mapping.Table) (content, error) {
 func fromEvent(table *mapping.Table, batch events.Batch) content {
 	c := content{whole: true}
 	for _, change := range batch.Changes {
-		_, targets := follow(table, "", change)
+		r, targets := follow(table, "", change)
 		c.targets = append(c.targets, targets...)
+		if r.Fate == unmatched {
+			c.notes = append(c.notes, fmt.Sprintf("record %s (%s %s): %s", r.Record, shown(r.Bucket), shown(r.Key), r.Reason))
+		}
 	}
 	for _, i := range batch.Invalid {
 		c.notes = append(c.notes, fmt.Sprintf("record %s is invalid: %v", i.Origin, i.Err))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,10 @@ func TestSplitLetters(t *testing.T) {
 		"wrapped":       encode(one + two)[:8] + "\n" + encode(one + two)[8:],
 		"Base64 lines":  encode(one) + "\n\n" + encode(two),
 		"Base64 arrays": encode("[" + one + "," + two + "]"),
+		"mark":          "\ufeff" + one + "\r\n\r\n" + two,
+		"Base64 mark":   encode("\ufeff" + one + two),
+		"mark, wrapped": "\ufeff" + encode(one + two)[:8] + "\n" + encode(one + two)[8:],
+		"both":          encode(one) + "\n" + two,
 	}
 	for name, text := range tests {
 		var got []string
@@ -35,6 +40,37 @@ func TestSplitLetters(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"f#1 " + one + " <nil>", "f#2 " + two + " <nil>"}, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+}
+
+// A line that cannot be read stops no other.
+func TestSplitUnreadable(t *testing.T) {
+	one, pretty := `{"a":1}`, "{\n  \"b\": [\n    2\n  ]\n}"
+	encoded := base64.StdEncoding.EncodeToString([]byte(one))
+	tests := []struct {
+		text string
+		want []string
+	}{
+		{one + "\n!\n" + one, []string{"f#1", "f:2 it is neither", "f#3"}},
+		{"\n" + `{"a":"` + "\n" + pretty + "\n" + one[:3] + "\n" + one, []string{"f:2 it is no JSON", "f#2", "f:8 it is no JSON", "f#4"}},
+		{one + " x\n" + one, []string{"f#1", "f:1 it is neither", "f#3"}},
+		{encoded + "\n" + encoded[:5] + "\n" + encoded, []string{"f#1", "f:2 it is neither", "f#3"}},
+		{"aGVsbG8=\n" + encoded, []string{"f:1 it is neither", "f#2"}},
+		{"null\n[" + one + ",null]", []string{"f:1 it is neither", "f#2", "f#3"}},
+	}
+	for _, tt := range tests {
+		var got []string
+		for _, l := range splitLetters("f", []byte(tt.text)) {
+			if l.err != nil {
+				l.name += " " + l.err.Error()
+			}
+			got = append(got, l.name)
+		}
+		if !slices.EqualFunc(got, tt.want, func(got, want string) bool {
+			return got == want || strings.Contains(want, " ") && strings.HasPrefix(got, want)
+		}) {
+			t.Errorf("%q is %q, want %q", tt.text, got, tt.want)
 		}
 	}
 }
@@ -68,32 +104,48 @@ func TestFailedReport(t *testing.T) {
 	}
 }
 
+// deadLetter is a line with a letter about n objects of bucket b, whose keys
+// are numbers.
+func deadLetter(first, n int) string {
+	var records []string
+	for i := range n {
+		records = append(records, fmt.Sprintf(`{"eventName":"ObjectCreated:PutObject","eventSource":"acs:oss","oss":{"bucket":{"name":"b"},"object":{"key":"%d"}}}`, first+i))
+	}
+	payload, _ := json.Marshal(`{"events":[` + strings.Join(records, ",") + `]}`)
+	return fmt.Sprintf("{\"requestPayload\":%s}\n", payload)
+}
+
+// tableOfB writes a mapping table for bucket b.
+func tableOfB(t *testing.T) (file string) {
+	file = filepath.Join(t.TempDir(), "table.yaml")
+	if err := os.WriteFile(file, []byte("rules: [{bucket: b, targets: [{domain: www.example.com}]}]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// environment is one that leads to the API.
+func environment(api *aliyuntest.Server) (getenv func(string) string) {
+	variables := map[string]string{
+		"REFRESH_ENDPOINT":                api.URL,
+		"ALIBABA_CLOUD_ACCESS_KEY_ID":     aliyuntest.TestCredential.AccessKeyID,
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET": aliyuntest.TestCredential.AccessKeySecret,
+		"ALIBABA_CLOUD_SECURITY_TOKEN":    aliyuntest.TestCredential.SecurityToken,
+	}
+	return func(name string) string { return variables[name] }
+}
+
 // More letters than fit into a batch: each URL is sent once, whichever letters
 // ask for it.
 func TestReplayBatches(t *testing.T) {
 	api := aliyuntest.NewTestServer(t, nil)
 	var letters strings.Builder
 	for i := range 5 {
-		var records []string
-		for j := range 400 {
-			records = append(records, fmt.Sprintf(`{"eventName":"ObjectCreated:PutObject","eventSource":"acs:oss","oss":{"bucket":{"name":"b"},"object":{"key":"%d"}}}`, i*300+j))
-		}
-		payload, _ := json.Marshal(`{"events":[` + strings.Join(records, ",") + `]}`)
-		fmt.Fprintf(&letters, "{\"requestPayload\":%s}\n", payload)
-	}
-	table := filepath.Join(t.TempDir(), "table.yaml")
-	if err := os.WriteFile(table, []byte("rules: [{bucket: b, targets: [{domain: www.example.com}]}]"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	environment := map[string]string{
-		"REFRESH_ENDPOINT":                api.URL,
-		"ALIBABA_CLOUD_ACCESS_KEY_ID":     aliyuntest.TestCredential.AccessKeyID,
-		"ALIBABA_CLOUD_ACCESS_KEY_SECRET": aliyuntest.TestCredential.AccessKeySecret,
-		"ALIBABA_CLOUD_SECURITY_TOKEN":    aliyuntest.TestCredential.SecurityToken,
+		letters.WriteString(deadLetter(i*300, 400))
 	}
 	var stdout, stderr bytes.Buffer
-	status := run([]string{"replay", "--live", "--json", "--mapping", table, "-"},
-		strings.NewReader(letters.String()), &stdout, &stderr, func(name string) string { return environment[name] })
+	status := run([]string{"replay", "--live", "--json", "--mapping", tableOfB(t), "-"},
+		strings.NewReader(letters.String()), &stdout, &stderr, environment(api))
 	var got replay
 	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil || status != 0 {
 		t.Fatalf("status %d, %v: %s", status, err, stderr.String())

@@ -38,6 +38,18 @@ func callerFrom(getenv func(string) string) (*aliyun.Caller, error) {
 	return aliyun.NewClient(endpoint).With(credentials), nil
 }
 
+// unanswered words the error of a call that changes nothing: without an answer
+// there is nothing to wonder about.
+func unanswered(err error) error {
+	var e *refresh.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	worded := *e
+	worded.Message, _, _ = strings.Cut(e.Message, "; whether the API accepted")
+	return &worded
+}
+
 // limitsOf reads how to talk to the API: from the table, or where none is
 // named and none is there, the defaults.
 func limitsOf(flag tableFlag) (mapping.Refresh, error) {
@@ -59,7 +71,7 @@ func limitsOf(flag tableFlag) (mapping.Refresh, error) {
 // directories when the quota ends: by hand, that is for people to decide.
 type sender struct {
 	live      bool
-	api       refresh.Refresher
+	api       *remembering
 	submitter *refresh.Submitter
 	accepted  map[refresh.Key]bool // targets, by earlier calls of send
 }
@@ -68,7 +80,7 @@ type sender struct {
 func newSender(c *console, live bool, r mapping.Refresh) (*sender, error) {
 	s := &sender{
 		live: live,
-		api:  new(rehearsal),
+		api:  &remembering{new(rehearsal), map[scope]*refresh.Error{}},
 		submitter: &refresh.Submitter{
 			Limits:         refresh.Limits(r.Limits),
 			CallsPerSecond: map[mapping.Product]int{mapping.DCDN: r.CallsPerSecond.DCDN, mapping.CDN: r.CallsPerSecond.CDN},
@@ -80,7 +92,7 @@ func newSender(c *console, live bool, r mapping.Refresh) (*sender, error) {
 		return s, nil
 	}
 	caller, err := callerFrom(c.getenv)
-	s.api = caller
+	s.api.Refresher = caller
 	return s, err
 }
 
@@ -89,6 +101,7 @@ func (s *sender) send(ctx context.Context, targets []mapping.Target) refresh.Res
 	targets = slices.DeleteFunc(targets, func(t mapping.Target) bool { return s.accepted[keyOf(t)] })
 	result := s.submitter.Submit(ctx, refresh.Job{API: s.api, Items: refresh.Debounce(targets)})
 	for _, o := range result.Outcomes {
+		s.api.remember(o)
 		for _, i := range o.Item.All() {
 			if o.Err == nil && !o.Item.Extra() { // which would be a stand-in for what failed
 				s.accepted[keyOf(targets[i])] = true
@@ -100,6 +113,42 @@ func (s *sender) send(ctx context.Context, targets []mapping.Target) refresh.Res
 
 func keyOf(t mapping.Target) refresh.Key {
 	return refresh.Key{Product: t.Product, Type: t.Type, URL: t.URL}
+}
+
+// A remembering API answers by itself what earlier calls of send have found
+// refused for all that is left to send.
+type remembering struct {
+	refresh.Refresher
+	refused map[scope]*refresh.Error
+}
+
+// A scope is what a refusal holds for. An empty field stands for all.
+type scope struct{ product, typ string }
+
+func (r *remembering) remember(o refresh.Outcome) {
+	if o.Err == nil {
+		return
+	}
+	switch o.Err.Class {
+	case refresh.Quota:
+		r.refused[scope{string(o.Item.Product), string(o.Item.Type)}] = o.Err
+	case refresh.StopProduct:
+		r.refused[scope{product: string(o.Item.Product)}] = o.Err
+	case refresh.StopAll:
+		r.refused[scope{}] = o.Err
+	}
+}
+
+// Refresh calls the API where nothing is known to stand against it.
+func (r *remembering) Refresh(ctx context.Context, call refresh.Call) (refresh.Receipt, error) {
+	for _, sc := range []scope{{}, {product: call.Product}, {call.Product, call.Type}} {
+		if err := r.refused[sc]; err != nil {
+			known := *err
+			known.Unsent = true
+			return refresh.Receipt{}, &known
+		}
+	}
+	return r.Refresher.Refresh(ctx, call)
 }
 
 // A rehearsal is an API that accepts everything and does nothing.

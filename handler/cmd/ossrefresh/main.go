@@ -12,9 +12,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
+	"slices"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -46,20 +50,37 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 	helped := false
 	parser := kong.Must(&line, kong.Name("ossrefresh"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 80}),
+		kong.KindMapper(reflect.String, kong.MapperFunc(bytesAsGiven)),
 		kong.Exit(func(int) { helped = true }))
 	parsed, err := parser.Parse(args)
 	if helped {
 		return 0
 	}
 	c := newConsole(stdin, stdout, stderr, getenv)
+	c.json = line.JSON
 	if err != nil {
+		c.json = slices.Contains(args, "--json") // it may stand behind what did not parse
 		return c.report(misuse(err, "run "+helpFor(err)))
 	}
-	c.json = line.JSON
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt kills
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return c.report(parsed.Run(c))
+	err = parsed.Run(c)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("interrupted: %w", err)
+	}
+	return c.report(err)
+}
+
+// bytesAsGiven keeps what is not UTF-8, which kong's own mapper replaces.
+func bytesAsGiven(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("string")
+	if err != nil {
+		return err
+	}
+	target.SetString(token.String())
+	return nil
 }
 
 // helpFor returns the command that explains the one that was misspelt.
@@ -81,5 +102,13 @@ type hinted struct {
 func (e *hinted) Unwrap() error { return e.error }
 
 func hint(err error, text string) error { return &hinted{error: err, hint: text} }
+
+// checkTimeout refuses a timeout that is over before anything is done.
+func checkTimeout(timeout time.Duration) error {
+	if timeout > 0 {
+		return nil
+	}
+	return misuse(fmt.Errorf("--timeout: %v is no time to do anything in", timeout), "give one above zero, such as 30s")
+}
 
 func misuse(err error, text string) error { return &hinted{error: err, hint: text, usage: true} }

@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A page is text for people. Nothing on it can steer a terminal.
+// A page is text for people. Nothing on it can steer a terminal, or stand on
+// another line than its own.
 type page struct {
 	strings.Builder
 	bold bool
@@ -18,7 +19,7 @@ func (p *page) title(format string, args ...any) {
 	if p.Len() > 0 {
 		p.WriteByte('\n')
 	}
-	text := printable(fmt.Sprintf(format, args...))
+	text := oneLine(fmt.Sprintf(format, args...))
 	if p.bold {
 		text = "\x1b[1m" + text + "\x1b[0m"
 	}
@@ -26,7 +27,7 @@ func (p *page) title(format string, args ...any) {
 }
 
 func (p *page) line(format string, args ...any) {
-	p.WriteString(printable(fmt.Sprintf(format, args...)) + "\n")
+	p.WriteString(oneLine(fmt.Sprintf(format, args...)) + "\n")
 }
 
 // rows prints aligned columns. Names and URLs belong into the last one, which
@@ -65,6 +66,10 @@ func shown(s string) string {
 	}
 	return s
 }
+
+// oneLine is printable for text that must not begin another line, as foreign
+// text could with a row of its own making.
+func oneLine(text string) string { return strings.ReplaceAll(printable(text), "\n", `\n`) }
 
 // printable returns text without what steers a terminal. Line ends stay.
 func printable(text string) string {

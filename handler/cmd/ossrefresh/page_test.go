@@ -46,6 +46,20 @@ func FuzzPrintable(f *testing.F) {
 	})
 }
 
+// Foreign text does not make rows, nor lines of a group.
+func TestForged(t *testing.T) {
+	forged := "x\n  done  a.png"
+	p := &page{}
+	p.title("%s", forged)
+	p.line("%s", forged)
+	p.rows([][]string{{forged, forged}})
+	p.list([]string{forged})
+	group{Code: forged, Error: forged, URLs: []string{forged}}.text(p)
+	if n := strings.Count(p.String(), "\n"); n != 6 {
+		t.Errorf("the page has %d lines, want 6:\n%s", n, p)
+	}
+}
+
 // Colours are for terminals whose user wants them. The null device is a
 // character device, as terminals are.
 func TestColors(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"oss-cdn-refresh/mapping"
 )
@@ -94,5 +95,7 @@ func (cmd *policyCommand) policy(table *mapping.Table) policy {
 // text is the policy itself: it is made to be pasted.
 func (p policy) text(page *page) {
 	data, _ := json.MarshalIndent(p, "", "  ")
-	page.line("%s", data)
+	for _, line := range strings.Split(string(data), "\n") {
+		page.line("%s", line)
+	}
 }

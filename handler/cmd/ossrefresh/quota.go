@@ -27,7 +27,7 @@ func (cmd *quotaCommand) Run(ctx context.Context, c *console) error {
 	}
 	allowances, err := caller.Quota(ctx, cmd.Product)
 	if err != nil {
-		return fmt.Errorf("asking for the quota: %w", err)
+		return fmt.Errorf("asking for the quota: %w", unanswered(err))
 	}
 	return c.show(quota{cmd.Product, append([]aliyun.Allowance{}, allowances...)})
 }

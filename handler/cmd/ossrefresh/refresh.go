@@ -16,7 +16,7 @@ type refreshCommand struct {
 	Product string        `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
 	Live    bool          `help:"Send the requests; without it they are only shown."`
 	Timeout time.Duration `default:"2m" help:"When to give up."`
-	URLs    []string      `arg:"" name:"url" help:"URLs, or - for standard input with one a line."`
+	URLs    []string      `arg:"" name:"url" sep:"none" help:"URLs, or - for standard input with one a line."`
 }
 
 func (*refreshCommand) Help() string {
@@ -30,7 +30,10 @@ Examples:
 }
 
 func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
-	urls, err := cmd.urls(c)
+	if err := checkTimeout(cmd.Timeout); err != nil {
+		return err
+	}
+	urls, err := cmd.urls(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -54,14 +57,14 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 }
 
 // urls are those of the command line, with standard input in place of a "-".
-func (cmd *refreshCommand) urls(c *console) ([]string, error) {
+func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, error) {
 	var urls []string
 	for _, arg := range cmd.URLs {
 		if arg != "-" {
 			urls = append(urls, arg)
 			continue
 		}
-		text, err := c.read("the URLs", arg)
+		text, err := c.read(ctx, "the URLs", arg)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"oss-cdn-refresh/handler/refresh"
@@ -15,7 +16,7 @@ type replayCommand struct {
 	tableFlag
 	Live    bool          `help:"Send the requests; without it they are only shown."`
 	Timeout time.Duration `default:"10m" help:"When to give up."`
-	Files   []string      `arg:"" name:"file" help:"Files of dead letters, or - for standard input."`
+	Files   []string      `arg:"" name:"file" sep:"none" help:"Files of dead letters, or - for standard input."`
 }
 
 func (*replayCommand) Help() string {
@@ -29,11 +30,14 @@ Examples:
 }
 
 func (cmd *replayCommand) Run(ctx context.Context, c *console) error {
+	if err := checkTimeout(cmd.Timeout); err != nil {
+		return err
+	}
 	table, err := cmd.load()
 	if err != nil {
 		return err
 	}
-	letters, err := cmd.letters(c)
+	letters, err := cmd.letters(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -48,10 +52,10 @@ func (cmd *replayCommand) Run(ctx context.Context, c *console) error {
 	return errors.Join(c.show(doc), doc.failure())
 }
 
-func (cmd *replayCommand) letters(c *console) ([]letter, error) {
+func (cmd *replayCommand) letters(ctx context.Context, c *console) ([]letter, error) {
 	var all []letter
 	for _, file := range cmd.Files {
-		data, err := c.read("dead letters", file)
+		data, err := c.read(ctx, "dead letters", file)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +76,7 @@ type replay struct {
 // A letterState is what became of one.
 type letterState struct {
 	Letter string   `json:"letter"`
-	State  string   `json:"state"` // done, failed, unreadable; planned in a dry run
+	State  string   `json:"state"` // done, failed, nothing (it asks for no URL, and Notes tell why), unreadable; planned in a dry run
 	From   string   `json:"from,omitempty"`
 	URLs   int      `json:"urls"`
 	Left   int      `json:"left"` // URLs that are not refreshed
@@ -138,6 +142,8 @@ func (s *letterState) settle(sender *sender) {
 	switch {
 	case s.Left > 0:
 		s.State = "failed"
+	case s.State == "done" && s.URLs == 0 && len(s.Notes) > 0:
+		s.State = "nothing"
 	case s.State == "done" && !sender.live:
 		s.State = "planned"
 	}
@@ -149,14 +155,21 @@ func (r replay) failure() error {
 	for _, l := range r.Letters {
 		count[l.State]++
 	}
-	switch bad := count["failed"] + count["unreadable"]; {
+	bad := count["failed"] + count["unreadable"] + count["nothing"]
+	var faults []string
+	if n := count["unreadable"]; n > 0 {
+		faults = append(faults, plural(n, "letter")+" unreadable")
+	}
+	if n := count["nothing"]; n > 0 {
+		faults = append(faults, plural(n, "letter")+" without anything to refresh")
+	}
+	switch {
 	case bad == 0:
 		return nil
 	case count["failed"] == 0:
-		return fmt.Errorf("%s unreadable", plural(bad, "letter"))
-	default:
-		return hint(fmt.Errorf("%d of %s not done: %w", bad, plural(len(r.Letters), "letter"), r.submission.failure()), "run those again that are not done")
+		return hint(errors.New(strings.Join(faults, ", ")), "see what is said of these letters; run again as they are, they come to the same")
 	}
+	return hint(fmt.Errorf("%d of %s not done: %w", bad, plural(len(r.Letters), "letter"), r.submission.failure()), "run those again that are not done")
 }
 
 func (r replay) text(p *page) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 type tasksCommand struct {
 	Product string   `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
 	Wait    bool     `help:"Wait until no task is pending; a refresh takes 5 to 6 minutes."`
-	IDs     []string `arg:"" name:"id" help:"Task ids, apart or joined by commas."`
+	IDs     []string `arg:"" name:"id" sep:"none" help:"Task ids, apart or joined by commas."`
 }
 
 func (*tasksCommand) Help() string {
@@ -27,31 +28,43 @@ Examples:
 }
 
 func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
+	ids := cmd.ids()
+	if len(ids) == 0 {
+		return misuse(errors.New("there is no task id"), "give the ids that a refresh has printed")
+	}
 	caller, err := callerFrom(c.getenv)
 	if err != nil {
 		return err
 	}
-	ids := cmd.ids()
 	doc := tasks{Product: cmd.Product}
+	err = doc.ask(ctx, c, caller, ids, cmd.Wait)
+	c.progress("")
+	if doc.Tasks == nil {
+		return err
+	}
+	doc.note(ids)
+	return errors.Join(c.show(doc), cmp.Or(err, doc.failure()))
+}
+
+// ask asks once, or until no task is pending. With an error, the tasks are as
+// the API told last.
+func (t *tasks) ask(ctx context.Context, c *console, caller *aliyun.Caller, ids []string, wait bool) error {
 	// The pauses grow: the operation takes 20 calls a second of the whole
 	// account (DescribeDcdnRefreshTaskById, API reference).
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 15*time.Second) {
-		found, err := caller.Tasks(ctx, cmd.Product, ids)
+		found, err := caller.Tasks(ctx, t.Product, ids)
 		if err != nil {
-			return fmt.Errorf("asking for the tasks: %w", err)
+			return fmt.Errorf("asking for the tasks: %w", unanswered(err))
 		}
-		doc.Tasks = append([]aliyun.Task{}, found...)
-		if !cmd.Wait || !doc.pending() {
-			break
+		t.Tasks = append([]aliyun.Task{}, found...)
+		if !wait || !t.pending() {
+			return nil
 		}
-		c.progress("%s", doc.summary())
-		if err := sleep(ctx, pause); err != nil {
-			return fmt.Errorf("waiting for the tasks: %w", err)
+		c.progress("%s", t.summary())
+		if sleep(ctx, pause) != nil {
+			return errors.New(t.summary())
 		}
 	}
-	c.progress("")
-	doc.note(ids)
-	return errors.Join(c.show(doc), doc.failure())
 }
 
 // ids takes apart what the report of a refresh joins by commas.

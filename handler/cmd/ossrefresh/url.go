@@ -11,10 +11,11 @@ import (
 
 // canonical returns a URL as the API takes it, and its domain. The scheme may
 // be missing; what people copy raw, such as spaces and Chinese, is
-// percent-encoded; a fragment, which no server sees, is cut.
+// percent-encoded; a fragment, which no server sees, is cut. http:// becomes
+// https://: the API takes both for one URL, and refreshes both.
 func canonical(text string) (full, domain string, err error) {
 	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok {
+	if !ok || strings.ContainsAny(scheme, "/?#") { // else it stands in the path or query
 		scheme, rest = "https", text
 	}
 	rest, _, _ = strings.Cut(rest, "#")
@@ -33,7 +34,7 @@ func canonical(text string) (full, domain string, err error) {
 	if path == "" {
 		path = "/"
 	}
-	full = scheme + "://" + domain + encode(path)
+	full = "https://" + domain + encode(path)
 	if hasQuery {
 		full += "?" + encode(query)
 	}

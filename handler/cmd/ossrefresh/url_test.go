@@ -9,7 +9,7 @@ import (
 func TestCanonical(t *testing.T) {
 	tests := map[string]string{
 		"www.example.com":                        "https://www.example.com/",
-		"HTTP://WWW.Example.com/A":               "http://www.example.com/A",
+		"HTTP://WWW.Example.com/A":               "https://www.example.com/A",
 		"https://www.example.com/a b/图.png":      "https://www.example.com/a%20b/%E5%9B%BE.png",
 		"https://www.example.com/a%20b?x=图#frag": "https://www.example.com/a%20b?x=%E5%9B%BE",
 		"https://www.example.com/a+b":            "https://www.example.com/a+b",
@@ -17,6 +17,9 @@ func TestCanonical(t *testing.T) {
 		"https://www.example.com/[1]|\"<>\\":     "https://www.example.com/%5B1%5D%7C%22%3C%3E%5C",
 		"www.example.com?v=2":                    "https://www.example.com/?v=2",
 		"https://www.example.com//a/":            "https://www.example.com//a/",
+		"www.example.com/x?u=http://b.example/":  "https://www.example.com/x?u=http://b.example/",
+		"www.example.com#http://b.example/":      "https://www.example.com/",
+		"www.example.com/a,b/\xff\xe4":           "https://www.example.com/a,b/%FF%E4",
 	}
 	for text, want := range tests {
 		got, domain, err := canonical(text)
