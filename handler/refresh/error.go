@@ -39,6 +39,7 @@ func (c Class) Retryable() bool { return c.again() || c == Quota || c == StopAll
 // Codes of refusals that are not the API's.
 const (
 	CodeDeadline = "DeadlineExceeded" // the time was over before the API's final answer
+	CodeCanceled = "Canceled"         // the context was canceled before it
 	CodeUnknown  = "UnknownError"     // a [Refresher] answered with an error that is no *[Error]
 )
 

@@ -3,7 +3,6 @@ package refresh
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -270,12 +269,12 @@ func (s *submission) begin(r Request, last *Error) (rest Request, land func()) {
 	select {
 	case flights <- struct{}{}:
 	case <-s.ctx.Done():
-		s.fail(s.prune(r).Items, late(last))
+		s.fail(s.prune(r).Items, s.late(last))
 		return Request{}, nil
 	}
 	land = func() { <-flights }
 	if rest = s.prune(r); len(rest.Items) > 0 && s.window(r.Product).wait(s.ctx) != nil {
-		s.fail(rest.Items, late(last))
+		s.fail(rest.Items, s.late(last))
 		rest.Items = nil
 	}
 	if rest = s.prune(rest); len(rest.Items) == 0 {
@@ -301,7 +300,7 @@ func (s *submission) run(r Request, land func()) {
 			s.refuse(r, err)
 			return
 		case !s.pause(err.Class, try):
-			s.fail(r.Items, late(err))
+			s.fail(r.Items, s.late(err))
 			return
 		}
 		if r, land = s.begin(r, err); len(r.Items) == 0 {
@@ -324,12 +323,17 @@ func (s *submission) attempt(r Request) (Receipt, *Error) {
 
 // late is the reason when the time was over before the API's final answer;
 // last is its last one, if there was any.
-func late(last *Error) *Error {
-	err := &Error{Code: CodeDeadline, Class: Late, Message: "the invocation's time was over before the request was sent"}
-	if last != nil {
-		err.Op, err.RequestID, err.Err = last.Op, last.RequestID, last
-		err.Message = fmt.Sprintf("the invocation's time was over before the refresh was confirmed; last answer: %s", last.Text())
+func (s *submission) late(last *Error) *Error {
+	err := &Error{Code: CodeDeadline, Class: Late, Message: "the invocation's time was over"}
+	if errors.Is(s.ctx.Err(), context.Canceled) {
+		err.Code, err.Message = CodeCanceled, "the submission was interrupted"
 	}
+	if last == nil {
+		err.Message += " before the request was sent"
+		return err
+	}
+	err.Op, err.RequestID, err.Err = last.Op, last.RequestID, last
+	err.Message += " before the refresh was confirmed; last answer: " + last.Text()
 	return err
 }
 

@@ -831,3 +831,17 @@ func TestSubmitMakesNoCallThatHasNoTime(t *testing.T) {
 		}
 	})
 }
+
+func TestSubmitTellsAnInterruption(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		api := &script{answer: func(int, Call) error { return refusal(AgainLater) }}
+		result := submitter().Submit(ctx, Job{API: api, Items: Debounce(files("a.example.com", 2))})
+		for _, o := range result.Outcomes {
+			if o.Err == nil || o.Err.Code != CodeCanceled || !strings.Contains(o.Err.Text(), "interrupted") {
+				t.Errorf("outcome %+v, want an interruption", o.Err)
+			}
+		}
+	})
+}
