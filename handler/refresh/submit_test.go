@@ -431,8 +431,8 @@ func TestSubmitTriesTheQuotaOnceForEachType(t *testing.T) {
 }
 
 func TestSubmitFoldsWhatTheQuotaLeaves(t *testing.T) {
-	targets := files("a.example.com", 1, "/x/1.png", "/x/2.png", "/x/3.png", "/y/1.png", "/root/1.png")
-	targets[5].Root = "https://a.example.com/root/"
+	targets := files("a.example.com", 1, "/x/1.png", "/x/2.png", "/x/3.png", "/y/1.png", "/base/1.png")
+	targets[5].Root = "https://a.example.com/base/"
 	targets = append(targets, target("a.example.com", "/y/headers.png", mapping.Modified))
 	s := submitter()
 	s.FoldOnQuota = true
@@ -441,7 +441,7 @@ func TestSubmitFoldsWhatTheQuotaLeaves(t *testing.T) {
 		result, _ := submit(t, s, api, targets)
 		want := []string{
 			"File https://a.example.com/0.png Codequota",
-			"File https://a.example.com/root/1.png Codequota",
+			"File https://a.example.com/base/1.png Codequota",
 			"File https://a.example.com/y/headers.png Codequota",
 		}
 		if diff := cmp.Diff(want, failures(result)); diff != "" {
