@@ -100,12 +100,17 @@ func dryRun(requests []refresh.Request) refresh.Result {
 
 func (h *Handler) newSubmitter() *refresh.Submitter {
 	table, _ := h.table()
-	r := table.Refresh
+	s := NewSubmitter(table.Refresh)
+	s.Log = h.log
+	return s
+}
+
+// NewSubmitter returns a submitter that talks to the API as the table says.
+func NewSubmitter(r mapping.Refresh) *refresh.Submitter {
 	return &refresh.Submitter{
 		Limits:         refresh.Limits(r.Limits),
 		CallsPerSecond: map[mapping.Product]int{mapping.DCDN: r.CallsPerSecond.DCDN, mapping.CDN: r.CallsPerSecond.CDN},
-		FoldOnQuota:    r.OnQuotaExceeded == "directory",
-		Log:            h.log,
+		FoldOnQuota:    r.OnQuotaExceeded == mapping.QuotaDirectory,
 	}
 }
 

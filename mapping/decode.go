@@ -76,7 +76,7 @@ var (
 	products  = []word[Product]{{"dcdn", DCDN}, {"cdn", CDN}}
 	types     = []word[Type]{{"file", File}, {"directory", Directory}, {"ignore_params", IgnoreParams}}
 	spellings = []word[string]{{spellCanonical, spellCanonical}, {spellAll, spellAll}}
-	onQuota   = []word[string]{{quotaFail, quotaFail}, {quotaDirectory, quotaDirectory}}
+	onQuota   = []word[string]{{QuotaFail, QuotaFail}, {QuotaDirectory, QuotaDirectory}}
 )
 
 // decoder reads YAML nodes and collects what is wrong with them.

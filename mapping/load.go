@@ -19,13 +19,16 @@ const maxBytes = 1 << 20
 // maxFaults bounds the memory that faults can cost: 1 MiB holds up to 500,000.
 const maxFaults = 1000
 
-// The values of Spec.Spellings and Refresh.OnQuotaExceeded.
+// The values of Refresh.OnQuotaExceeded.
+const (
+	QuotaFail      = "fail"
+	QuotaDirectory = "directory"
+)
+
+// The values of Spec.Spellings.
 const (
 	spellCanonical = "canonical"
 	spellAll       = "all"
-
-	quotaFail      = "fail"
-	quotaDirectory = "directory"
 )
 
 // Load reads the table in a file. The error is Faults if the file is not a
@@ -71,7 +74,7 @@ func Parse(name string, data []byte) (*Table, error) {
 func defaultRefresh() Refresh {
 	def := func(name string) int { return bounds[name].def }
 	return Refresh{
-		OnQuotaExceeded: quotaFail,
+		OnQuotaExceeded: QuotaFail,
 		Limits: Limits{
 			URLsPerRequest:        def("urls_per_request"),
 			URLsPerDomain:         def("urls_per_domain"),

@@ -191,7 +191,7 @@ func refine(s *jsonschema.Schema) {
 	spec.Properties["spellings"].Enum = enum(spellings).Enum
 	for p, def := range map[*jsonschema.Schema]string{
 		spec.Properties["product"]: "dcdn", spec.Properties["path"]: "/", spec.Properties["type"]: "file",
-		spec.Properties["spellings"]: spellCanonical, refresh.Properties["on_quota_exceeded"]: quotaFail,
+		spec.Properties["spellings"]: spellCanonical, refresh.Properties["on_quota_exceeded"]: QuotaFail,
 	} {
 		p.Default, _ = json.Marshal(def)
 	}

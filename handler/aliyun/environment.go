@@ -2,13 +2,14 @@ package aliyun
 
 import "fmt"
 
-// EndpointFrom reads REFRESH_ENDPOINT.
-func EndpointFrom(getenv func(string) string) (Endpoint, error) {
+// ClientFrom returns a client of REFRESH_ENDPOINT, or of the products' public
+// endpoints where it is not set.
+func ClientFrom(getenv func(string) string) (*Client, error) {
 	endpoint, err := ParseEndpoint(getenv("REFRESH_ENDPOINT"))
 	if err != nil {
-		return "", fmt.Errorf("REFRESH_ENDPOINT: %w", err)
+		return nil, fmt.Errorf("REFRESH_ENDPOINT: %w", err)
 	}
-	return endpoint, nil
+	return NewClient(endpoint), nil
 }
 
 // CredentialsFrom reads the variables that the vendor's tools use.

@@ -36,6 +36,7 @@ func folderKey(file *Item) Key {
 func (s *submission) fold() []*Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	slices.SortStableFunc(s.foldables, func(a, b Outcome) int { return compareItems(a.Item, b.Item) })
 	var created []*Item
 	for _, o := range s.foldables {
 		key := folderKey(o.Item)
@@ -56,7 +57,8 @@ func (s *submission) fold() []*Item {
 	return created[:most]
 }
 
-// newFolder makes a Directory for files such as this one, of its importance.
+// newFolder makes a Directory of the importance of the file, the first one for
+// it.
 func (s *submission) newFolder(key Key, file *Item) *Item {
 	dir := &Item{Product: key.Product, Type: key.Type, Domain: file.Domain, URL: key.URL, Rank: file.Rank, place: file.place, folder: true}
 	s.folders[key] = dir

@@ -231,7 +231,7 @@ func (s *submission) await(patience time.Duration, waves ...<-chan struct{}) boo
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for _, wave := range waves {
-		select {
+		select { // first, since the timer may be over too
 		case <-wave:
 			continue
 		default:

@@ -773,16 +773,20 @@ func TestSubmitFollowUpsWaitForAStragglerOnce(t *testing.T) {
 	})
 }
 
+// noQuotaNorDirectories answers that files are beyond the quota, and refuses
+// directories for good.
+func noQuotaNorDirectories(_ int, call Call) error {
+	if call.Type == "File" {
+		return refusal(Quota)
+	}
+	return refusal(Permanent)
+}
+
 func TestSubmitReportsFoldedFilesAsTheyWere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := submitter()
 		s.FoldOnQuota = true
-		api := &script{answer: func(_ int, call Call) error {
-			if call.Type == "File" {
-				return refusal(Quota)
-			}
-			return refusal(Permanent)
-		}}
+		api := &script{answer: noQuotaNorDirectories}
 		result, _ := submit(t, s, api, files("a.example.com", 0, "/d/1.png", "/d/2.png"))
 		want := []string{"File https://a.example.com/d/1.png Codequota", "File https://a.example.com/d/2.png Codequota"}
 		if diff := cmp.Diff(want, failures(result)); diff != "" {
@@ -795,12 +799,7 @@ func TestSubmitDoesNotFoldIntoARefusedDirectory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := submitter()
 		s.FoldOnQuota = true
-		api := &script{answer: func(_ int, call Call) error {
-			if call.Type == "File" {
-				return refusal(Quota)
-			}
-			return refusal(Permanent)
-		}}
+		api := &script{answer: noQuotaNorDirectories}
 		submit(t, s, api, append(files("a.example.com", 0, "/d/1.png"), directory("a.example.com", "/d/")))
 		directories := 0
 		for _, c := range api.calls {

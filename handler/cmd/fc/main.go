@@ -18,11 +18,10 @@ import (
 func main() {
 	log.SetOutput(aliyun.FilterLog(os.Stderr))
 	settings := handler.SettingsFrom(os.Getenv, os.Stdout)
-	endpoint, err := aliyun.EndpointFrom(os.Getenv)
+	client, err := aliyun.ClientFrom(os.Getenv)
 	if err != nil {
 		settings.Fault(err)
 	}
-	client := aliyun.NewClient(endpoint)
 	h := handler.New(settings, handler.Platform{
 		API:       func(ctx context.Context) refresh.Refresher { return client.With(credentials(ctx)) },
 		RequestID: requestID,

@@ -21,11 +21,10 @@ import (
 func main() {
 	log.SetOutput(aliyun.FilterLog(os.Stderr))
 	settings := handler.SettingsFrom(os.Getenv, os.Stdout)
-	endpoint, err := aliyun.EndpointFrom(os.Getenv)
+	client, err := aliyun.ClientFrom(os.Getenv)
 	if err != nil {
 		settings.Fault(err)
 	}
-	client := aliyun.NewClient(endpoint)
 	api := client.With(aliyun.CredentialsFrom(os.Getenv))
 	lambda.Start(function{handler.New(settings, handler.Platform{
 		API:       func(context.Context) refresh.Refresher { return api },

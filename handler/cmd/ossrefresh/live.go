@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"oss-cdn-refresh/handler"
 	"oss-cdn-refresh/handler/aliyun"
 	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
@@ -31,11 +32,11 @@ func callerFrom(getenv func(string) string) (*aliyun.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoint, err := aliyun.EndpointFrom(getenv)
+	client, err := aliyun.ClientFrom(getenv)
 	if err != nil {
 		return nil, err
 	}
-	return aliyun.NewClient(endpoint).With(credentials), nil
+	return client.With(credentials), nil
 }
 
 // unanswered words the error of a call that changes nothing: without an answer
@@ -79,16 +80,14 @@ type sender struct {
 // newSender returns one that calls the API or, in a dry run, nothing.
 func newSender(c *console, live bool, r mapping.Refresh) (*sender, error) {
 	s := &sender{
-		live: live,
-		api:  &remembering{new(rehearsal), map[scope]*refresh.Error{}},
-		submitter: &refresh.Submitter{
-			Limits:         refresh.Limits(r.Limits),
-			CallsPerSecond: map[mapping.Product]int{mapping.DCDN: r.CallsPerSecond.DCDN, mapping.CDN: r.CallsPerSecond.CDN},
-		},
-		accepted: map[refresh.Key]bool{},
+		live:      live,
+		api:       &remembering{new(rehearsal), map[scope]*refresh.Error{}},
+		submitter: handler.NewSubmitter(r),
+		accepted:  map[refresh.Key]bool{},
 	}
+	s.submitter.FoldOnQuota = false // what is named by hand is refreshed as named
 	if !live {
-		s.submitter.CallsPerSecond = map[mapping.Product]int{mapping.DCDN: 1e6, mapping.CDN: 1e6}
+		s.submitter.CallsPerSecond = map[mapping.Product]int{mapping.DCDN: 1e4, mapping.CDN: 1e4}
 		return s, nil
 	}
 	caller, err := callerFrom(c.getenv)

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"reflect"
@@ -21,9 +22,12 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"oss-cdn-refresh/handler/aliyun"
 )
 
 func main() {
+	log.SetOutput(aliyun.FilterLog(os.Stderr))
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 }
 
