@@ -28,6 +28,15 @@ var bounds = map[string]bound{
 	"cdn":                     {1, 50, 50},
 }
 
+// The bytes that a check accepts.
+var (
+	digits       = bytesOf("0123456789")
+	hexDigits    = bytesOf("0123456789abcdefABCDEF")
+	alphanumeric = bytesOf("abcdefghijklmnopqrstuvwxyz0123456789")
+	bucketBytes  = bytesOf("abcdefghijklmnopqrstuvwxyz0123456789.-")
+	labelBytes   = bytesOf("abcdefghijklmnopqrstuvwxyz0123456789-_")
+)
+
 const acceptedDomain = `an exact host name in lower case, such as "www.example.com"`
 
 // checkDomain accepts what the API takes as a domain and every URL parser as a
@@ -35,9 +44,8 @@ const acceptedDomain = `an exact host name in lower case, such as "www.example.c
 // IP address.
 func checkDomain(s string) (problem, hint string) {
 	hint = "accepted: " + acceptedDomain
-	host, _, _ := strings.Cut(s, ":")
-	_, notIPv6 := netip.ParseAddr(strings.Trim(s, "[]"))
-	_, notIPv4 := netip.ParseAddr(host)
+	host, _, colon := strings.Cut(s, ":")
+	number := numeric(host[strings.LastIndexByte(host, '.')+1:])
 	switch {
 	case strings.Contains(s, "*"):
 		return "is a wildcard, which the refresh API refuses", hint
@@ -45,11 +53,11 @@ func checkDomain(s string) (problem, hint string) {
 		return "is a URL or has a path", hint
 	case strings.Contains(s, "@"):
 		return "has user information", hint
-	case notIPv4 == nil || notIPv6 == nil:
+	case number && isIP(host), colon && isIP(strings.Trim(s, "[]")):
 		return "is an IP address", hint
-	case numeric(host[strings.LastIndexByte(host, '.')+1:]):
+	case number:
 		return "ends in a number, which browsers read as an IP address", hint
-	case strings.Contains(s, ":"):
+	case colon:
 		return "has a port", hint
 	case strings.ToLower(s) != s:
 		return "has letters in upper case", "write " + quote(strings.ToLower(s))
@@ -63,10 +71,14 @@ func checkDomain(s string) (problem, hint string) {
 	return checkLabels(s), hint
 }
 
+func isIP(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
 // checkLabels says what is wrong with the labels of a host name in lower case.
 func checkLabels(s string) (problem string) {
-	labels := strings.Split(s, ".")
-	for _, l := range labels {
+	for l := range strings.SplitSeq(s, ".") {
 		switch {
 		case l == "":
 			return "has an empty label"
@@ -74,13 +86,13 @@ func checkLabels(s string) (problem string) {
 			return "has a label longer than 63 characters"
 		case l[0] == '-' || l[len(l)-1] == '-':
 			return "has a label that begins or ends with a hyphen"
-		case strings.Trim(l, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "":
+		case !labelBytes.all(l):
 			return "has a character that no host name has"
 		case strings.Contains(l, "_"):
 			return "has an underscore, which no host name has"
 		}
 	}
-	if len(labels) == 1 {
+	if !strings.Contains(s, ".") {
 		return "has no dot"
 	}
 	return ""
@@ -91,17 +103,15 @@ func checkLabels(s string) (problem string) {
 func numeric(label string) bool {
 	hex, isHex := strings.CutPrefix(strings.ToLower(label), "0x")
 	if isHex {
-		return strings.Trim(hex, "0123456789abcdef") == ""
+		return hexDigits.all(hex)
 	}
-	return label != "" && strings.Trim(label, "0123456789") == ""
+	return label != "" && digits.all(label)
 }
 
 // checkBucket accepts the names of OSS (Bucket naming conventions) and those
 // of S3, which may have dots.
 func checkBucket(s string) (problem, hint string) {
-	const edge = "abcdefghijklmnopqrstuvwxyz0123456789"
-	trimmed := strings.Trim(s, edge+".-")
-	if s == "" || len(s) > 63 || trimmed != "" || strings.Trim(s[:1]+s[len(s)-1:], edge) != "" {
+	if s == "" || len(s) > 63 || !bucketBytes.all(s) || !alphanumeric.all(s[:1]) || !alphanumeric.all(last(s)) {
 		return "is no bucket name", "accepted: up to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends"
 	}
 	return "", ""
@@ -204,7 +214,7 @@ func control(r rune) bool { return r < ' ' || r == 0x7f }
 
 func badTriplet(s string) bool {
 	for _, after := range strings.Split(s, "%")[1:] {
-		if len(after) < 2 || strings.Trim(after[:2], "0123456789abcdefABCDEF") != "" {
+		if len(after) < 2 || !hexDigits.all(after[:2]) {
 			return true
 		}
 	}

@@ -17,7 +17,7 @@ type field[T any] struct {
 }
 
 var tableFields = []field[Table]{
-	{"rules", "a list of rules", func(d *decoder, n *yaml.Node, t *Table) { t.Rules = list(d, n, d.rule) }},
+	{"rules", "a list of rules", func(d *decoder, n *yaml.Node, t *Table) { t.Rules = list(d, n, (*decoder).rule) }},
 	{"refresh", "", func(d *decoder, n *yaml.Node, t *Table) { object(d, n, refreshFields, &t.Refresh) }},
 }
 
@@ -28,7 +28,7 @@ var ruleFields = []field[Rule]{
 	{"exclude", "", func(d *decoder, n *yaml.Node, r *Rule) { r.Exclude = d.texts(n, checkGlob) }},
 	{"events", "", func(d *decoder, n *yaml.Node, r *Rule) { r.Events = choices(d, n, events) }},
 	{"skip_new", "", func(d *decoder, n *yaml.Node, r *Rule) { r.SkipNew = d.flag(n) }},
-	{"targets", "a list of targets", func(d *decoder, n *yaml.Node, r *Rule) { r.Targets = list(d, n, d.spec) }},
+	{"targets", "a list of targets", func(d *decoder, n *yaml.Node, r *Rule) { r.Targets = list(d, n, (*decoder).spec) }},
 }
 
 var specFields = []field[Spec]{
@@ -121,9 +121,9 @@ func (d *decoder) in(s step, read func()) {
 	d.path = d.path[:len(d.path)-1]
 }
 
-func (d *decoder) rule(n *yaml.Node) Rule {
-	r := Rule{Line: n.Line}
-	object(d, n, ruleFields, &r)
+func (d *decoder) rule(n *yaml.Node, r *Rule) {
+	r.Line = n.Line
+	object(d, n, ruleFields, r)
 	for i, s := range r.Targets {
 		if strings.HasPrefix(r.Prefix, s.StripPrefix) {
 			continue
@@ -137,12 +137,11 @@ func (d *decoder) rule(n *yaml.Node) Rule {
 		}
 		d.path = d.path[:len(d.path)-3]
 	}
-	return r
 }
 
-func (d *decoder) spec(n *yaml.Node) Spec {
-	s := Spec{Line: n.Line, Product: DCDN, Path: "/", Type: File, Spellings: spellCanonical}
-	object(d, n, specFields, &s)
+func (d *decoder) spec(n *yaml.Node, s *Spec) {
+	*s = Spec{Line: n.Line, Product: DCDN, Path: "/", Type: File, Spellings: spellCanonical}
+	object(d, n, specFields, s)
 	s.root = join("https://"+s.Domain, s.Path)
 	if s.Type == Directory || s.Type == IgnoreParams {
 		d.refuse(n, "index", "it belongs to type file")
@@ -151,7 +150,6 @@ func (d *decoder) spec(n *yaml.Node) Spec {
 	if s.Type == Directory {
 		d.refuse(n, "queries", "it belongs to types file and ignore_params")
 	}
-	return s
 }
 
 // refuse faults a key that makes no sense beside the target's type.
@@ -222,16 +220,16 @@ func child(n *yaml.Node, key string) *yaml.Node {
 }
 
 // list reads the items of the list n, of which there must be one at least.
-func list[T any](d *decoder, n *yaml.Node, read func(*yaml.Node) T) []T {
+func list[T any](d *decoder, n *yaml.Node, read func(d *decoder, n *yaml.Node, into *T)) []T {
 	if !d.is(n, aList) {
 		return nil
 	}
 	if len(n.Content) == 0 {
 		d.fault(n, "write at least one", "is an empty list")
 	}
-	items := make([]T, 0, len(n.Content))
+	items := make([]T, len(n.Content))
 	for i, item := range n.Content {
-		d.in(step{index: i}, func() { items = append(items, read(item)) })
+		d.in(step{index: i}, func() { read(d, item, &items[i]) })
 	}
 	return items
 }
@@ -248,13 +246,12 @@ func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) [
 		return nil
 	}
 	seen := map[T]bool{}
-	return list(d, n, func(item *yaml.Node) T {
-		v := read(item)
-		if seen[v] {
+	return list(d, n, func(d *decoder, item *yaml.Node, into *T) {
+		*into = read(item)
+		if seen[*into] {
 			d.fault(item, "", "%s is given twice", quote(item.Value))
 		}
-		seen[v] = true
-		return v
+		seen[*into] = true
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 
@@ -126,22 +127,24 @@ func documents(data []byte) ([]yaml.Node, error) {
 
 // index enters the rules for look-up and faults those that repeat one.
 func (d *decoder) index(t *Table, root *yaml.Node) {
-	type claim struct{ bucket, prefix string }
-	first := map[claim]*Rule{}
-	for i := range t.Rules {
-		r := &t.Rules[i]
-		c := claim{r.Bucket, r.Prefix}
-		switch {
-		case first[c] == nil:
-			first[c] = r
-			t.buckets[r.Bucket] = append(t.buckets[r.Bucket], entry{prefix: r.Prefix, rule: r})
-		case r.Bucket != "":
-			d.path = []step{{key: "rules"}, {index: i}}
-			d.fault(child(root, "rules").Content[i], "join the two",
-				"bucket %s and prefix %s are those of the rule on line %d", quote(r.Bucket), quote(r.Prefix), first[c].Line)
+	for i, r := range t.Rules {
+		if r.Bucket != "" {
+			t.buckets[r.Bucket] = append(t.buckets[r.Bucket], entry{prefix: r.Prefix, rule: i})
 		}
 	}
+	repeats := map[int]int{} // of a rule: the one before
 	for _, b := range t.buckets {
 		b.link()
+		for i := range b[1:] {
+			if b[i].prefix == b[i+1].prefix {
+				repeats[b[i+1].rule] = b[i].rule
+			}
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(repeats)) {
+		r := t.Rules[i]
+		d.path = []step{{key: "rules"}, {index: i}}
+		d.fault(child(root, "rules").Content[i], "join the two",
+			"bucket %s and prefix %s are those of the rule on line %d", quote(r.Bucket), quote(r.Prefix), t.Rules[repeats[i]].Line)
 	}
 }

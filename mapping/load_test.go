@@ -333,6 +333,30 @@ rules: []
 	}
 }
 
+// A rule that is there three times is faulted twice, in the order of the file.
+func TestRulesThatRepeat(t *testing.T) {
+	rule := func(bucket, prefix string) string {
+		return fmt.Sprintf("- {bucket: %s, prefix: %s, targets: [{domain: example.com}]}\n", bucket, prefix)
+	}
+	_, err := Parse("t", []byte("rules:\n"+rule("two", "b/")+rule("one", "a/")+rule("one", "a")+rule("one", "a/")+rule("two", "b/")+rule("one", "a/")))
+	var faults Faults
+	if !errors.As(err, &faults) {
+		t.Fatalf("got %v, want Faults", err)
+	}
+	var got []string
+	for _, f := range faults {
+		got = append(got, fmt.Sprintf("%d: %s: %s", f.Line, f.Path, f.Message))
+	}
+	want := []string{
+		`5: rules[3]: bucket "one" and prefix "a/" are those of the rule on line 3`,
+		`6: rules[4]: bucket "two" and prefix "b/" are those of the rule on line 2`,
+		`7: rules[5]: bucket "one" and prefix "a/" are those of the rule on line 5`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("faults (-want +got):\n%s", d)
+	}
+}
+
 // The examples are those of RFC 3492, section 7.1, and of today's domains.
 func TestPunycodeHost(t *testing.T) {
 	for host, want := range map[string]string{

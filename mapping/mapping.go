@@ -219,7 +219,7 @@ type bucket []entry
 
 type entry struct {
 	prefix string
-	rule   *Rule
+	rule   int // in Table.Rules
 	parent int // the entry of the longest other prefix that begins this one; -1: none
 }
 
@@ -230,7 +230,7 @@ func (t *Table) lookup(name, key string) *Rule {
 	if i < 0 {
 		return nil
 	}
-	return b[i].rule
+	return &t.Rules[b[i].rule]
 }
 
 // beginning returns the first of entry i, its parent, and so on, whose prefix
@@ -242,9 +242,14 @@ func (b bucket) beginning(key string, i int) int {
 	return i
 }
 
-// link sorts the entries, no two of which have the same prefix.
+// link sorts the entries by prefix, and those that repeat one by rule.
 func (b bucket) link() {
-	slices.SortFunc(b, func(a, c entry) int { return strings.Compare(a.prefix, c.prefix) })
+	slices.SortFunc(b, func(a, c entry) int {
+		if order := strings.Compare(a.prefix, c.prefix); order != 0 {
+			return order
+		}
+		return a.rule - c.rule
+	})
 	for i := range b {
 		b[i].parent = b.beginning(b[i].prefix, i-1)
 	}

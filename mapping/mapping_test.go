@@ -240,20 +240,22 @@ func TestLookupOfManyRules(t *testing.T) {
 	}
 	for range 300 {
 		b := bucket{}
+		table := &Table{}
 		for range 1 + random.IntN(20) {
 			prefix := text(6)
 			if !slices.ContainsFunc(b, func(e entry) bool { return e.prefix == prefix }) {
-				b = append(b, entry{prefix: prefix, rule: &Rule{Prefix: prefix}})
+				b = append(b, entry{prefix: prefix, rule: len(b)})
+				table.Rules = append(table.Rules, Rule{Prefix: prefix})
 			}
 		}
 		b.link()
-		table := &Table{buckets: map[string]bucket{"b": b}}
+		table.buckets = map[string]bucket{"b": b}
 		for range 100 {
 			key := text(9)
 			var want *Rule
-			for _, e := range b {
-				if strings.HasPrefix(key, e.prefix) && (want == nil || len(e.prefix) > len(want.Prefix)) {
-					want = e.rule
+			for i, r := range table.Rules {
+				if strings.HasPrefix(key, r.Prefix) && (want == nil || len(r.Prefix) > len(want.Prefix)) {
+					want = &table.Rules[i]
 				}
 			}
 			if got := table.lookup("b", key); got != want {

@@ -6,6 +6,28 @@ import (
 	"unicode/utf8"
 )
 
+// A byteSet is a set of bytes. strings.Trim would make one of its cutset at
+// each call.
+type byteSet [256]bool
+
+func bytesOf(members string) *byteSet {
+	var set byteSet
+	for i := range len(members) {
+		set[members[i]] = true
+	}
+	return &set
+}
+
+// all reports whether all bytes of s are in the set.
+func (set *byteSet) all(s string) bool {
+	for i := range len(s) {
+		if !set[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
 // quote shows text from a file or a key. strconv.Quote escapes whatever a
 // terminal does not print.
 func quote(s string) string {

@@ -6,12 +6,7 @@ import "strings"
 // them are outside the path percent-encode set (URL Standard, section 1.3), so
 // that a browser leaves the URL as it is. "+" is not one of them: OSS reads it
 // as a space.
-var plain = func() (t [256]bool) {
-	for _, c := range []byte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~!$&'()*,;=:@/") {
-		t[c] = true
-	}
-	return t
-}()
+var plain = bytesOf("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~!$&'()*,;=:@/")
 
 // join appends the raw path to a URL that ends in "/", percent-encoding it.
 func join(root, path string) string {
