@@ -4,9 +4,9 @@
 //	api := client.With(aliyun.Credentials{…})       // one an invocation
 //	receipt, err := api.Refresh(ctx, call)
 //
-// Requests are modelled and signed by alibaba-cloud-sdk-go; the round trip is
-// our own. The SDK's client takes no context, follows redirects with the token
-// in hand, and prints it with every network error. Nothing here retries:
+// Requests are modelled by alibaba-cloud-sdk-go and signed as it does; the round
+// trip is our own. The SDK's client takes no context, follows redirects with the
+// token in hand, and prints it with every network error. Nothing here retries:
 // errors are [refresh.Error] values whose class says what can be done.
 package aliyun
 
@@ -22,8 +22,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth"
-	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 
 	"oss-cdn-refresh/handler/refresh"
@@ -148,10 +146,7 @@ func (c *Caller) do(ctx context.Context, p *product, request *requests.RpcReques
 			Message: "there is nothing to sign with; give the function a role, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET",
 		}
 	}
-	provider := credentials.NewStaticSTSCredentialsProvider(c.creds.AccessKeyID, c.creds.AccessKeySecret, c.creds.SecurityToken)
-	if err := auth.Sign(request, nil, regionID, provider); err != nil {
-		return answer{}, &refresh.Error{Op: op, Code: "SigningFailed", Class: refresh.Permanent, Unsent: true, Message: c.secrets.hide(err.Error())}
-	}
+	sign(request, c.creds)
 	secrets := c.secrets.with(request.QueryParams["Signature"])
 	line := request.BuildQueries()
 	if over := len(line) - maxLine; over > 0 && divisible {
