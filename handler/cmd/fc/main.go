@@ -27,6 +27,7 @@ func main() {
 		RequestID: requestID,
 	})
 	fc.Start(func(ctx context.Context, payload []byte) (any, error) {
+		handler.FitInstance()
 		report, err := h.Handle(ctx, payload)
 		if err != nil {
 			return nil, messages.InvokeResponse_Error{Type: handler.ErrorType(err), Message: err.Error()}

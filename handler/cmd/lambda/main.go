@@ -39,6 +39,7 @@ type function struct{ handler *handler.Handler }
 // Invoke answers with the report or, for an SQS batch, with the messages that
 // are to be delivered again.
 func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	handler.FitInstance()
 	report, err := f.handler.Handle(ctx, payload)
 	if report != nil && report.SQS {
 		if failures, ok := batchFailures(report); ok {
