@@ -39,9 +39,10 @@ type bar struct {
 }
 
 // TestBars measures the function against the floor, which is the least that a
-// function can be, or against itself, by turns. The ratios of the medians hold
-// better than the times beside them, but not on a busy machine: look at the
-// load, and run it again.
+// function can be, or against itself, by turns. A ratio is the median of those
+// of the single turns, which hold when the machine changes its speed; the times
+// beside it do not. On a busy machine neither does: look at the load, and run it
+// again.
 func TestBars(t *testing.T) {
 	if !*withBars {
 		t.Skip("measures, and a busy machine may fail it: -bars")
@@ -90,7 +91,7 @@ func load() string {
 func barsOfStart(t *testing.T, function, floor string) []bar {
 	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Quota: unlimited})
 	binaries := []string{function, floor}
-	var polls, cpu [2][]time.Duration
+	var polls, cpu turns
 	for range 40 {
 		for i, binary := range binaries {
 			p := launch(t, binary, api, tableText(1))
@@ -101,8 +102,8 @@ func barsOfStart(t *testing.T, function, floor string) []bar {
 		}
 	}
 	return []bar{
-		ratio("start to first poll, against the floor", 1.2, median(polls[0]), median(polls[1])),
-		ratio("CPU of a start and one refresh, against the floor's start and event", 1.5, median(cpu[0]), median(cpu[1])),
+		ratio("start to first poll, against the floor", 1.2, polls),
+		ratio("CPU of a start and one refresh, against the floor's start and event", 1.5, cpu),
 	}
 }
 
@@ -117,10 +118,9 @@ func barsOfPipeline(t *testing.T) []bar {
 			t.Fatal(err)
 		}
 	}
-	function, ref := byTurns(60, work{8, ours}, work{5, base})
 	allocs, refAllocs := testing.AllocsPerRun(20, ours)/records, testing.AllocsPerRun(20, base)/records
 	return []bar{
-		ratio("decode, map, debounce and plan 150 records, against json.Unmarshal into the SDK's OssEvent", 0.8, function, ref),
+		ratio("decode, map, debounce and plan 150 records, against json.Unmarshal into the SDK's OssEvent", 0.8, byTurns(60, work{8, ours}, work{5, base})),
 		amount("allocations of the same, for each record", 9, allocs, refAllocs, ""),
 	}
 }
@@ -132,11 +132,9 @@ func barsOfGrowth(t *testing.T) []bar {
 		payload := payload(records)
 		return func() { pipeline(t, table, payload) }
 	}
-	underMany, underFew := byTurns(30, work{1, run(large, 1500)}, work{1, run(small, 1500)})
-	many, few := byTurns(20, work{1, run(small, 8000)}, work{8, run(small, 1000)})
 	return []bar{
-		ratio("1,500 records under 10,000 rules, against 10 rules", 1.3, underMany, underFew),
-		ratio("8,000 records, against 1,000", 9, many, few),
+		ratio("1,500 records under 10,000 rules, against 10 rules", 1.3, byTurns(40, work{1, run(large, 1500)}, work{1, run(small, 1500)})),
+		ratio("8,000 records, against 1,000", 9, byTurns(40, work{1, run(small, 8000)}, work{8, run(small, 1000)})),
 	}
 }
 
@@ -213,15 +211,15 @@ rules:
   - {bucket: one, targets: [{domain: a.example.com}]}
 `
 	all, one := payload(667), bytes.ReplaceAll(payload(1), []byte(`"my-site"`), []byte(`"one"`))
-	var walls, single []time.Duration
+	var walls turns
 	for range 7 { // a process for each, because one may start only 30 calls a second
 		p := launch(t, function, api, text)
 		invoke(t, p, one) // connects
-		single = append(single, invoke(t, p, one))
-		walls = append(walls, invoke(t, p, all))
+		walls[1] = append(walls[1], invoke(t, p, one))
+		walls[0] = append(walls[0], invoke(t, p, all))
 		p.Kill()
 	}
-	return []bar{ratio("2,001 URLs over 3 domains at 100 ms a call, against one call", 1.8, median(walls), median(single))}
+	return []bar{ratio("2,001 URLs over 3 domains at 100 ms a call, against one call", 1.8, walls)}
 }
 
 // barsOfMemory are about what a process holds at its peak, which only Linux
@@ -283,23 +281,26 @@ func barsOfLoading(t *testing.T) []bar {
 			t.Fatal(err)
 		}
 	}
-	function, ref := byTurns(20, work{1, ours}, work{1, library})
-	return []bar{ratio("loading 10,000 rules, against the YAML library's parse", 1.3, function, ref)}
+	return []bar{ratio("loading 10,000 rules, against the YAML library's parse", 1.3, byTurns(10, work{4, ours}, work{4, library}))}
 }
 
 // A work is done several times in a row, so that two that are compared take
-// about as long: whoever takes longer is interrupted more often.
+// about as long, and as many of the garbage collector's cycles.
 type work struct {
 	times int
 	do    func()
 }
 
-// byTurns times two works by turns and returns the median of each. They have
-// one core, as a small instance does: with two, the garbage collector costs
-// nothing or much, as the machine's other users leave it room.
-func byTurns(rounds int, function, ref work) (time.Duration, time.Duration) {
+// turns are the times of the function, and those of what it is measured
+// against, taken by turns.
+type turns [2][]time.Duration
+
+// byTurns times two works. They have one core, as a small instance does: with
+// two, the garbage collector costs nothing or much, as the machine's other
+// users leave it room.
+func byTurns(rounds int, function, ref work) turns {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	var times [2][]time.Duration
+	var times turns
 	for range rounds {
 		for i, w := range [2]work{function, ref} {
 			runtime.GC() // nobody sweeps up after the other
@@ -310,16 +311,19 @@ func byTurns(rounds int, function, ref work) (time.Duration, time.Duration) {
 			times[i] = append(times[i], time.Since(start)/time.Duration(w.times))
 		}
 	}
-	return median(times[0]), median(times[1])
+	return times
 }
 
-func median(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
+func median[T cmp.Ordered](values []T) T {
+	return slices.Sorted(slices.Values(values))[len(values)/2]
 }
 
-func ratio(what string, most float64, function, ref time.Duration) bar {
-	return bar{what: what, most: most, value: float64(function) / float64(ref), function: milliseconds(function), ref: milliseconds(ref)}
+func ratio(what string, most float64, t turns) bar {
+	ratios := make([]float64, len(t[0]))
+	for i := range ratios {
+		ratios[i] = float64(t[0][i]) / float64(t[1][i])
+	}
+	return bar{what: what, most: most, value: median(ratios), function: milliseconds(median(t[0])), ref: milliseconds(median(t[1]))}
 }
 
 func milliseconds(d time.Duration) string {

@@ -142,7 +142,7 @@ func (d *decoder) rule(n *yaml.Node, r *Rule) {
 func (d *decoder) spec(n *yaml.Node, s *Spec) {
 	*s = Spec{Line: n.Line, Product: DCDN, Path: "/", Type: File, Spellings: spellCanonical}
 	object(d, n, specFields, s)
-	s.root = join("https://"+s.Domain, s.Path)
+	s.root = "https://" + s.Domain + join("", s.Path)
 	if s.Type == Directory || s.Type == IgnoreParams {
 		d.refuse(n, "index", "it belongs to type file")
 		d.refuse(n, "spellings", "it belongs to type file")
