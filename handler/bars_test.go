@@ -92,7 +92,7 @@ func barsOfStart(t *testing.T, function, floor string) []bar {
 	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Quota: unlimited})
 	binaries := []string{function, floor}
 	var polls, cpu turns
-	for range 40 {
+	for range 80 {
 		for i, binary := range binaries {
 			p := launch(t, binary, api, tableText(1))
 			invoke(t, p, payload(1))
@@ -141,7 +141,7 @@ func barsOfGrowth(t *testing.T) []bar {
 	}
 	return []bar{
 		ratio("1,500 records under 10,000 rules, against 10 rules", 1.3, byTurns(40, work{1, run(large, payload(1500))}, work{1, run(small, payload(1500))})),
-		ratio("8,000 records, against 1,000", 9, byTurns(40, work{1, run(small, payload(8000))}, work{8, run(small, parts...)})),
+		ratio("8,000 records, against 1,000", 9, byTurns(60, work{1, run(small, payload(8000))}, work{8, run(small, parts...)})),
 	}
 }
 
