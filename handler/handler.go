@@ -68,7 +68,7 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	items := refresh.Debounce(mapped.targets)
 	memo := h.accepted.of(payload)
 	result := h.refresh(ctx, items, memo.recall())
-	report := newReport(batch, mapped, result)
+	report := newReport(batch, mapped, len(items), result)
 	memo.keep(result, report.err() != nil && !h.settings.DryRun)
 	report.RequestID = h.platform.RequestID(ctx)
 	report.DryRun = h.settings.DryRun

@@ -19,7 +19,7 @@ type Report struct {
 	Invalid    []Invalid `json:"invalid"`
 	Mapped     int       `json:"mapped"`
 	Targets    int       `json:"targets"`
-	Debounced  int       `json:"debounced"` // targets merged into another one's URL
+	Debounced  int       `json:"debounced"` // targets merged into another one's item, whatever became of that
 	Requests   int       `json:"requests"`  // calls of the refresh API, retries included
 	DurationMS int64     `json:"duration_ms"`
 	Refreshed  []Group   `json:"refreshed"`
@@ -64,7 +64,7 @@ type notes struct {
 	loops              []events.Origin
 }
 
-func newReport(batch events.Batch, m mapped, result refresh.Result) *Report {
+func newReport(batch events.Batch, m mapped, items int, result refresh.Result) *Report {
 	r := &Report{
 		Records:   batch.Records(),
 		Ignored:   len(batch.Ignored) + m.ignored,
@@ -72,6 +72,7 @@ func newReport(batch events.Batch, m mapped, result refresh.Result) *Report {
 		Invalid:   []Invalid{},
 		Mapped:    len(m.changes) - m.ignored - len(m.unmatched),
 		Targets:   len(m.targets),
+		Debounced: len(m.targets) - items,
 		Requests:  result.Calls,
 		Refreshed: []Group{},
 		Failed:    []Group{},
@@ -89,11 +90,7 @@ func newReport(batch events.Batch, m mapped, result refresh.Result) *Report {
 // addOutcomes groups the outcomes by their fate, in order.
 func (r *Report) addOutcomes(outcomes []refresh.Outcome, m mapped) {
 	refreshed, failed := grouping{}, grouping{}
-	own := 0
 	for _, o := range outcomes {
-		if !o.Item.Extra() {
-			own++
-		}
 		if o.Err == nil {
 			refreshed.add(&r.Refreshed, o)
 			continue
@@ -103,7 +100,6 @@ func (r *Report) addOutcomes(outcomes []refresh.Outcome, m mapped) {
 			r.unfinished = append(r.unfinished, m.changes[m.origins[target]].Origin)
 		}
 	}
-	r.Debounced = r.Targets - own
 }
 
 // A fate is what the items of a group share.
