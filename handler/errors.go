@@ -124,6 +124,11 @@ func (r *Report) keeping(keep int) *Report {
 	short.Invalid = r.Invalid[:min(keep, len(r.Invalid))]
 	short.Refreshed = keepGroups(r.Refreshed, keep, 0)
 	short.Failed = keepGroups(r.Failed, max(keep, 8), keep)
+	short.Omitted = Omitted{
+		Invalid:   len(r.Invalid) - len(short.Invalid),
+		Refreshed: len(r.Refreshed) - len(short.Refreshed),
+		Failed:    len(r.Failed) - len(short.Failed),
+	}
 	return &short
 }
 

@@ -61,6 +61,9 @@ func TestFailedAnswerIsShort(t *testing.T) {
 		if want := report.Targets; listed != want {
 			t.Errorf("%s: %d URLs are listed or counted as omitted, want %d", name, listed, want)
 		}
+		if n := len(short.Invalid) + short.Omitted.Invalid; n != len(report.Invalid) || short.Omitted.Failed != 0 {
+			t.Errorf("%s: %d invalid records are listed or counted as omitted, want %d; omitted: %+v", name, n, len(report.Invalid), short.Omitted)
+		}
 		logged := 0
 		for _, line := range lines(t, l.log.take()) {
 			if line.Msg == "failed" {

@@ -25,6 +25,7 @@ type Report struct {
 	Refreshed  []Group   `json:"refreshed"`
 	Failed     []Group   `json:"failed"`
 	DryRun     bool      `json:"dry_run"`
+	Omitted    Omitted   `json:"omitted,omitzero"`
 
 	// SQS tells that the payload was an SQS batch, whose messages are answered
 	// one by one.
@@ -32,6 +33,13 @@ type Report struct {
 
 	unfinished []events.Origin // of the records with something failed or invalid
 	notes      notes
+}
+
+// Omitted counts what the lists of a report lack for want of room.
+type Omitted struct {
+	Invalid   int `json:"invalid,omitempty"`
+	Refreshed int `json:"refreshed,omitempty"` // groups
+	Failed    int `json:"failed,omitempty"`    // groups
 }
 
 // An Invalid record is one that names no object.
