@@ -198,7 +198,7 @@ func submit(t *testing.T, r *rand.Rand) (calls, least int) {
 			suffix := []string{".png", ".html"}[r.IntN(2)]
 			targets = append(targets, mapping.Target{
 				Product: mapping.DCDN, Type: mapping.File, Domain: domain, Event: event,
-				URL: fmt.Sprintf("https://%s/%d%s", domain, i, suffix), Root: "https://" + domain + "/",
+				URL: fmt.Sprintf("https://%s/%d%s", domain, i, suffix),
 			})
 		}
 		chunks, most = chunks+(n+99)/100, max(most, (n+99)/100)

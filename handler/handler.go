@@ -102,6 +102,9 @@ func (h *Handler) newSubmitter() *refresh.Submitter {
 	table, _ := h.table()
 	s := NewSubmitter(table.Refresh)
 	s.Log = h.log
+	if s.FoldOnQuota {
+		s.Roots = table.Roots()
+	}
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,32 @@ func TestFailedAnswerIsShort(t *testing.T) {
 		if logged != report.Targets {
 			t.Errorf("%s: the log has %d failed URLs, want all %d", name, logged, report.Targets)
 		}
+	}
+}
+
+// A directory that is another target's path is not refreshed in place of files,
+// whichever of the two the files are of.
+func TestNoTargetIsFoldedWhole(t *testing.T) {
+	const table = `
+rules:
+  - {bucket: site, targets: [{domain: www.example.com}]}
+  - {bucket: app, targets: [{domain: www.example.com, path: /app/}]}
+refresh: {on_quota_exceeded: directory}
+`
+	record := func(bucket, key string) string {
+		return fmt.Sprintf(`{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":%q},"object":{"key":%q}}}`, bucket, key)
+	}
+	l := newLab(t, &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: -1}}, table)
+	payload := put(0, record("site", "app/0.png"), record("app", "0.png"), record("site", "app/1.png"), record("app", "img/2.png"), record("site", "lib/3.js"))
+	report, _ := l.handle(t, payload, 20*time.Second)
+	var refreshed []string
+	for _, g := range report.Refreshed {
+		refreshed = append(refreshed, g.URLs...)
+	}
+	slices.Sort(refreshed)
+	want := []string{"https://www.example.com/app/img/", "https://www.example.com/lib/"}
+	if !slices.Equal(refreshed, want) || report.Debounced != 1 {
+		t.Errorf("%v are refreshed and %d targets debounced, want %v and 1", refreshed, report.Debounced, want)
 	}
 }
 

@@ -69,7 +69,6 @@ type Target struct {
 	URL      string   // canonical: "https://example.com/photo%20(1).jpg"
 	Event    Event    // of the object it came from
 	Fallback []string // IgnoreParams only: the URLs to submit as File where the API refuses the type
-	Root     string   // "https://example.com/": never fold files into it or above it
 }
 
 // Match is what the table says of one object.
@@ -142,7 +141,7 @@ type Spec struct {
 
 	Line int `json:"-"` // of the YAML file, from 1
 
-	root         string // see Target.Root
+	root         string // what its URLs begin with: "https://example.com/app/"
 	stripNothing bool   // an empty strip_prefix was written: Warnings keeps quiet
 }
 
@@ -208,6 +207,21 @@ func (t *Table) Map(o Object) Match {
 		m.Ignored = dotSegment
 	}
 	return m
+}
+
+// Roots returns the URLs of the targets' paths, "https://example.com/app/", in
+// each spelling. What is below one of them may be all that a rule is for.
+func (t *Table) Roots() map[string]bool {
+	roots := map[string]bool{}
+	for _, r := range t.Rules {
+		for _, s := range r.Targets {
+			roots[s.root] = true
+			for _, spelling := range respellings {
+				roots[spelling.Replace(s.root)] = true
+			}
+		}
+	}
+	return roots
 }
 
 const dotSegment = `"." or ".." segment`
@@ -295,7 +309,7 @@ func (r *Rule) checks(o Object) func(yield func(check) bool) {
 // prefix is stripped.
 func (s *Spec) targets(into []Target, rest string, e Event) []Target {
 	dir, name := cutName(rest)
-	t := Target{Product: s.Product, Type: s.Type, Domain: s.Domain, Event: e, Root: s.root}
+	t := Target{Product: s.Product, Type: s.Type, Domain: s.Domain, Event: e}
 	switch s.Type {
 	case Directory:
 		t.URL = join(s.root, dir)
@@ -324,7 +338,6 @@ func (s *Spec) files(into []Target, t Target, url string) []Target {
 	}
 	for _, r := range respellings {
 		if t.URL = r.Replace(url); t.URL != url {
-			t.Root = r.Replace(s.root)
 			into = append(into, t)
 		}
 	}

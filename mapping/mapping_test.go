@@ -90,7 +90,6 @@ func TestMapTarget(t *testing.T) {
 	want := Match{Rule: &table.Rules[0], Targets: []Target{{
 		Product: CDN, Type: IgnoreParams, Domain: "example.com", URL: "https://example.com/p/a.jpg", Event: Removed,
 		Fallback: []string{"https://example.com/p/a.jpg", "https://example.com/p/a.jpg?v=2"},
-		Root:     "https://example.com/p/",
 	}}}
 	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Spec{})); d != "" {
 		t.Errorf("Map (-want +got):\n%s", d)

@@ -31,7 +31,7 @@ func Debounce(targets []mapping.Target) []*Item {
 			it = &slab[len(items)]
 			*it = Item{
 				Product: t.Product, Type: t.Type, Domain: t.Domain, URL: t.URL, Rank: rank, place: i,
-				Targets: places[i : i : i+1], root: t.Root,
+				Targets: places[i : i : i+1],
 			}
 			byKey[key] = it
 			items = append(items, it)

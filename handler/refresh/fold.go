@@ -13,16 +13,16 @@ func (s *submission) foldable(it *Item) bool {
 	if !s.FoldOnQuota || it.Type != mapping.File || it.modified || it.extra {
 		return false
 	}
-	key := folderKey(it)
+	key := s.folderKey(it)
 	return key.URL != "" && !s.ownDirectories[key]
 }
 
 // folderKey is that of the file's own directory. It has no URL where that is a
-// domain's root or a target's path, which hold too much.
-func folderKey(file *Item) Key {
+// domain's root or one of Roots, which hold too much.
+func (s *submission) folderKey(file *Item) Key {
 	key := Key{file.Product, mapping.Directory, ""}
 	for dir := range parents(file) {
-		if dir != file.root && dir != "https://"+file.Domain+"/" {
+		if !s.Roots[dir] && dir != "https://"+file.Domain+"/" {
 			key.URL = dir
 		}
 		break
@@ -39,7 +39,7 @@ func (s *submission) fold() []*Item {
 	slices.SortStableFunc(s.foldables, func(a, b Outcome) int { return compareItems(a.Item, b.Item) })
 	var created []*Item
 	for _, o := range s.foldables {
-		key := folderKey(o.Item)
+		key := s.folderKey(o.Item)
 		dir, ok := s.folders[key]
 		if !ok {
 			dir = s.newFolder(key, o.Item)

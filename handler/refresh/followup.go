@@ -71,7 +71,7 @@ func fallbacks(it *Item) []*Item {
 	for _, url := range it.fallback {
 		files = append(files, &Item{
 			Product: it.Product, Type: mapping.File, Domain: it.Domain, URL: url,
-			Rank: it.Rank, place: it.place, Targets: it.Targets, extra: true, modified: it.modified, root: it.root,
+			Rank: it.Rank, place: it.place, Targets: it.Targets, extra: true, modified: it.modified,
 		})
 	}
 	return files

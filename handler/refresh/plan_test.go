@@ -15,7 +15,7 @@ var defaults = Limits{URLsPerRequest: 1000, URLsPerDomain: 100, DomainsPerReques
 func target(domain, path string, event mapping.Event) mapping.Target {
 	return mapping.Target{
 		Product: mapping.DCDN, Type: mapping.File, Domain: domain, Event: event,
-		URL: "https://" + domain + path, Root: "https://" + domain + "/",
+		URL: "https://" + domain + path,
 	}
 }
 

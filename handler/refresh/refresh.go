@@ -36,7 +36,6 @@ type Item struct {
 	Targets []int // the targets that it stands for: indices of Debounce's argument
 
 	fallback []string // IgnoreParams: what to submit as File when the type is refused
-	root     string   // never folded into, see Target.Root
 	modified bool     // a change of metadata alone, which a Directory may miss
 	place    int      // among the targets, for the order
 	covered  []*Item  // Directory: the files that need no refresh of their own

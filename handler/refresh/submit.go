@@ -20,7 +20,8 @@ type Submitter struct {
 	// FoldOnQuota submits the directories of files for which the day's quota
 	// of URLs does not suffice: directories have a quota of their own.
 	FoldOnQuota bool
-	Log         *slog.Logger // a line a call, at debug
+	Roots       map[string]bool // directories, as URLs, that are never submitted in place of files
+	Log         *slog.Logger    // a line a call, at debug
 
 	once    sync.Once
 	windows map[mapping.Product]*window

@@ -432,10 +432,9 @@ func TestSubmitTriesTheQuotaOnceForEachType(t *testing.T) {
 
 func TestSubmitFoldsWhatTheQuotaLeaves(t *testing.T) {
 	targets := files("a.example.com", 1, "/x/1.png", "/x/2.png", "/x/3.png", "/y/1.png", "/base/1.png")
-	targets[5].Root = "https://a.example.com/base/"
 	targets = append(targets, target("a.example.com", "/y/headers.png", mapping.Modified))
 	s := submitter()
-	s.FoldOnQuota = true
+	s.FoldOnQuota, s.Roots = true, map[string]bool{"https://a.example.com/base/": true}
 	synctest.Test(t, func(t *testing.T) {
 		api := &script{answer: quota(0, mapping.File)}
 		result, _ := submit(t, s, api, targets)
