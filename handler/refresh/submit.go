@@ -287,9 +287,13 @@ func (s *submission) begin(r Request, last *Error) (rest Request, land func()) {
 // run sends a request that has begun until each of its items has an outcome or
 // is left for a follow-up.
 func (s *submission) run(r Request, land func()) {
+	unanswered := 0
 	for try := 1; ; try++ {
-		receipt, err := s.attempt(r)
+		receipt, err := s.attempt(r, s.patience(unanswered))
 		land()
+		if err != nil && !err.Unsent && errors.Is(err, context.DeadlineExceeded) {
+			unanswered++
+		}
 		switch {
 		case err == nil:
 			s.accept(r.Items, receipt)
@@ -310,10 +314,19 @@ func (s *submission) run(r Request, land func()) {
 	}
 }
 
-// attempt makes one call. Its time comes from the time left, so that a
-// connection that hangs leaves some for other tries.
-func (s *submission) attempt(r Request) (Receipt, *Error) {
-	ctx, cancel := context.WithTimeout(s.ctx, min(max(s.left()/4, fairAttempt), maxAttempt))
+// patience is how long a call may take. It comes from the time left, so that a
+// connection that hangs leaves some for other tries. Where the API has not
+// answered so many calls in time, it may just be slow: each is given twice as
+// long, and not all of them are sent in vain.
+func (s *submission) patience(unanswered int) time.Duration {
+	left := s.left()
+	first := min(max(left/4, fairAttempt), maxAttempt)
+	return max(first, min(first<<min(unanswered, 10), left/2))
+}
+
+// attempt makes one call.
+func (s *submission) attempt(r Request, patience time.Duration) (Receipt, *Error) {
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
 	defer cancel()
 	start := time.Now()
 	receipt, err := s.job.API.Refresh(ctx, Call{string(r.Product), string(r.Type), r.URLs()})

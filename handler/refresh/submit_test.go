@@ -41,7 +41,7 @@ func (s *script) Refresh(ctx context.Context, call Call) (Receipt, error) {
 	s.mu.Unlock()
 	start := time.Now()
 	if err := sleep(ctx, s.latency); err != nil {
-		return Receipt{}, &Error{Code: "NoAnswer", Class: Again}
+		return Receipt{}, &Error{Code: "NoAnswer", Class: Again, Err: err}
 	}
 	var err error
 	if s.answer != nil {
@@ -664,13 +664,17 @@ func TestSubmitStopsWhatIsWaiting(t *testing.T) {
 }
 
 func TestSubmitGivesASlowAPIItsTime(t *testing.T) {
-	for timeout, latency := range map[time.Duration]time.Duration{3 * time.Second: time.Second, 5 * time.Second: 1400 * time.Millisecond, time.Minute: 9 * time.Second} {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		timeout, latency time.Duration
+		calls            int
+	}{{3000 * ms, 1000 * ms, 1}, {5000 * ms, 1400 * ms, 1}, {10_000 * ms, 3000 * ms, 2}, {60_000 * ms, 9000 * ms, 1}, {60_000 * ms, 19_000 * ms, 2}} {
 		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
 			defer cancel()
-			result := submitter().Submit(ctx, Job{API: &script{latency: latency}, Items: Debounce(files("a.example.com", 1))})
-			if len(failures(result)) > 0 {
-				t.Errorf("an API that takes %v of %v: %v", latency, timeout, failures(result))
+			result := submitter().Submit(ctx, Job{API: &script{latency: tt.latency}, Items: Debounce(files("a.example.com", 1))})
+			if len(failures(result)) > 0 || result.Calls != tt.calls {
+				t.Errorf("an API that takes %v of %v: %d calls, want %d; refused %v", tt.latency, tt.timeout, result.Calls, tt.calls, failures(result))
 			}
 		})
 	}
