@@ -8,15 +8,22 @@ import (
 
 // followUps returns what to submit in place of what was refused: the files of
 // a refused Directory, File URLs for a refused IgnoreParams, less where the
-// quota did not suffice, or directories for files that it did not suffice for.
-func (s *submission) followUps() []Request {
+// quota did not suffice. At last, when nothing else is to be sent, these are
+// directories for files that it did not suffice for: which are the fullest shows
+// only then.
+func (s *submission) followUps(last bool) []Request {
 	requests := s.lesserOf(take(s, &s.overdrawn)) // of which some items fail, and are followed up now
-	items := s.newFallbacks(take(s, &s.follow))
-	if len(requests) == 0 { // else there will be more to fold
-		items = append(items, s.fold()...)
+	requests = append(requests, s.plan(s.newFallbacks(take(s, &s.follow)))...)
+	if last && len(requests) == 0 {
+		return s.plan(s.fold())
 	}
+	return requests
+}
+
+// plan plans the items that were not accepted before.
+func (s *submission) plan(items []*Item) []Request {
 	sortItems(items)
-	return append(requests, Plan(s.recall(items), s.Limits)...)
+	return Plan(s.recall(items), s.Limits)
 }
 
 // take empties a list that mu guards.

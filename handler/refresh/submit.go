@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -80,16 +81,18 @@ const (
 )
 
 // Submit plans the job's items and submits them: requests that carry removals
-// before those that carry none, those with pages before the rest. It answers
+// before those that carry none, those with pages before the rest, and what
+// stands in for one that was refused before what matters less. It answers
 // before the context's deadline, by a second or 5 % of the time.
 func (s *Submitter) Submit(ctx context.Context, job Job) Result {
 	ctx, cancel := context.WithDeadline(ctx, lastMoment(ctx))
 	defer cancel()
 	sub := newSubmission(ctx, s, job)
 	requests := Plan(sub.recall(job.Items), s.Limits)
-	for done := false; !done || len(requests) > 0; requests = sub.followUps() {
-		sub.waves(requests)
-		done = sub.settle()
+	for done := false; !done || len(requests) > 0; {
+		requests = sub.wave(requests)
+		done = len(requests) == 0 && sub.settle()
+		requests = append(requests, sub.followUps(len(requests) == 0)...)
 	}
 	slices.SortStableFunc(sub.result.Outcomes, func(a, b Outcome) int { return compareItems(a.Item, b.Item) })
 	return sub.result
@@ -182,21 +185,24 @@ func newSubmission(ctx context.Context, s *Submitter, job Job) *submission {
 	return sub
 }
 
-// waves sends the requests rank by rank. One that gets no final answer holds
-// the next rank up for half of the time that is left, not for all of it.
-// Products do not wait for each other's calls.
-func (s *submission) waves(requests []Request) {
-	for rank := Removal; rank <= Rest; rank++ {
-		var wave []<-chan struct{}
-		for _, product := range products {
-			of := slices.DeleteFunc(slices.Clone(requests), func(r Request) bool { return r.rank() != rank || r.Product != product })
-			if len(of) > 0 {
-				wave = append(wave, s.launch(of))
-			}
-		}
-		s.open = append(s.open, wave...)
-		s.await(s.left()/2, wave...)
+// wave sends the requests of the highest rank, waits for them and returns the
+// others. One that gets no final answer holds these up for half of the time that
+// is left, not for all of it. Products do not wait for each other's calls.
+func (s *submission) wave(requests []Request) (others []Request) {
+	if len(requests) == 0 {
+		return nil
 	}
+	highest := slices.MinFunc(requests, func(a, b Request) int { return cmp.Compare(a.rank(), b.rank()) }).rank()
+	var wave []<-chan struct{}
+	for _, product := range products {
+		of := slices.DeleteFunc(slices.Clone(requests), func(r Request) bool { return r.rank() != highest || r.Product != product })
+		if len(of) > 0 {
+			wave = append(wave, s.launch(of))
+		}
+	}
+	s.open = append(s.open, wave...)
+	s.await(s.left()/2, wave...)
+	return slices.DeleteFunc(requests, func(r Request) bool { return r.rank() == highest })
 }
 
 // launch sends requests in the background. The channel is closed when they are

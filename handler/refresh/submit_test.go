@@ -398,6 +398,42 @@ func quota(n int, typ mapping.Type) func(int, Call) error {
 	}
 }
 
+// What stands in for a removal that was refused has its place, before what was
+// created.
+func TestSubmitFollowsUpInTheOrderOfImportance(t *testing.T) {
+	for _, typ := range []mapping.Type{mapping.Directory, mapping.IgnoreParams} {
+		synctest.Test(t, func(t *testing.T) {
+			targets := files("new.example.com", 10)
+			for i := range 5 {
+				gone := target("old.example.com", fmt.Sprintf("/x/%d.pdf", i), mapping.Removed)
+				if typ == mapping.IgnoreParams {
+					gone.Type, gone.Fallback = typ, []string{gone.URL}
+				}
+				targets = append(targets, gone)
+			}
+			if typ == mapping.Directory {
+				targets = append(targets, directory("old.example.com", "/x/"))
+			}
+			short := quota(10, mapping.File)
+			api := &script{answer: func(n int, call Call) error {
+				switch call.Type {
+				case string(mapping.Directory):
+					return refusal(Quota)
+				case string(mapping.IgnoreParams):
+					return refusal(RefuseType)
+				}
+				return short(n, call)
+			}}
+			submit(t, submitter(), api, targets)
+			for i := range 5 {
+				if url := fmt.Sprintf("https://old.example.com/x/%d.pdf", i); !api.accepted()[Key{mapping.DCDN, mapping.File, url}] {
+					t.Errorf("%s: %s was not accepted, which a refused one covered or stood for", typ, url)
+				}
+			}
+		})
+	}
+}
+
 func TestSubmitSpendsAShortQuotaOnWhatMatters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		targets := append(files("a.example.com", 90), target("a.example.com", "/gone.png", mapping.Removed), target("a.example.com", "/index.html", mapping.Created))
