@@ -44,7 +44,7 @@ const acceptedDomain = `an exact host name in lower case, such as "www.example.c
 // IP address.
 func checkDomain(s string) (problem, hint string) {
 	hint = "accepted: " + acceptedDomain
-	host, _, colon := strings.Cut(s, ":")
+	host, _, colon := strings.Cut(strings.Trim(s, "[]"), ":")
 	number := numeric(host[strings.LastIndexByte(host, '.')+1:])
 	switch {
 	case strings.Contains(s, "*"):

@@ -154,6 +154,7 @@ var faultCases = []struct {
 	{"", "domain: 192.0.2.1", `rules[0].targets[0].domain: "192.0.2.1" is an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: 192.0.2.1:80", `rules[0].targets[0].domain: "192.0.2.1:80" is an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: '[2001:db8::1]'", `rules[0].targets[0].domain: "[2001:db8::1]" is an IP address; accepted: ` + acceptedDomain, true},
+	{"", "domain: '[192.0.2.1]'", `rules[0].targets[0].domain: "[192.0.2.1]" is an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: a.0x7f", `rules[0].targets[0].domain: "a.0x7f" ends in a number, which browsers read as an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: www.example.123", `rules[0].targets[0].domain: "www.example.123" ends in a number, which browsers read as an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: Example.com", `rules[0].targets[0].domain: "Example.com" has letters in upper case; write "example.com"`, true},
