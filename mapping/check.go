@@ -194,10 +194,10 @@ func checkIndex(s string) (problem, hint string) {
 func checkQuery(s string) (problem, hint string) {
 	hint = `accepted: a query string such as "v=2", percent-encoded where needed`
 	switch {
-	case s == "":
+	case strings.Trim(s, "?") == "":
 		return "is empty", hint
 	case s[0] == '?':
-		return `begins with "?"`, "leave it out"
+		return `begins with "?"`, "write " + quote(strings.TrimLeft(s, "?"))
 	case !ascii(s) || strings.ContainsAny(s, " \"#<>'") || strings.ContainsFunc(s, control):
 		return "has a character that must be percent-encoded", hint
 	case badTriplet(s):

@@ -125,7 +125,7 @@ func (d *decoder) rule(n *yaml.Node, r *Rule) {
 	r.Line = n.Line
 	object(d, n, ruleFields, r)
 	for i, s := range r.Targets {
-		if strings.HasPrefix(r.Prefix, s.StripPrefix) {
+		if strings.HasPrefix(r.Prefix, s.StripPrefix) || strings.HasPrefix(s.StripPrefix, "/") { // which has its fault
 			continue
 		}
 		d.path = append(d.path, step{key: "targets"}, step{index: i}, step{key: "strip_prefix"})
@@ -258,10 +258,11 @@ func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) [
 // text reads a string that check finds nothing wrong with.
 func (d *decoder) text(n *yaml.Node, check func(string) (problem, hint string)) string {
 	s := asText(n)
-	if isString := d.is(n, aString); !isString && s == n.Value {
+	problem, hint := check(s)
+	if (s == n.Value || problem == "") && !d.is(n, aString) {
 		return s
 	}
-	if problem, hint := check(s); problem != "" {
+	if problem != "" {
 		d.fault(n, hint, "%s %s", quote(s), problem)
 	}
 	return n.Value

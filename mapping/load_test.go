@@ -178,7 +178,7 @@ var faultCases = []struct {
 	{"", "index: [..]", `rules[0].targets[0].index[0]: ".." is no name of an index document; accepted: a name without a slash, such as "index.html"`, true},
 	{"", "index: index.html", `rules[0].targets[0].index: is "index.html"; write a list: ["index.html"]`, true},
 	{"", "domain: a.com\n      domain: b.com", `rules[0].targets[0]: the key "domain" is given twice; begin a new target with "- "`, false},
-	{"", "queries: ['?v=2']", `rules[0].targets[0].queries[0]: "?v=2" begins with "?"; leave it out`, true},
+	{"", "queries: ['?v=2']", `rules[0].targets[0].queries[0]: "?v=2" begins with "?"; write "v=2"`, true},
 	{"", "queries: ['v=图']", `rules[0].targets[0].queries[0]: "v=图" has a character that must be percent-encoded; accepted: a query string such as "v=2", percent-encoded where needed`, true},
 	{"", "queries: [\"a\\nb\"]", `rules[0].targets[0].queries[0]: "a\nb" has a character that must be percent-encoded; accepted: a query string such as "v=2", percent-encoded where needed`, true},
 	{"", "queries: [100%]", `rules[0].targets[0].queries[0]: "100%" has a "%" without two hexadecimal digits; write "%25" for a percent sign`, true},
@@ -231,14 +231,16 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Of one value, or two that do not fit, everything is said at once.
+// Of one value, or of two that do not fit, one thing is said.
 func TestFaultsOfValues(t *testing.T) {
 	for text, want := range map[string]string{
-		oneRule("prefix: w/", "queries: [?v=1]"): `t:1:60: rules[0].targets[0].queries[0]: is a mapping; write it in quotes: "?v=1"
-t:1:60: rules[0].targets[0].queries[0]: "?v=1" begins with "?"; leave it out`,
+		oneRule("prefix: w/", "queries: [?v=1]"):   `t:1:60: rules[0].targets[0].queries[0]: "?v=1" begins with "?"; write "v=1"`,
+		oneRule("", "queries: ['?']"):              `t:1:48: rules[0].targets[0].queries[0]: "?" is empty; accepted: a query string such as "v=2", percent-encoded where needed`,
+		oneRule("", "strip_prefix: w/"):            `t:1:52: rules[0].targets[0].strip_prefix: the rule has no prefix; set prefix: "w/" too`,
+		oneRule("", "strip_prefix: /w"):            `t:1:52: rules[0].targets[0].strip_prefix: "/w" begins with a slash; the keys of OSS do not: write "w"`,
+		oneRule("prefix: w/", "strip_prefix: /w/"): `t:1:64: rules[0].targets[0].strip_prefix: "/w/" begins with a slash; the keys of OSS do not: write "w/"`,
 		oneRule("prefix: /w/", "strip_prefix: /w/"): `t:1:18: rules[0].prefix: "/w/" begins with a slash; the keys of OSS do not: write "w/"
 t:1:65: rules[0].targets[0].strip_prefix: "/w/" begins with a slash; the keys of OSS do not: write "w/"`,
-		oneRule("", "strip_prefix: w/"): `t:1:52: rules[0].targets[0].strip_prefix: the rule has no prefix; set prefix: "w/" too`,
 	} {
 		if _, err := Parse("t", []byte(text)); err == nil || err.Error() != want {
 			t.Errorf("%s\n got %v\nwant %s", text, err, want)
