@@ -34,11 +34,36 @@ func canonical(text string) (full, domain string, err error) {
 	if path == "" {
 		path = "/"
 	}
-	full = "https://" + domain + encode(path)
+	path = encode(path)
+	full = "https://" + domain + resolve(path)
 	if hasQuery {
 		full += "?" + encode(query)
 	}
+	if resolve(path) != path {
+		return "", "", fmt.Errorf(`%q: browsers resolve "." and "..", and ask for %q`, text, full)
+	}
 	return full, domain, nil
+}
+
+// resolve takes the segments "." and ".." out of a path as a browser does: an
+// encoded dot is one too (URL Standard, section 4.4, path state).
+func resolve(path string) string {
+	segments := strings.Split(path, "/")
+	var kept []string
+	for i, segment := range segments {
+		dots := strings.ReplaceAll(strings.ToLower(segment), "%2e", ".")
+		if dots != "." && dots != ".." {
+			kept = append(kept, segment)
+			continue
+		}
+		if dots == ".." {
+			kept = kept[:max(len(kept)-1, 1)] // never what stands before the first slash
+		}
+		if i == len(segments)-1 {
+			kept = append(kept, "") // what is left is a directory
+		}
+	}
+	return strings.Join(kept, "/")
 }
 
 func checkDomain(domain string) error {

@@ -47,6 +47,32 @@ func TestCanonicalRefuses(t *testing.T) {
 	}
 }
 
+// What is asked for in place of a URL with dot segments is what new URL(…).href
+// is in a browser.
+func TestCanonicalRefusesDots(t *testing.T) {
+	tests := map[string]string{
+		"/..":            "/",
+		"/a/.":           "/a/",
+		"/a/b/..":        "/a/",
+		"/../../a":       "/a",
+		"/a//../b":       "/a/b",
+		"/a/%2e%2E/b":    "/b",
+		"/a/.%2e/b?c/..": "/b?c/..",
+		"/%2E/图/./":      "/%E5%9B%BE/",
+	}
+	for path, want := range tests {
+		want = `ask for "https://www.example.com` + want + `"`
+		if got, _, err := canonical("www.example.com" + path); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("canonical(%q) = %q, %v; want an error with %s", path, got, err, want)
+		}
+	}
+	for _, path := range []string{"/.a/..b/.../c.", "/a?b/../c", "/%252e%252e/", "//"} {
+		if _, _, err := canonical("www.example.com" + path); err != nil {
+			t.Errorf("canonical(%q): %v", path, err)
+		}
+	}
+}
+
 // What is canonical stays as it is, and every URL parser reads it alike.
 func FuzzCanonical(f *testing.F) {
 	for _, text := range []string{"www.example.com/a b?图#x", "http://a.b/%zz%41", "a.b/[%]", "a.b/\x00\xff"} {
