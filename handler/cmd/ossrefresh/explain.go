@@ -38,9 +38,8 @@ func (cmd *explainCommand) Run(c *console) error {
 	if bucket == "" {
 		return cmd.explainURL(c, table, cmd.Subject[0])
 	}
-	if bare := strings.TrimLeft(key, "/"); bare != key {
-		c.hint("OSS keys do not begin with a slash; this is about " + shown(bare))
-		key = bare
+	if bare := strings.TrimLeft(key, "/"); bare != key && bare != "" { // as keys of S3 may
+		c.hint("the keys of OSS begin with no slash; did you mean " + shown(bare) + "?")
 	}
 	if key == "" {
 		return misuse(fmt.Errorf("bucket %q is named without a key", bucket), "give BUCKET KEY or oss://BUCKET/KEY")
