@@ -13,6 +13,7 @@ import (
 
 	"oss-cdn-refresh/events"
 	"oss-cdn-refresh/handler"
+	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
 
@@ -122,12 +123,12 @@ func (l letter) read(table *mapping.Table) (content, error) {
 	if err := json.Unmarshal(l.raw, &message); err != nil || message.RequestPayload == nil {
 		return content{}, errors.New(`it is no dead letter: it has no "requestPayload"`)
 	}
+	batch, err := events.Decode(l.raw)
 	for _, answer := range []json.RawMessage{message.ResponsePayload, message.ResponseContext} {
 		if report, ok := failedReport(answer); ok {
-			return fromReport(report), nil
+			return fromReport(report, removals(table, batch)), nil
 		}
 	}
-	batch, err := events.Decode(l.raw)
 	if err != nil {
 		return content{}, err
 	}
@@ -152,11 +153,35 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 	return c
 }
 
-func fromReport(report handler.Report) content {
+// removals are what the event refreshes, or would refresh instead, because
+// objects were removed.
+func removals(table *mapping.Table, batch events.Batch) map[refresh.Key]bool {
+	all := map[refresh.Key]bool{}
+	for _, change := range batch.Changes {
+		if change.Kind != events.Removed {
+			continue
+		}
+		_, targets := follow(table, "", change)
+		for _, t := range targets {
+			all[keyOf(t)] = true
+			for _, url := range t.Fallback {
+				all[refresh.Key{Product: t.Product, Type: mapping.File, URL: url}] = true
+			}
+		}
+	}
+	return all
+}
+
+func fromReport(report handler.Report, removed map[refresh.Key]bool) content {
 	var c content
 	for _, g := range report.Failed {
 		for _, url := range g.URLs {
-			c.targets = append(c.targets, urlTarget(mapping.Product(g.Product), mapping.Type(g.Type), url, domainOf(url)))
+			t := urlTarget(mapping.Product(g.Product), mapping.Type(g.Type), url, domainOf(url))
+			c.targets = append(c.targets, t)
+			if removed[keyOf(t)] { // the same again, which only adds that it comes first
+				t.Event = mapping.Removed
+				c.targets = append(c.targets, t)
+			}
 		}
 	}
 	for _, i := range report.Invalid {

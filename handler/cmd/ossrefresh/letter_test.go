@@ -166,6 +166,45 @@ func TestReplayBatches(t *testing.T) {
 	}
 }
 
+// What was removed comes first in a replay too, and is not left to a Directory.
+func TestReplayOrder(t *testing.T) {
+	var records []string
+	for _, r := range []struct{ event, key string }{
+		{"Created:PutObject", "a.png"},
+		{"Created:PutObject", "p1.html"},
+		{"Removed:DeleteObject", "secret1.pdf"},
+		{"Removed:DeleteObject", "secret2.pdf"},
+	} {
+		records = append(records, fmt.Sprintf(`{"eventName":"Object%s","eventSource":"acs:oss","oss":{"bucket":{"name":"b"},"object":{"key":"%s"}}}`, r.event, r.key))
+	}
+	const answer = "5 URLs were not refreshed\n" + `{"failed":[{"product":"dcdn","type":"File","code":"QuotaExceeded.Refresh","urls":[
+"https://www.example.com/secret1.pdf","https://www.example.com/secret2.pdf","https://www.example.com/p1.html","https://www.example.com/a.png"]},
+{"product":"dcdn","type":"Directory","code":"QuotaExceeded.Refresh","urls":["https://www.example.com/"]}]}`
+	letter, _ := json.Marshal(map[string]any{
+		"requestPayload":  `{"events":[` + strings.Join(records, ",") + `]}`,
+		"responsePayload": map[string]string{"errorType": "RefreshIncomplete", "errorMessage": answer},
+	})
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: 3}})
+	var stdout, stderr bytes.Buffer
+	run([]string{"replay", "--live", "--json", "--mapping", tableOfB(t), "-"}, bytes.NewReader(letter), &stdout, &stderr, environment(api))
+	var got replay
+	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil || len(got.Letters) != 1 || len(got.Failed) != 1 {
+		t.Fatalf("%v: %s%s", err, stdout.String(), stderr.String())
+	}
+	if l := got.Letters[0]; l.From != "what failed" || l.URLs != 5 || l.Left != len(got.Failed[0].URLs) {
+		t.Errorf("letter %+v, want 5 URLs of what failed, and %q left", l, got.Failed[0].URLs)
+	}
+	var accepted []string
+	for _, a := range api.Accepted() {
+		accepted = append(accepted, strings.TrimPrefix(a.URL, "https://www.example.com/"))
+	}
+	for _, want := range []string{"secret1.pdf", "secret2.pdf", ""} {
+		if !slices.Contains(accepted, want) {
+			t.Errorf("accepted is %q, want %q too", accepted, want)
+		}
+	}
+}
+
 // Whatever a letter holds, reading it does not panic, and each target can be
 // submitted.
 func FuzzLetter(f *testing.F) {
