@@ -14,6 +14,7 @@ import (
 	"oss-cdn-refresh/handler/aliyun"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 	"oss-cdn-refresh/handler/runtimetest"
+	"oss-cdn-refresh/mapping"
 )
 
 type invokeCommand struct {
@@ -56,7 +57,7 @@ func (cmd *invokeCommand) Run(ctx context.Context, c *console) error {
 	batch, unreadable := events.Decode(payload)
 	doc.story = tell(table, doc.Mapping, batch)
 	doc.unreadable = unreadable != nil
-	failure := cmd.invoke(ctx, c, payload, &doc)
+	failure := cmd.invoke(ctx, c, payload, table.Refresh.Limits, &doc)
 	if !doc.started {
 		return failure
 	}
@@ -90,12 +91,14 @@ type access struct {
 	close       func()
 }
 
-// access opens the real API or one on this machine.
-func (cmd *invokeCommand) access(c *console) (access, error) {
+// access opens the real API, or one on this machine that takes as many URLs of
+// a domain as the table says: how many the real one takes, its references do
+// not agree on. The table's other limits are at most those of the API.
+func (cmd *invokeCommand) access(c *console, limits mapping.Limits) (access, error) {
 	if cmd.Live {
 		return liveAccess(c.getenv)
 	}
-	server := &aliyuntest.Server{}
+	server := &aliyuntest.Server{Limits: aliyuntest.Limits{URLsPerDomain: limits.URLsPerDomain}}
 	if err := server.Start(); err != nil {
 		return access{}, fmt.Errorf("starting a refresh API on this machine: %w", err)
 	}
@@ -116,8 +119,8 @@ func liveAccess(getenv func(string) string) (access, error) {
 }
 
 // invoke runs the function on the payload and notes in doc what it did.
-func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte, doc *invocation) error {
-	api, err := cmd.access(c)
+func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte, limits mapping.Limits, doc *invocation) error {
+	api, err := cmd.access(c, limits)
 	if err != nil {
 		return err
 	}
