@@ -142,6 +142,9 @@ func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte
 	result, err := process.Invoke(ctx, runtimetest.Invocation{Payload: payload, Timeout: cmd.Timeout, Credentials: runtimetest.Credentials(api.credentials)})
 	doc.DurationMS = float64(time.Since(start).Microseconds()) / 1000
 	doc.callLog = readLog(process.Output())
+	if result.Err == nil && err != nil {
+		return doc.noteNoAnswer(ctx, err)
+	}
 	doc.note(result)
 	return errors.Join(doc.failure(), err)
 }
@@ -170,6 +173,7 @@ type invocation struct {
 
 	api                 string // for people
 	started, unreadable bool
+	unsettled           bool // the real API may have accepted more than is known
 }
 
 // nearby returns a file's path from the working directory, where it lies below.
@@ -184,10 +188,11 @@ func nearby(file string) string {
 	return file
 }
 
-// An errorReply is the function's answer when an invocation fails.
+// An errorReply is the function's answer when an invocation fails, or why there
+// is no proper one: Interrupted, NoAnswer, ProtocolError.
 type errorReply struct {
 	Type    string `json:"type"`
-	Message string `json:"message"` // its first line
+	Message string `json:"message"` // of RefreshIncomplete: its first line
 }
 
 func (doc *invocation) note(result runtimetest.Result) {
@@ -200,6 +205,39 @@ func (doc *invocation) note(result runtimetest.Result) {
 	}
 	doc.Error = &errorReply{result.Err.Type, message}
 }
+
+// noteNoAnswer notes why the function has not answered, or not as the runtime
+// API demands, and returns that.
+func (doc *invocation) noteNoAnswer(ctx context.Context, err error) error {
+	switch {
+	case interrupted(ctx, err):
+		doc.Error = &errorReply{"Interrupted", "the function had not answered"}
+	case errors.As(err, new(*runtimetest.ExitError)), errors.As(err, new(*runtimetest.TimeoutError)):
+		doc.Error = &errorReply{"NoAnswer", err.Error()}
+	default:
+		doc.Error = &errorReply{"ProtocolError", err.Error()}
+	}
+	if doc.Live {
+		doc.unsettled = true
+		doc.Error.Message = unsettled + ": " + doc.Error.Message
+	}
+	return errors.New(doc.Error.Message)
+}
+
+// interrupted reports whether ctx is why the function has not answered. A
+// Ctrl-C reaches the function too, whose end may be noticed first.
+func interrupted(ctx context.Context, err error) bool {
+	var exit *runtimetest.ExitError
+	if errors.As(err, &exit) && exit.Status == "signal: interrupt" {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+	return ctx.Err() != nil
+}
+
+const unsettled = "what was sent may have been accepted"
 
 func (doc *invocation) failure() error {
 	if doc.Error == nil {
@@ -216,6 +254,9 @@ func (doc invocation) text(p *page) {
 	}
 	doc.callLog.text(p, doc.Items)
 	p.title("TOTAL: %s", milliseconds(doc.DurationMS))
+	if doc.unsettled {
+		p.line("  %s", unsettled)
+	}
 	if t := doc.Totals; t != nil {
 		p.line("  %s: %d mapped, %d ignored, %d unmatched, %d invalid", plural(t.Records, "record"), t.Mapped, t.Ignored, t.Unmatched, t.Invalid)
 		p.line("  %s: %d merged", plural(t.Targets, "target"), t.Debounced)
