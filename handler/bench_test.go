@@ -13,16 +13,26 @@ import (
 )
 
 // record is one record of an OSS trigger, as Function Compute sends it.
-const record = `{"eventName":"ObjectCreated:PutObject","eventSource":"acs:oss","eventTime":"2026-05-13T06:45:43.000Z","eventVersion":"1.0","oss":{"bucket":{"arn":"acs:oss:cn-hangzhou:1234567890123456:my-site","name":"my-site","ownerIdentity":"1234567890123456","virtualBucket":""},"object":{"deltaSize":122539,"eTag":"688A7BF4F233DC9C88A80BF985AB7329","key":"www/assets/img/photo-%d.png","objectMeta":{"mimeType":"image/png"},"size":122539},"ossSchemaVersion":"1.0","ruleId":"9adac8e253828f4f7c0466d941fa3db81161e853"},"region":"cn-hangzhou","requestParameters":{"sourceIPAddress":"140.205.1.1"},"responseElements":{"requestId":"58F9FF2D3DF792092E12044C"},"userIdentity":{"principalId":"164901546557"}}`
+const record = `{"eventName":"ObjectCreated:PutObject","eventSource":"acs:oss","eventTime":"2026-05-13T06:45:43.000Z","eventVersion":"1.0","oss":{"bucket":{"arn":"acs:oss:cn-hangzhou:1234567890123456:my-site","name":"my-site","ownerIdentity":"1234567890123456","virtualBucket":""},"object":{"deltaSize":122539,"eTag":"688A7BF4F233DC9C88A80BF985AB7329","key":"%s","objectMeta":{"mimeType":"image/png"},"size":122539},"ossSchemaVersion":"1.0","ruleId":"9adac8e253828f4f7c0466d941fa3db81161e853"},"region":"cn-hangzhou","requestParameters":{"sourceIPAddress":"140.205.1.1"},"responseElements":{"requestId":"58F9FF2D3DF792092E12044C"},"userIdentity":{"principalId":"164901546557"}}`
 
-// payload is an event of n records, no two of which have the same key.
+// payload is an event of n photos.
 func payload(n int) []byte { return part(0, n) }
 
-// part is an event of n of the records that payload has.
+// part is an event of n of the photos that payload has.
 func part(first, n int) []byte {
+	return event(n, func(i int) string { return fmt.Sprintf("www/assets/img/photo-%d.png", first+i) })
+}
+
+// spread is an event of n photos of as many rules of a large table, and of some
+// that it lacks.
+func spread(n int) []byte {
+	return event(n, func(i int) string { return fmt.Sprintf("www/p%d/img/photo.png", i*7%11_000) })
+}
+
+func event(n int, key func(i int) string) []byte {
 	records := make([]string, n)
 	for i := range records {
-		records[i] = fmt.Sprintf(record, first+i)
+		records[i] = fmt.Sprintf(record, key(i))
 	}
 	return []byte(`{"events":[` + strings.Join(records, ",") + `]}`)
 }
