@@ -187,6 +187,9 @@ func fromReport(report handler.Report, removed map[refresh.Key]bool) content {
 	for _, i := range report.Invalid {
 		c.notes = append(c.notes, fmt.Sprintf("record %s is invalid: %s", i.Record, i.Error))
 	}
+	if n := report.Omitted.Invalid; n > 0 {
+		c.notes = append(c.notes, "the letter does not say which "+plural(n, "more record")+" could not be read")
+	}
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"oss-cdn-refresh/handler"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 	"oss-cdn-refresh/mapping"
 )
@@ -230,4 +231,11 @@ func FuzzLetter(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestReportWithOmissions(t *testing.T) {
+	c := fromReport(handler.Report{Invalid: []handler.Invalid{{Record: "0", Error: "no key"}}, Omitted: handler.Omitted{Invalid: 3}}, nil)
+	if len(c.notes) != 2 || !strings.Contains(c.notes[1], "3 more records") {
+		t.Errorf("notes %q, want one of the record and one of 3 more", c.notes)
+	}
 }
