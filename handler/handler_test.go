@@ -77,20 +77,21 @@ func TestFailedAnswerIsShort(t *testing.T) {
 	}
 }
 
-// A directory that is another target's path is not refreshed in place of files,
-// whichever of the two the files are of.
+// A directory that is another target's path, or above it, is not refreshed in
+// place of files, whichever of the two the files are of.
 func TestNoTargetIsFoldedWhole(t *testing.T) {
 	const table = `
 rules:
   - {bucket: site, targets: [{domain: www.example.com}]}
   - {bucket: app, targets: [{domain: www.example.com, path: /app/}]}
+  - {bucket: next, targets: [{domain: www.example.com, path: /next/v1/}]}
 refresh: {on_quota_exceeded: directory}
 `
 	record := func(bucket, key string) string {
 		return fmt.Sprintf(`{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":%q},"object":{"key":%q}}}`, bucket, key)
 	}
 	l := newLab(t, &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: -1}}, table)
-	payload := put(0, record("site", "app/0.png"), record("app", "0.png"), record("site", "app/1.png"), record("app", "img/2.png"), record("site", "lib/3.js"))
+	payload := put(0, record("site", "app/0.png"), record("app", "0.png"), record("site", "app/1.png"), record("app", "img/2.png"), record("site", "lib/3.js"), record("site", "next/4.js"))
 	report, _ := l.handle(t, payload, 20*time.Second)
 	var refreshed []string
 	for _, g := range report.Refreshed {

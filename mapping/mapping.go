@@ -210,14 +210,18 @@ func (t *Table) Map(o Object) Match {
 }
 
 // Roots returns the URLs of the targets' paths, "https://example.com/app/", in
-// each spelling. What is below one of them may be all that a rule is for.
+// each spelling, and of the directories above them. What is below one of these
+// may be all that a rule is for.
 func (t *Table) Roots() map[string]bool {
 	roots := map[string]bool{}
 	for _, r := range t.Rules {
 		for _, s := range r.Targets {
-			roots[s.root] = true
-			for _, spelling := range respellings {
-				roots[spelling.Replace(s.root)] = true
+			for path := s.Path; path != ""; path, _ = cutName(strings.TrimSuffix(path, "/")) {
+				root := join("https://"+s.Domain, path)
+				roots[root] = true
+				for _, spelling := range respellings {
+					roots[spelling.Replace(root)] = true
+				}
 			}
 		}
 	}
