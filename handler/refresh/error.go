@@ -2,6 +2,8 @@ package refresh
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 )
 
@@ -72,3 +74,11 @@ func (e *Error) Text() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// late tells that the call went out and its time was over before an answer came.
+func (e *Error) late() bool {
+	return e != nil && !e.Unsent && errors.Is(e.Err, context.DeadlineExceeded)
+}
+
+// answered tells that an answer came, be it that the call was accepted.
+func (e *Error) answered() bool { return e == nil || !e.Unsent && e.Err == nil }

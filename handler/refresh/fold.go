@@ -49,8 +49,10 @@ func (s *submission) fold() []*Item {
 	}
 	s.foldables = nil
 	slices.SortStableFunc(created, func(a, b *Item) int { return -cmp.Compare(len(a.covered), len(b.covered)) })
-	most := min(len(created), maxFolds-s.folds)
-	s.folds += most
+	most := 0
+	for most < len(created) && s.folds.Add(1) <= maxFolds {
+		most++
+	}
 	for _, dir := range created[most:] {
 		s.unfold(dir)
 	}

@@ -55,18 +55,17 @@ func (s *submission) recall(items []*Item) []*Item {
 	})
 }
 
-// lesserOf halves, for each product and type whose quota is short, the most
-// important request that was refused. The other requests have failed.
+// lesserOf halves, for each type whose quota is short, the most important
+// request that was refused. The other requests have failed.
 func (s *submission) lesserOf(refused []refusedRequest) []Request {
 	slices.SortStableFunc(refused, func(a, b refusedRequest) int { return compareItems(a.Items[0], b.Items[0]) })
 	var requests []Request
 	for _, r := range refused {
-		sc := scope{product: r.Product, typ: r.Type}
-		if s.halved[sc] {
+		if s.halved[r.Type] {
 			s.fail(r.Items, r.err)
 			continue
 		}
-		s.halved[sc] = true
+		s.halved[r.Type] = true
 		requests = append(requests, s.lesser(r.Request, r.err)...)
 	}
 	return requests

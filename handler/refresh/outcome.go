@@ -56,7 +56,7 @@ func (s *submission) prune(r Request) Request {
 
 // stoppedBy returns what is known to stand against the item.
 func (s *submission) stoppedBy(it *Item, halving bool) *Error {
-	for _, sc := range [...]scope{{}, {product: it.Product}, {product: it.Product, domain: it.Domain}, {product: it.Product, typ: it.Type}} {
+	for _, sc := range [...]scope{{}, {domain: it.Domain}, {typ: it.Type}} {
 		if err := s.stopped[sc]; err != nil && !(halving && err.Class == Quota) {
 			return err
 		}
@@ -90,12 +90,9 @@ func (s *submission) refuse(r Request, err *Error) {
 	case Quota:
 		s.quota(r, err)
 	case RefuseType:
-		s.stop(scope{product: r.Product, typ: r.Type}, err)
+		s.stop(scope{typ: r.Type}, err)
 		s.fail(r.Items, err)
-	case StopProduct:
-		s.stop(scope{product: r.Product}, err)
-		s.fail(r.Items, err)
-	case StopAll:
+	case StopProduct, StopAll: // which the other product finds out by itself
 		s.stop(scope{}, err)
 		s.fail(r.Items, err)
 	default:
@@ -123,7 +120,7 @@ func (s *submission) halve(r Request, err *Error) {
 func (s *submission) splitDomains(r Request, err *Error) {
 	domains := r.domains()
 	if len(domains) == 1 {
-		s.stop(scope{product: r.Product, domain: r.Items[0].Domain}, err)
+		s.stop(scope{domain: r.Items[0].Domain}, err)
 		s.fail(r.Items, err)
 		return
 	}
@@ -167,7 +164,7 @@ func (s *submission) quota(r Request, err *Error) {
 		s.send(s.lesser(r, err)...)
 		return
 	}
-	s.stop(scope{product: r.Product, typ: r.Type}, err)
+	s.stop(scope{typ: r.Type}, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.overdrawn = append(s.overdrawn, refusedRequest{r, err})

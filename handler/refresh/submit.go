@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"oss-cdn-refresh/mapping"
@@ -35,6 +36,12 @@ type Job struct {
 	API      Refresher
 	Items    []*Item
 	Accepted map[Key]Receipt // what the API accepted before; it is reported, not sent
+}
+
+// of returns the job's part for one product.
+func (j Job) of(product mapping.Product) Job {
+	j.Items = slices.DeleteFunc(slices.Clone(j.Items), func(it *Item) bool { return it.Product != product })
+	return j
 }
 
 // A Result has one outcome for each item that was submitted or refused, in the
@@ -82,20 +89,26 @@ const (
 
 // Submit plans the job's items and submits them: requests that carry removals
 // before those that carry none, those with pages before the rest, and what
-// stands in for one that was refused before what matters less. It answers
-// before the context's deadline, by a second or 5 % of the time.
+// stands in for one that was refused before what matters less. Products do not
+// wait for each other. It answers before the context's deadline, by a second or
+// 5 % of the time.
 func (s *Submitter) Submit(ctx context.Context, job Job) Result {
 	ctx, cancel := context.WithDeadline(ctx, lastMoment(ctx))
 	defer cancel()
-	sub := newSubmission(ctx, s, job)
-	requests := Plan(sub.recall(job.Items), s.Limits)
-	for done := false; !done || len(requests) > 0; {
-		requests = sub.wave(requests)
-		done = len(requests) == 0 && sub.settle()
-		requests = append(requests, sub.followUps(len(requests) == 0)...)
+	var folds atomic.Int32
+	var results [len(products)]Result
+	var group sync.WaitGroup
+	for i, product := range products {
+		group.Go(func() { results[i] = newSubmission(ctx, s, job.of(product), &folds).submit() })
 	}
-	slices.SortStableFunc(sub.result.Outcomes, func(a, b Outcome) int { return compareItems(a.Item, b.Item) })
-	return sub.result
+	group.Wait()
+	var all Result
+	for _, r := range results {
+		all.Outcomes = append(all.Outcomes, r.Outcomes...)
+		all.Calls += r.Calls
+	}
+	slices.SortStableFunc(all.Outcomes, func(a, b Outcome) int { return compareItems(a.Item, b.Item) })
+	return all
 }
 
 // lastMoment leaves time to report before the context's deadline.
@@ -120,22 +133,23 @@ func (s *Submitter) window(product mapping.Product) *window {
 	return s.windows[product]
 }
 
-// A submission is one Submit under way.
+// A submission is one Submit under way, for one product.
 type submission struct {
 	*Submitter
 	ctx       context.Context // ends when it is time to report
 	job       Job
-	flights   map[mapping.Product]chan struct{} // calls under way
-	splitting chan struct{}                     // held by the request that is being split by domain
+	flights   chan struct{} // calls under way
+	splitting chan struct{} // held by the request that is being split by domain
+	folds     *atomic.Int32 // directories made of files, for all products
 
-	// Of Submit's own goroutine.
-	open   []<-chan struct{} // waves: each is closed when its requests are through
-	sent   map[Key]bool      // File items, where some may be fallbacks too
-	halved map[scope]bool    // what was halved for the quota
-	folds  int               // directories made of files
+	// Of submit's own goroutine.
+	open   []<-chan struct{}     // waves: each is closed when its requests are through
+	sent   map[Key]bool          // File items, where some may be fallbacks too
+	halved map[mapping.Type]bool // what was halved for the quota
 
 	mu        sync.Mutex // guards what follows
 	result    Result
+	slowness  int              // calls in a row that the API did not answer in time, before one that it did
 	stopped   map[scope]*Error // what the API refuses altogether
 	learned   chan struct{}    // closed when a domain comes into stopped
 	follow    []*Item          // to submit in place of what was refused
@@ -148,9 +162,8 @@ type submission struct {
 
 // A scope is what one refusal holds for. An empty field stands for all.
 type scope struct {
-	product mapping.Product
-	typ     mapping.Type
-	domain  string
+	typ    mapping.Type
+	domain string
 }
 
 // A refusedRequest is a request with its answer.
@@ -159,20 +172,17 @@ type refusedRequest struct {
 	err *Error
 }
 
-func newSubmission(ctx context.Context, s *Submitter, job Job) *submission {
+func newSubmission(ctx context.Context, s *Submitter, job Job, folds *atomic.Int32) *submission {
 	sub := &submission{
-		Submitter: s, ctx: ctx, job: job,
-		flights:   map[mapping.Product]chan struct{}{},
+		Submitter: s, ctx: ctx, job: job, folds: folds,
+		flights:   make(chan struct{}, inFlight),
 		splitting: make(chan struct{}, 1),
 		learned:   make(chan struct{}),
 		stopped:   map[scope]*Error{},
-		halved:    map[scope]bool{},
+		halved:    map[mapping.Type]bool{},
 		folders:   map[Key]*Item{},
 
 		ownDirectories: map[Key]bool{},
-	}
-	for _, product := range products {
-		sub.flights[product] = make(chan struct{}, inFlight)
 	}
 	for _, it := range job.Items {
 		switch {
@@ -185,24 +195,37 @@ func newSubmission(ctx context.Context, s *Submitter, job Job) *submission {
 	return sub
 }
 
+// submit sends one wave after the other.
+func (s *submission) submit() Result {
+	requests := Plan(s.recall(s.job.Items), s.Limits)
+	for done := false; !done || len(requests) > 0; {
+		requests = s.wave(requests)
+		done = len(requests) == 0 && s.settle()
+		requests = append(requests, s.followUps(len(requests) == 0)...)
+	}
+	return s.result
+}
+
 // wave sends the requests of the highest rank, waits for them and returns the
 // others. One that gets no final answer holds these up for half of the time that
-// is left, not for all of it. Products do not wait for each other's calls.
+// is left, not for all of it.
 func (s *submission) wave(requests []Request) (others []Request) {
 	if len(requests) == 0 {
 		return nil
 	}
 	highest := slices.MinFunc(requests, func(a, b Request) int { return cmp.Compare(a.rank(), b.rank()) }).rank()
-	var wave []<-chan struct{}
-	for _, product := range products {
-		of := slices.DeleteFunc(slices.Clone(requests), func(r Request) bool { return r.rank() != highest || r.Product != product })
-		if len(of) > 0 {
-			wave = append(wave, s.launch(of))
+	var wave []Request
+	for _, r := range requests {
+		if r.rank() == highest {
+			wave = append(wave, r)
+		} else {
+			others = append(others, r)
 		}
 	}
-	s.open = append(s.open, wave...)
-	s.await(s.left()/2, wave...)
-	return slices.DeleteFunc(requests, func(r Request) bool { return r.rank() == highest })
+	through := s.launch(wave)
+	s.open = append(s.open, through)
+	s.await(s.left()/2, through)
+	return others
 }
 
 // launch sends requests in the background. The channel is closed when they are
@@ -272,14 +295,13 @@ func (s *submission) send(requests ...Request) {
 // then: nothing, if all its items have their outcome. Who gets something must
 // land after the call.
 func (s *submission) begin(r Request, last *Error) (rest Request, land func()) {
-	flights := s.flights[r.Product]
 	select {
-	case flights <- struct{}{}:
+	case s.flights <- struct{}{}:
 	case <-s.ctx.Done():
 		s.fail(s.prune(r).Items, s.late(last))
 		return Request{}, nil
 	}
-	land = func() { <-flights }
+	land = func() { <-s.flights }
 	if rest = s.prune(r); len(rest.Items) > 0 && s.window(r.Product).wait(s.ctx) != nil {
 		s.fail(rest.Items, s.late(last))
 		rest.Items = nil
@@ -293,12 +315,15 @@ func (s *submission) begin(r Request, last *Error) (rest Request, land func()) {
 // run sends a request that has begun until each of its items has an outcome or
 // is left for a follow-up.
 func (s *submission) run(r Request, land func()) {
-	unanswered := 0
+	unanswered := s.slow(0)
 	for try := 1; ; try++ {
 		receipt, err := s.attempt(r, s.patience(unanswered))
 		land()
-		if err != nil && !err.Unsent && errors.Is(err, context.DeadlineExceeded) {
+		switch {
+		case err.late():
 			unanswered++
+		case err.answered():
+			s.slow(unanswered)
 		}
 		switch {
 		case err == nil:
@@ -322,12 +347,24 @@ func (s *submission) run(r Request, land func()) {
 
 // patience is how long a call may take. It comes from the time left, so that a
 // connection that hangs leaves some for other tries. Where the API has not
-// answered so many calls in time, it may just be slow: each is given twice as
-// long, and not all of them are sent in vain.
+// answered so many calls in time, it may just be slow, and what is given the same
+// time again is sent in vain; unless others wait for this call's place.
 func (s *submission) patience(unanswered int) time.Duration {
 	left := s.left()
-	first := min(max(left/4, fairAttempt), maxAttempt)
-	return max(first, min(first<<min(unanswered, 10), left/2))
+	usual := min(max(left/4, fairAttempt), maxAttempt)
+	if len(s.flights) == cap(s.flights) {
+		return usual
+	}
+	return max(usual, min(usual<<min(2*unanswered, 10), left*2/3))
+}
+
+// slow notes how many calls the API did not answer in time before it answered
+// one, and returns the most so far: the next request need not find that out.
+func (s *submission) slow(unanswered int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slowness = max(s.slowness, unanswered)
+	return s.slowness
 }
 
 // attempt makes one call.

@@ -704,7 +704,14 @@ func TestSubmitGivesASlowAPIItsTime(t *testing.T) {
 	for _, tt := range []struct {
 		timeout, latency time.Duration
 		calls            int
-	}{{3000 * ms, 1000 * ms, 1}, {5000 * ms, 1400 * ms, 1}, {10_000 * ms, 3000 * ms, 2}, {60_000 * ms, 9000 * ms, 1}, {60_000 * ms, 19_000 * ms, 2}} {
+	}{
+		{3000 * ms, 1000 * ms, 1},
+		{5000 * ms, 1400 * ms, 1},
+		{10_000 * ms, 4000 * ms, 2},
+		{30_000 * ms, 11_000 * ms, 2},
+		{60_000 * ms, 9000 * ms, 1},
+		{60_000 * ms, 25_000 * ms, 2},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
 			defer cancel()
@@ -714,6 +721,67 @@ func TestSubmitGivesASlowAPIItsTime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// That the API is slow is found out once, not by each request.
+func TestSubmitLearnsThatTheAPIIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		targets := append(files("a.example.com", 100), target("a.example.com", "/gone.png", mapping.Removed))
+		for i := range 150 {
+			targets = append(targets, target("a.example.com", fmt.Sprintf("/%d.html", i), mapping.Created))
+		}
+		result, _ := submit(t, submitter(), &script{latency: 11 * time.Second}, targets)
+		if len(failures(result)) > 0 || result.Calls != 4 { // three requests, the first of them twice
+			t.Errorf("%d calls, want 4; refused %v", result.Calls, failures(result))
+		}
+	})
+}
+
+// Calls that hang keep another product's not back, and of their own few.
+func TestSubmitDespiteCallsThatHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var targets []mapping.Target
+		for i := range 64 {
+			gone := target("cdn.example.com", fmt.Sprintf("/gone-%d.png", i), mapping.Removed)
+			gone.Product = mapping.CDN
+			targets = append(targets, gone)
+		}
+		for i := range 10 {
+			page := target("cdn.example.com", fmt.Sprintf("/%d.html", i), mapping.Created)
+			page.Product = mapping.CDN
+			targets = append(targets, page, target("a.example.com", fmt.Sprintf("/%d.png", i), mapping.Created), target("a.example.com", fmt.Sprintf("/%d.html", i), mapping.Removed))
+		}
+		s := submitter()
+		s.Limits.URLsPerRequest = 1
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var last atomic.Int64 // call of the other product, since the start
+		start := time.Now()
+		api := selective(func(ctx context.Context, call Call) error {
+			if strings.Contains(call.URLs[0], "gone") {
+				<-ctx.Done()
+				return &Error{Code: "NoAnswer", Class: Again, Err: ctx.Err()}
+			}
+			if call.Product == string(mapping.DCDN) {
+				last.Store(int64(time.Since(start)))
+			}
+			return sleep(ctx, 500*time.Millisecond)
+		})
+		result := s.Submit(ctx, Job{API: api, Items: Debounce(targets)})
+		if n := len(failures(result)); n > 64+5 || strings.Contains(fmt.Sprint(failures(result)), "https://a.") {
+			t.Errorf("%d are refused, want the 64 that hang and few more: %v", n, failures(result))
+		}
+		if took := time.Duration(last.Load()); took > 5*time.Second {
+			t.Errorf("the other product's last call began after %v", took)
+		}
+	})
+}
+
+// A selective API answers each call in its own way and time.
+type selective func(context.Context, Call) error
+
+func (s selective) Refresh(ctx context.Context, call Call) (Receipt, error) {
+	return Receipt{}, s(ctx, call)
 }
 
 // A later try of the same job submits neither what was accepted nor what a
