@@ -75,8 +75,9 @@ func (e *Error) Text() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// late tells that the call went out and its time was over before an answer came.
-func (e *Error) late() bool {
+// timedOut tells that the call went out and its time was over before an answer
+// came.
+func (e *Error) timedOut() bool {
 	return e != nil && !e.Unsent && errors.Is(e.Err, context.DeadlineExceeded)
 }
 

@@ -320,7 +320,7 @@ func (s *submission) run(r Request, land func()) {
 		receipt, err := s.attempt(r, s.patience(unanswered))
 		land()
 		switch {
-		case err.late():
+		case err.timedOut():
 			unanswered++
 		case err.answered():
 			s.slow(unanswered)
