@@ -25,11 +25,8 @@ type Submitter struct {
 	Roots       map[string]bool // directories, as URLs, that are never submitted in place of files
 	Log         *slog.Logger    // a line a call, at debug
 
-	once    sync.Once
-	windows map[mapping.Product]*window
+	windows sync.Map // of a mapping.Product: its *window
 }
-
-var products = [...]mapping.Product{mapping.DCDN, mapping.CDN}
 
 // A Job is what one invocation submits.
 type Job struct {
@@ -38,10 +35,18 @@ type Job struct {
 	Accepted map[Key]Receipt // what the API accepted before; it is reported, not sent
 }
 
-// of returns the job's part for one product.
-func (j Job) of(product mapping.Product) Job {
-	j.Items = slices.DeleteFunc(slices.Clone(j.Items), func(it *Item) bool { return it.Product != product })
-	return j
+// byProduct returns the job's parts, one for each product.
+func (j Job) byProduct() []Job {
+	var parts []Job
+	for _, it := range j.Items {
+		i := slices.IndexFunc(parts, func(part Job) bool { return part.Items[0].Product == it.Product })
+		if i < 0 {
+			i = len(parts)
+			parts = append(parts, Job{API: j.API, Accepted: j.Accepted})
+		}
+		parts[i].Items = append(parts[i].Items, it)
+	}
+	return parts
 }
 
 // A Result has one outcome for each item that was submitted or refused, in the
@@ -96,10 +101,11 @@ func (s *Submitter) Submit(ctx context.Context, job Job) Result {
 	ctx, cancel := context.WithDeadline(ctx, lastMoment(ctx))
 	defer cancel()
 	var folds atomic.Int32
-	var results [len(products)]Result
+	parts := job.byProduct()
+	results := make([]Result, len(parts))
 	var group sync.WaitGroup
-	for i, product := range products {
-		group.Go(func() { results[i] = newSubmission(ctx, s, job.of(product), &folds).submit() })
+	for i, part := range parts {
+		group.Go(func() { results[i] = newSubmission(ctx, s, part, &folds).submit() })
 	}
 	group.Wait()
 	var all Result
@@ -124,13 +130,11 @@ func lastMoment(ctx context.Context) time.Time {
 
 // window returns the product's.
 func (s *Submitter) window(product mapping.Product) *window {
-	s.once.Do(func() {
-		s.windows = map[mapping.Product]*window{}
-		for _, p := range products {
-			s.windows[p] = newWindow(s.CallsPerSecond[p])
-		}
-	})
-	return s.windows[product]
+	w, ok := s.windows.Load(product)
+	if !ok {
+		w, _ = s.windows.LoadOrStore(product, newWindow(s.CallsPerSecond[product]))
+	}
+	return w.(*window)
 }
 
 // A submission is one Submit under way, for one product.

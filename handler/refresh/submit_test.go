@@ -177,6 +177,25 @@ func TestSubmitRetriesUntilAccepted(t *testing.T) {
 	}
 }
 
+// What the submitter was told nothing of goes out too, a call a second.
+func TestSubmitAnotherProduct(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		targets := files("a.example.com", 250)
+		for i := range targets[:150] {
+			targets[i].Product = "other"
+		}
+		start := time.Now()
+		api := &script{}
+		result, _ := submit(t, submitter(), api, targets)
+		if len(result.Outcomes) != 250 || len(failures(result)) > 0 || result.Calls != 3 {
+			t.Errorf("%d outcomes, %d calls, refused %v; want 250, 3 and none", len(result.Outcomes), result.Calls, failures(result))
+		}
+		if took := time.Since(start); took < time.Second {
+			t.Errorf("two calls took %v, want a second between them", took)
+		}
+	})
+}
+
 func TestSubmitBacksOffWithinTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &script{answer: func(int, Call) error { return refusal(Again) }}
