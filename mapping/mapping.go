@@ -64,9 +64,12 @@ type Object struct {
 // Target is one thing to refresh.
 type Target struct {
 	Product  Product
+	Site     int64 // ESA only: the id of the domain's site
 	Type     Type
+	Force    bool // Directory, IgnoreParams: delete what is in range instead of revalidating it
 	Domain   string
-	URL      string   // canonical: "https://example.com/photo%20(1).jpg"
+	URL      string   // "https://example.com/photo%20(1).jpg"
+	Respelt  bool     // URL is a spelling beside the canonical one of the same object
 	Event    Event    // of the object it came from
 	Fallback []string // IgnoreParams only: the URLs to submit as File where the API refuses the type
 }
