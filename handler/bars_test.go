@@ -154,7 +154,7 @@ func pipeline(tb testing.TB, table *mapping.Table, payload []byte) []refresh.Req
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return refresh.Plan(refresh.Debounce(mapChanges(table, batch.Changes).targets), limits)
+	return refresh.Plan(refresh.Debounce(Follow(table, batch).Targets), limits)
 }
 
 // barsOfCalls are about the number of connections and calls.
@@ -191,7 +191,7 @@ func (accepting) Refresh(context.Context, refresh.Call) (refresh.Receipt, error)
 // fewest that it could have taken: a call holds 100 URLs of each of 10 domains
 // (RefreshDcdnObjectCaches, API reference). All URLs must have been accepted.
 func submit(t *testing.T, r *rand.Rand) (calls, least int) {
-	var targets []mapping.Target
+	var targets []refresh.Target
 	chunks, most := 0, 0
 	for d := range 1 + r.IntN(25) {
 		n := 1 + r.IntN(1+r.IntN(400))
@@ -199,16 +199,17 @@ func submit(t *testing.T, r *rand.Rand) (calls, least int) {
 			domain := fmt.Sprintf("w%d.example.com", d)
 			event := []mapping.Event{mapping.Created, mapping.Modified, mapping.Removed}[r.IntN(3)]
 			suffix := []string{".png", ".html"}[r.IntN(2)]
-			targets = append(targets, mapping.Target{
+			target := mapping.Target{
 				Product: mapping.DCDN, Type: mapping.File, Domain: domain, Event: event,
 				URL: fmt.Sprintf("https://%s/%d%s", domain, i, suffix),
-			})
+			}
+			targets = append(targets, refresh.Target{Target: target, Record: len(targets)})
 		}
 		chunks, most = chunks+(n+99)/100, max(most, (n+99)/100)
 	}
 	r.Shuffle(len(targets), func(i, j int) { targets[i], targets[j] = targets[j], targets[i] })
 	submitter := refresh.Submitter{Limits: limits, CallsPerSecond: map[mapping.Product]int{mapping.DCDN: 1000}}
-	result := submitter.Submit(t.Context(), refresh.Job{API: accepting{}, Items: refresh.Debounce(targets)})
+	result := submitter.Submit(t.Context(), refresh.Job{API: accepting{}, Requests: refresh.Plan(refresh.Debounce(targets), limits)})
 	if accepted := len(result.Accepted()); accepted != len(targets) {
 		t.Errorf("%d of %d URLs were accepted", accepted, len(targets))
 	}

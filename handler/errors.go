@@ -71,7 +71,7 @@ func (r *Report) err() error {
 // summary says in a line what is missing.
 func (r *Report) summary() string {
 	var parts []string
-	if n := count(r.Failed); n > 0 {
+	if n := r.FailedURLs; n > 0 {
 		parts = append(parts, fmt.Sprintf("%s not refreshed (%s)", plural(n, "URL was", "URLs were"), r.failedByCode()))
 	}
 	if n := len(r.Invalid); n > 0 {

@@ -28,14 +28,14 @@ type Platform struct {
 
 // A Handler handles the events of a process. It is safe for concurrent use.
 type Handler struct {
-	settings Settings
-	platform Platform
-	table    func() (*mapping.Table, error)
-	submit   func() *refresh.Submitter
-	accepted memory
-	warm     atomic.Bool
-	log      *slog.Logger // what LOG_LEVEL lets through
-	lines    *slog.Logger // what is written whatever it says: for an asynchronous invocation it is the only answer
+	settings  Settings
+	platform  Platform
+	table     func() (*mapping.Table, error)
+	submitter func() *refresh.Submitter
+	accepted  memory
+	warm      atomic.Bool
+	log       *slog.Logger // what LOG_LEVEL lets through
+	lines     *slog.Logger // what is written whatever it says: for an asynchronous invocation it is the only answer
 }
 
 // New returns a handler that loads its table meanwhile.
@@ -44,7 +44,7 @@ func New(settings Settings, platform Platform) *Handler {
 	h.lines = newLogger(settings.Output, slog.LevelInfo)
 	h.log = newLogger(settings.Output, settings.LogLevel)
 	h.table = sync.OnceValues(settings.loadTable)
-	h.submit = sync.OnceValue(h.newSubmitter)
+	h.submitter = sync.OnceValue(h.newSubmitter)
 	go h.table()
 	return h
 }
@@ -64,11 +64,12 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	if err != nil {
 		return nil, h.refuse(ctx, &EventError{err})
 	}
-	mapped := mapChanges(table, batch.Changes)
-	items := refresh.Debounce(mapped.targets)
+	trace := Follow(table, batch)
+	items := refresh.Debounce(trace.Targets)
+	requests := refresh.Plan(items, refresh.Limits(table.Refresh.Limits))
 	memo := h.accepted.of(payload)
-	result := h.refresh(ctx, items, memo.recall())
-	report := newReport(batch, mapped, len(items), result)
+	result := h.submit(ctx, requests, memo.recall())
+	report := newReport(trace, len(items), result)
 	memo.keep(result, report.err() != nil && !h.settings.DryRun)
 	report.RequestID = h.platform.RequestID(ctx)
 	report.DryRun = h.settings.DryRun
@@ -77,25 +78,16 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	return report, report.err()
 }
 
-// refresh submits the items, but for those that an earlier, failed invocation
-// with the same payload has had accepted.
-func (h *Handler) refresh(ctx context.Context, items []*refresh.Item, accepted map[refresh.Key]refresh.Receipt) refresh.Result {
-	submitter := h.submit()
+// submit sends the requests, but for what an earlier, failed invocation with the
+// same payload has had accepted. A dry run sends nothing.
+func (h *Handler) submit(
+	ctx context.Context, requests []refresh.Request, accepted map[refresh.Key]refresh.Acceptance,
+) refresh.Result {
 	if h.settings.DryRun {
-		return dryRun(refresh.Plan(items, submitter.Limits))
+		return refresh.DryRun(requests)
 	}
-	return submitter.Submit(ctx, refresh.Job{API: h.platform.API(ctx), Items: items, Accepted: accepted})
-}
-
-// dryRun reports each request as if it had been accepted.
-func dryRun(requests []refresh.Request) refresh.Result {
-	var result refresh.Result
-	for _, r := range requests {
-		for _, it := range r.Items {
-			result.Outcomes = append(result.Outcomes, refresh.Outcome{Item: it})
-		}
-	}
-	return result
+	job := refresh.Job{API: h.platform.API(ctx), Requests: requests, Accepted: accepted}
+	return h.submitter().Submit(ctx, job)
 }
 
 func (h *Handler) newSubmitter() *refresh.Submitter {
@@ -115,40 +107,4 @@ func NewSubmitter(r mapping.Refresh) *refresh.Submitter {
 		CallsPerSecond: map[mapping.Product]int{mapping.DCDN: r.CallsPerSecond.DCDN, mapping.CDN: r.CallsPerSecond.CDN},
 		FoldOnQuota:    r.OnQuotaExceeded == mapping.QuotaDirectory,
 	}
-}
-
-// mapped is what the table made of the changes.
-type mapped struct {
-	targets   []mapping.Target
-	origins   []int // of each target: the index of its change
-	changes   []events.Change
-	ignored   int
-	unmatched []events.Change
-	unasked   []events.Change // a browser cannot ask for their URLs
-}
-
-// mapChanges looks every change up in the table.
-func mapChanges(table *mapping.Table, changes []events.Change) mapped {
-	m := mapped{
-		targets: make([]mapping.Target, 0, len(changes)),
-		origins: make([]int, 0, len(changes)),
-		changes: changes,
-	}
-	for i, c := range changes {
-		match := table.Map(mapping.Object{Bucket: c.Bucket, Key: c.Key, Event: mapping.Event(c.Kind), New: c.New()})
-		if match.Warning {
-			m.unasked = append(m.unasked, c)
-		}
-		switch {
-		case match.Rule == nil:
-			m.unmatched = append(m.unmatched, c)
-		case match.Ignored != "":
-			m.ignored++
-		}
-		for _, t := range match.Targets {
-			m.targets = append(m.targets, t)
-			m.origins = append(m.origins, i)
-		}
-	}
-	return m
 }

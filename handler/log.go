@@ -75,8 +75,8 @@ func (h *Handler) warn(ctx context.Context, r *Report) {
 	if n := r.notes; len(n.unmatched) > 0 {
 		log.LogAttrs(ctx, slog.LevelWarn, "unmatched", slog.String("error", "no rule of the table is for these objects"), slog.Any("objects", names(n.unmatched)))
 	}
-	if n := r.notes; len(n.unasked) > 0 {
-		log.LogAttrs(ctx, slog.LevelWarn, "ignored", slog.String("error", `a browser cannot ask for a key with a "." or ".." segment`), slog.Any("objects", names(n.unasked)))
+	if n := r.notes; len(n.unreachable) > 0 {
+		log.LogAttrs(ctx, slog.LevelWarn, "ignored", slog.String("error", `a browser cannot ask for a key with a "." or ".." segment`), slog.Any("objects", names(n.unreachable)))
 	}
 	for _, origin := range r.notes.loops {
 		h.lines.LogAttrs(ctx, slog.LevelError, "ignored", slog.String("invocation", r.RequestID), slog.String("record", origin.String()),

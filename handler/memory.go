@@ -27,7 +27,7 @@ type digest = [sha256.Size]byte
 
 type note struct {
 	time     time.Time
-	accepted map[refresh.Key]refresh.Receipt
+	accepted map[refresh.Key]refresh.Acceptance
 	bytes    int
 }
 
@@ -42,7 +42,7 @@ type memo struct {
 }
 
 // recall returns what was accepted of the payload in an earlier invocation.
-func (n memo) recall() map[refresh.Key]refresh.Receipt {
+func (n memo) recall() map[refresh.Key]refresh.Acceptance {
 	m := n.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -69,7 +69,7 @@ func (n memo) keep(result refresh.Result, failed bool) {
 	}
 }
 
-func (m *memory) note(d digest, accepted map[refresh.Key]refresh.Receipt) {
+func (m *memory) note(d digest, accepted map[refresh.Key]refresh.Acceptance) {
 	n := note{time: time.Now(), accepted: accepted}
 	for key := range accepted {
 		n.bytes += len(key.URL) + entryBytes

@@ -16,7 +16,7 @@ func accepted(n int) refresh.Result {
 	var result refresh.Result
 	for i := range n {
 		url := fmt.Sprintf("%-100d", i)
-		result.Outcomes = append(result.Outcomes, refresh.Outcome{Item: &refresh.Item{Type: mapping.File, URL: url}})
+		result.Outcomes = append(result.Outcomes, refresh.Outcome{Item: refresh.Item{Kind: refresh.Kind{Type: mapping.File}, URL: url}})
 	}
 	return result
 }

@@ -19,8 +19,9 @@ type Report struct {
 	Invalid    []Invalid `json:"invalid"`
 	Mapped     int       `json:"mapped"`
 	Targets    int       `json:"targets"`
-	Debounced  int       `json:"debounced"` // targets merged into another one's item, whatever became of that
-	Requests   int       `json:"requests"`  // calls of the refresh API, retries included
+	Debounced  int       `json:"debounced"`   // targets merged into another one's item, whatever became of that
+	Requests   int       `json:"requests"`    // calls of the refresh API, retries included
+	FailedURLs int       `json:"failed_urls"` // URLs of Failed, those too that a cut report leaves out
 	DurationMS int64     `json:"duration_ms"`
 	Refreshed  []Group   `json:"refreshed"`
 	Failed     []Group   `json:"failed"`
@@ -68,78 +69,94 @@ type Group struct {
 
 // notes are for the log only.
 type notes struct {
-	unmatched, unasked []events.Change
-	loops              []events.Origin
+	unmatched, unreachable []events.Change
+	loops                  []events.Origin
 }
 
-func newReport(batch events.Batch, m mapped, items int, result refresh.Result) *Report {
+func newReport(trace Trace, items int, result refresh.Result) *Report {
 	r := &Report{
-		Records:   batch.Records(),
-		Ignored:   len(batch.Ignored) + m.ignored,
-		Unmatched: len(m.unmatched),
+		Records:   trace.Records(),
+		Ignored:   len(trace.Batch.Ignored),
 		Invalid:   []Invalid{},
-		Mapped:    len(m.changes) - m.ignored - len(m.unmatched),
-		Targets:   len(m.targets),
-		Debounced: len(m.targets) - items,
+		Targets:   len(trace.Targets),
+		Debounced: len(trace.Targets) - items,
 		Requests:  result.Calls,
 		Refreshed: []Group{},
 		Failed:    []Group{},
-		SQS:       batch.SQS,
-		notes:     notes{m.unmatched, m.unasked, batch.Loops},
+		SQS:       trace.SQS,
+		notes: notes{
+			unmatched:   trace.with(func(i int) bool { return trace.Fate(i) == Unmatched }),
+			unreachable: trace.with(func(i int) bool { return trace.Matches[i].Warning }),
+			loops:       trace.Loops,
+		},
 	}
-	for _, invalid := range batch.Invalid {
+	for i := range trace.Changes {
+		switch trace.Fate(i) {
+		case Ignored:
+			r.Ignored++
+		case Unmatched:
+			r.Unmatched++
+		case Mapped:
+			r.Mapped++
+		}
+	}
+	for _, invalid := range trace.Batch.Invalid {
 		r.Invalid = append(r.Invalid, Invalid{invalid.Origin.String(), invalid.Err.Error()})
 		r.unfinished = append(r.unfinished, invalid.Origin)
 	}
-	r.addOutcomes(result.Outcomes, m)
+	r.addOutcomes(result.Outcomes, trace.Changes)
 	return r
 }
 
 // addOutcomes groups the outcomes by their fate, in order.
-func (r *Report) addOutcomes(outcomes []refresh.Outcome, m mapped) {
+func (r *Report) addOutcomes(outcomes []refresh.Outcome, changes []events.Change) {
 	refreshed, failed := grouping{}, grouping{}
-	for _, o := range outcomes {
+	for i := range outcomes {
+		o := &outcomes[i]
 		if o.Err == nil {
 			refreshed.add(&r.Refreshed, o)
 			continue
 		}
 		failed.add(&r.Failed, o)
-		for _, target := range o.Item.All() {
-			r.unfinished = append(r.unfinished, m.changes[m.origins[target]].Origin)
+		r.FailedURLs++
+		for _, record := range o.Item.AllRecords() {
+			r.unfinished = append(r.unfinished, changes[record].Origin)
 		}
 	}
 }
 
-// A fate is what the items of a group share.
-type fate struct {
+// A label is what the items of a group have in common.
+type label struct {
 	product, typ, code, taskID, requestID string
 }
 
-// A grouping finds a fate's group.
-type grouping map[fate]int
+// A grouping finds a label's group.
+type grouping map[label]int
 
-func (g grouping) add(groups *[]Group, o refresh.Outcome) {
-	f := fate{product: string(o.Item.Product), typ: string(o.Item.Type)}
+func (g grouping) add(groups *[]Group, o *refresh.Outcome) {
+	l := label{product: string(o.Item.Product), typ: string(o.Item.Type)}
 	if o.Err != nil {
-		f.code = o.Err.Code
+		l.code = o.Err.Code
 	} else {
-		f.taskID, f.requestID = o.Receipt.TaskID, o.Receipt.RequestID
+		l.taskID, l.requestID = o.Receipt.TaskID, o.Receipt.RequestID
 	}
-	i, ok := g[f]
+	i, ok := g[l]
 	if !ok {
 		i = len(*groups)
-		g[f] = i
-		*groups = append(*groups, newGroup(f, o.Err))
+		g[l] = i
+		*groups = append(*groups, newGroup(l, o.Err))
 	}
 	group := &(*groups)[i]
 	group.addReason(o.Err)
 	group.URLs = append(group.URLs, o.Item.URL)
-	group.Covers += o.Item.Covers()
-	group.covered = append(group.covered, o.Item.Covered()...)
+	group.Covers += len(o.Item.Covered)
+	for i := range o.Item.Covered {
+		group.covered = append(group.covered, o.Item.Covered[i].URL)
+	}
 }
 
-func newGroup(f fate, err *refresh.Error) Group {
-	group := Group{Product: f.product, Type: f.typ, Code: f.code, TaskID: f.taskID, RequestID: f.requestID}
+func newGroup(l label, err *refresh.Error) Group {
+	group := Group{Product: l.product, Type: l.typ, Code: l.code, TaskID: l.taskID, RequestID: l.requestID}
 	if err != nil {
 		retryable := err.Class.Retryable()
 		group.Retryable = &retryable

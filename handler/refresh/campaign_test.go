@@ -35,11 +35,13 @@ func answers(t *testing.T, r *rand.Rand) {
 	s.Limits.URLsPerDomain = 1 + r.IntN(100)
 	s.CallsPerSecond[mapping.CDN] = 1 + r.IntN(30)
 	api := randomAPI(r)
-	var accepted map[Key]Receipt
+	var accepted map[Key]Acceptance
 	for range 3 {
 		before := len(api.calls)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+r.IntN(60))*time.Second)
-		result := s.Submit(ctx, Job{API: api, Items: Debounce(targets), Accepted: accepted})
+		result := s.Submit(ctx, Job{
+			API: api, Requests: Plan(Debounce(records(targets)), s.Limits), Accepted: accepted,
+		})
 		if ctx.Err() != nil {
 			t.Error("the answer came after the deadline")
 		}
@@ -47,7 +49,7 @@ func answers(t *testing.T, r *rand.Rand) {
 		checkAccount(t, targets, result, api)
 		for _, c := range api.calls[before:] {
 			for _, url := range c.URLs {
-				key := Key{mapping.Product(c.Product), mapping.Type(c.Type), url}
+				key := keyOf(c.Call, url)
 				if _, ok := accepted[key]; ok {
 					t.Errorf("%v was accepted before and sent again", key)
 				}

@@ -8,42 +8,43 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// Debounce merges the targets of one invocation into items: one for each
-// product, type and URL, however many changes led to it. A File under a
-// Directory of the same product is covered by it, unless its change was one of
-// metadata alone: a Directory refresh revalidates, and a node that asks "is it
-// newer?" hears "no" when only headers changed.
+// Debounce merges the targets of one invocation into items: one for each kind
+// and URL, however many records led to it. A File under a Directory of the same
+// product is covered by it, unless only its metadata changed: a Directory
+// refresh revalidates, and a conditional request gets 304 if only headers
+// changed.
 //
 // Removals come first, then pages, then the rest, each in the order of the
 // targets; an item of several targets takes the first of their places.
-func Debounce(targets []mapping.Target) []*Item {
-	slab := make([]Item, len(targets))
-	places := make([]int, len(targets))
-	byKey := make(map[Key]*Item, len(targets))
-	items := make([]*Item, 0, len(targets))
+func Debounce(targets []Target) []Item {
+	items := make([]Item, 0, len(targets))
+	index := make(map[Key]int, len(targets)) // of the item in items
+	records := make([]int, len(targets))     // one block for the usual case of one record an item
 	directories := false
 	for i := range targets {
 		t := &targets[i]
-		key := Key{t.Product, t.Type, t.URL}
-		rank := rankOf(t)
-		it, ok := byKey[key]
-		if !ok {
-			it = &slab[len(items)]
-			*it = Item{
-				Product: t.Product, Type: t.Type, Domain: t.Domain, URL: t.URL, Rank: rank, place: i,
-				Targets: places[i : i : i+1],
-			}
-			byKey[key] = it
-			items = append(items, it)
+		kind := Kind{t.Product, t.Site, t.Type, t.Force}
+		n, found := index[Key{kind, t.URL}]
+		if !found {
+			n = len(items)
+			index[Key{kind, t.URL}] = n
+			items = append(items, Item{
+				Kind: kind, Domain: t.Domain, URL: t.URL, Rank: rankOf(t), Respelt: t.Respelt,
+				Records: records[i : i : i+1], place: i,
+			})
 		}
-		it.Targets = append(it.Targets, i)
-		it.modified = it.modified || t.Event == mapping.Modified
-		it.takePlace(rank, i)
+		it := &items[n]
+		if len(it.Records) == 0 || it.Records[len(it.Records)-1] != t.Record {
+			it.Records = append(it.Records, t.Record)
+		}
+		it.Modified = it.Modified || t.Event == mapping.Modified
+		it.Respelt = it.Respelt && t.Respelt
+		it.takePlace(rankOf(t), i)
 		it.addFallback(t.Fallback)
 		directories = directories || t.Type == mapping.Directory
 	}
 	if directories {
-		items = cover(items, byKey)
+		items = cover(items, index)
 	}
 	sortItems(items)
 	return items
@@ -58,60 +59,97 @@ func (it *Item) takePlace(rank Rank, place int) {
 
 func (it *Item) addFallback(urls []string) {
 	for _, url := range urls {
-		if !slices.Contains(it.fallback, url) {
-			it.fallback = append(it.fallback, url)
+		if !slices.Contains(it.Fallback, url) {
+			it.Fallback = append(it.Fallback, url)
 		}
 	}
 }
 
-// cover takes the files out of items that a Directory among them covers, and
-// hands them to it.
-func cover(items []*Item, byKey map[Key]*Item) []*Item {
-	return slices.DeleteFunc(items, func(it *Item) bool {
-		if it.Type != mapping.File || it.modified {
-			return false
+// cover hands the files among the items to the nearest Directory among them
+// that covers them, and returns the other items.
+func cover(items []Item, index map[Key]int) []Item {
+	covered := make([]bool, len(items))
+	for i, it := range items {
+		if it.Type != mapping.File || it.Modified {
+			continue
 		}
-		for dir := range parents(it) {
-			if d, ok := byKey[Key{it.Product, mapping.Directory, dir}]; ok {
-				d.covered = append(d.covered, it)
-				d.takePlace(it.Rank, it.place)
-				return true
+		if dir := nearestDirectory(it, items, index); dir != nil {
+			dir.Covered = append(dir.Covered, it)
+			dir.takePlace(it.Rank, it.place)
+			covered[i] = true
+		}
+	}
+	rest := items[:0]
+	for i, it := range items {
+		if !covered[i] {
+			rest = append(rest, it)
+		}
+	}
+	return rest
+}
+
+// nearestDirectory returns the Directory item that covers the file. Of two that
+// differ in Force, it is the one that deletes. It returns nil if there is none.
+func nearestDirectory(file Item, items []Item, index map[Key]int) *Item {
+	for url := range parents(file) {
+		for _, force := range [...]bool{true, false} {
+			kind := Kind{file.Product, file.Site, mapping.Directory, force}
+			if n, found := index[Key{kind, url}]; found {
+				return &items[n]
 			}
 		}
-		return false
-	})
+	}
+	return nil
 }
 
 // parents yields the URLs of the directories that hold the item, the nearest
 // first and the domain's root last.
-func parents(it *Item) func(yield func(string) bool) {
+func parents(it Item) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		path, _, _ := strings.Cut(it.URL, "?")
 		root := strings.Index(path, "://") + len("://") + len(it.Domain)
-		for end := strings.LastIndexByte(path, '/'); end >= root; end = strings.LastIndexByte(path[:end], '/') {
+		for end := strings.LastIndexByte(path, '/'); end >= root; {
 			if !yield(path[:end+1]) {
 				return
 			}
+			end = strings.LastIndexByte(path[:end], '/')
 		}
 	}
 }
 
-func rankOf(t *mapping.Target) Rank {
+func rankOf(t *Target) Rank {
 	if t.Event == mapping.Removed {
 		return Removal
 	}
 	path, _, _ := strings.Cut(t.URL, "?")
-	if strings.HasSuffix(path, "/") || strings.HasSuffix(path, ".html") || strings.HasSuffix(path, ".htm") {
-		return Page
+	for _, suffix := range [...]string{"/", ".html", ".htm"} {
+		if strings.HasSuffix(path, suffix) {
+			return Page
+		}
 	}
 	return Rest
 }
 
-// sortItems puts items into the order of importance.
-func sortItems(items []*Item) {
-	slices.SortFunc(items, compareItems)
+// sortItems puts items into the order of importance: by rank, then canonical
+// spellings before the others, so that these never take quota from those.
+func sortItems(items []Item) {
+	slices.SortFunc(items, func(a, b Item) int { return compareItems(&a, &b) })
 }
 
 func compareItems(a, b *Item) int {
-	return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.place, b.place))
+	return cmp.Or(
+		cmp.Compare(a.Rank, b.Rank),
+		compareBool(a.Respelt, b.Respelt),
+		cmp.Compare(a.place, b.place),
+	)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }

@@ -64,12 +64,12 @@ func TestDebounce(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, it := range Debounce(test.targets) {
+			for _, it := range Debounce(records(test.targets)) {
 				var covered []string
-				for _, url := range it.Covered() {
-					covered = append(covered, strings.TrimPrefix(url, "https://"+it.Domain))
+				for _, file := range it.Covered {
+					covered = append(covered, strings.TrimPrefix(file.URL, "https://"+it.Domain))
 				}
-				got = append(got, fmt.Sprintf("%s %s %v %v", it.Type, strings.TrimPrefix(it.URL, "https://"+it.Domain), it.Targets, covered))
+				got = append(got, fmt.Sprintf("%s %s %v %v", it.Type, strings.TrimPrefix(it.URL, "https://"+it.Domain), it.Records, covered))
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -94,12 +94,12 @@ func FuzzDebounceLosesNothing(f *testing.F) {
 		}
 		var all []int
 		keys := map[Key]bool{}
-		for _, it := range Debounce(targets) {
+		for _, it := range Debounce(records(targets)) {
 			if keys[it.Key()] {
 				t.Errorf("two items of %v", it.Key())
 			}
 			keys[it.Key()] = true
-			all = append(all, it.All()...)
+			all = append(all, it.AllRecords()...)
 		}
 		slices.Sort(all)
 		for i, target := range all {
@@ -115,7 +115,7 @@ func FuzzDebounceLosesNothing(f *testing.F) {
 
 func BenchmarkDebounce(b *testing.B) {
 	for _, n := range []int{15, 150, 1500} {
-		targets := publish(rand.New(rand.NewPCG(1, 1)), []int{n / 3, n / 3, n / 3})
+		targets := records(publish(rand.New(rand.NewPCG(1, 1)), []int{n / 3, n / 3, n / 3}))
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

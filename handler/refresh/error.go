@@ -14,8 +14,8 @@ const (
 	Permanent    Class = iota // nothing
 	AgainNow                  // send it again without waiting: a kept connection was gone
 	Again                     // send it again after a short while
-	AgainLater                // the same, but the while may be half a minute
-	Busy                      // the same; it may be one domain only that cannot take it now
+	AgainLater                // as Again, but after up to half a minute
+	Busy                      // as Again; it may be one domain only that cannot take it now
 	Pack                      // send it in requests of at most Error.Bytes
 	Halve                     // send it in halves; one URL that is refused alone is at fault
 	SplitDomains              // send each domain by itself; one that is refused alone is at fault
@@ -23,26 +23,26 @@ const (
 	RefuseType                // nothing, for the whole type of the product
 	StopProduct               // nothing, for the whole product
 	StopAll                   // nothing in this invocation: the credentials are at fault
-	Late                      // the invocation's time is over
+	Expired                   // the invocation's time is over
 )
 
-var classNames = [...]string{"permanent", "again now", "again", "again later", "busy", "pack", "halve", "split domains", "quota", "refuse type", "stop product", "stop all", "late"}
+var classNames = [...]string{"permanent", "again now", "again", "again later", "busy", "pack", "halve", "split domains", "quota", "refuse type", "stop product", "stop all", "expired"}
 
 // String returns the class in words.
 func (c Class) String() string { return classNames[c] }
 
-// again tells whether the same request may well be accepted within this
+// again reports whether the same request may well be accepted within this
 // invocation.
 func (c Class) again() bool { return AgainNow <= c && c <= Busy }
 
-// Retryable tells whether a later invocation may fare better.
-func (c Class) Retryable() bool { return c.again() || c == Quota || c == StopAll || c == Late }
+// Retryable reports whether a later invocation may fare better.
+func (c Class) Retryable() bool { return c.again() || c == Quota || c == StopAll || c == Expired }
 
 // Codes of refusals that are not the API's.
 const (
 	CodeDeadline = "DeadlineExceeded" // the time was over before the API's final answer
 	CodeCanceled = "Canceled"         // the context was canceled before it
-	CodeUnknown  = "UnknownError"     // a [Refresher] answered with an error that is no *[Error]
+	CodeUnknown  = "UnknownError"     // a [Refresher] answered with an error that is not an *[Error]
 )
 
 // An Error is a call that was not accepted.
@@ -75,11 +75,12 @@ func (e *Error) Text() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// timedOut tells that the call went out and its time was over before an answer
-// came.
+// timedOut reports whether the call went out and its time was over before an
+// answer came.
 func (e *Error) timedOut() bool {
 	return e != nil && !e.Unsent && errors.Is(e.Err, context.DeadlineExceeded)
 }
 
-// answered tells that an answer came, be it that the call was accepted.
+// answered reports whether the API answered at all, with success or with a
+// refusal.
 func (e *Error) answered() bool { return e == nil || !e.Unsent && e.Err == nil }

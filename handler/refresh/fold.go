@@ -7,94 +7,139 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// foldable tells whether a Directory refresh, of its own quota, can do for the
-// file that the quota of URLs did not suffice for.
-func (s *submission) foldable(it *Item) bool {
-	if !s.FoldOnQuota || it.Type != mapping.File || it.modified || it.extra {
+// maxFolds is how many directories an invocation refreshes in place of files
+// over the quota: the quota of directories is 100 a day.
+const maxFolds = 10
+
+// A folder is a Directory that is refreshed in place of files that the quota of
+// URLs was too small for. Files may join it until the submission is done.
+type folder struct {
+	Item               // Covered has the files
+	refusals []Outcome // of the files, reported if the Directory is refused too
+	accepted bool
+	receipt  Receipt
+	closed   bool // refused: no more files join it
+}
+
+// mayFold reports whether refreshing the file's directory, which has its own
+// quota, may replace refreshing the file.
+func (q *submission) mayFold(it Item) bool {
+	if !q.FoldOnQuota || it.Type != mapping.File || it.Modified || it.Extra {
 		return false
 	}
-	key := s.folderKey(it)
-	return key.URL != "" && !s.ownDirectories[key]
+	key, ok := q.ownDirectory(it)
+	return ok && !q.own[key]
 }
 
-// folderKey is that of the file's own directory. It has no URL where that is a
-// domain's root or one of Roots, which hold too much.
-func (s *submission) folderKey(file *Item) Key {
-	key := Key{file.Product, mapping.Directory, ""}
-	for dir := range parents(file) {
-		if !s.Roots[dir] && dir != "https://"+file.Domain+"/" {
-			key.URL = dir
-		}
+// ownDirectory returns the key of the file's own directory. It returns false
+// where that is a domain's root or one of Roots, which hold too much.
+func (q *submission) ownDirectory(file Item) (Key, bool) {
+	key := Key{Kind: Kind{Product: file.Product, Site: file.Site, Type: mapping.Directory}}
+	for url := range parents(file) {
+		key.URL = url
 		break
 	}
-	return key
+	return key, !q.Roots[key.URL] && key.URL != "https://"+file.Domain+"/"
 }
 
-// fold makes directories of the files that the quota did not suffice for, the
-// fullest first and at most maxFolds an invocation; the other files have
-// failed.
-func (s *submission) fold() []*Item {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	slices.SortStableFunc(s.foldables, func(a, b Outcome) int { return compareItems(a.Item, b.Item) })
-	var created []*Item
-	for _, o := range s.foldables {
-		key := s.folderKey(o.Item)
-		dir, ok := s.folders[key]
-		if !ok {
-			dir = s.newFolder(key, o.Item)
-			created = append(created, dir)
+func (q *submission) folderOf(key Key) *folder {
+	if key.Type != mapping.Directory {
+		return nil
+	}
+	for _, f := range q.folders {
+		if f.Key() == key {
+			return f
 		}
-		s.hold(dir, o)
 	}
-	s.foldables = nil
-	slices.SortStableFunc(created, func(a, b *Item) int { return -cmp.Compare(len(a.covered), len(b.covered)) })
-	most := 0
-	for most < len(created) && s.folds.Add(1) <= maxFolds {
-		most++
-	}
-	for _, dir := range created[most:] {
-		s.unfold(dir)
-	}
-	return created[:most]
+	return nil
 }
 
-// newFolder makes a Directory of the importance of the file, the first one for
-// it.
-func (s *submission) newFolder(key Key, file *Item) *Item {
-	dir := &Item{Product: key.Product, Type: key.Type, Domain: file.Domain, URL: key.URL, Rank: file.Rank, place: file.place, folder: true}
-	s.folders[key] = dir
-	return dir
+// newFolder makes a folder of the importance of the file, the first one in it.
+func (q *submission) newFolder(key Key, file Item) *folder {
+	f := &folder{Item: Item{
+		Kind: key.Kind, Domain: file.Domain, URL: key.URL, Rank: file.Rank, Extra: true, place: file.place,
+	}}
+	q.folders = append(q.folders, f)
+	return f
 }
 
-// hold hands a file to a Directory that does for it. One that was refused does
-// not.
-func (s *submission) hold(dir *Item, file Outcome) {
-	if dir.refused {
-		s.result.Outcomes = append(s.result.Outcomes, file)
-		return
+// fold puts the files over the quota into folders and returns the new ones to
+// send: the fullest first, at most maxFolds an invocation. The files of the
+// others have failed.
+func (q *submission) fold() []Item {
+	files := take(&q.foldable)
+	slices.SortStableFunc(files, func(a, b Outcome) int { return compareItems(&a.Item, &b.Item) })
+	var created []*folder
+	for _, file := range files {
+		key, _ := q.ownDirectory(file.Item)
+		f := q.folderOf(key)
+		if f == nil {
+			f = q.newFolder(key, file.Item)
+			created = append(created, f)
+		}
+		if f.closed {
+			q.report(file)
+			continue
+		}
+		f.Covered = append(f.Covered, file.Item)
+		f.refusals = append(f.refusals, file)
 	}
-	dir.covered = append(dir.covered, file.Item)
-	dir.held = append(dir.held, file)
-}
-
-// unfold gives the files of a refused Directory the outcome that they had.
-func (s *submission) unfold(dir *Item) {
-	s.result.Outcomes = append(s.result.Outcomes, dir.held...)
-	dir.covered, dir.held, dir.refused = nil, nil, true
-}
-
-// recallFolded reports the Directory that an earlier invocation has refreshed
-// in place of the file.
-func (s *submission) recallFolded(file *Item, receipt Receipt) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := Key{file.Product, mapping.Directory, receipt.Directory}
-	dir, ok := s.folders[key]
-	if !ok {
-		dir = s.newFolder(key, file)
-		receipt.Directory = ""
-		s.result.Outcomes = append(s.result.Outcomes, Outcome{Item: dir, Receipt: receipt})
+	slices.SortStableFunc(created, func(a, b *folder) int {
+		return -cmp.Compare(len(a.Covered), len(b.Covered))
+	})
+	var sent []Item
+	for _, f := range created {
+		if *q.folds == maxFolds {
+			q.closeFolder(f)
+			continue
+		}
+		*q.folds++
+		sent = append(sent, f.Item)
 	}
-	dir.covered = append(dir.covered, file)
+	return sent
+}
+
+// closeFolder gives the files of a refused folder their own outcomes back.
+func (q *submission) closeFolder(f *folder) {
+	for _, o := range f.refusals {
+		q.report(o)
+	}
+	f.Covered, f.refusals, f.closed = nil, nil, true
+}
+
+// reportFolders reports the accepted folders, with all files that joined them.
+func (q *submission) reportFolders() {
+	for _, f := range take(&q.folders) {
+		if f.accepted {
+			q.report(Outcome{Item: f.Item, Receipt: f.receipt})
+		}
+	}
+}
+
+// recall reports the items that an earlier try had accepted, and returns the
+// others. A file whose directory was refreshed in its place joins that folder.
+func (q *submission) recall(items []Item) []Item {
+	if len(q.job.Accepted) == 0 {
+		return items
+	}
+	var rest []Item
+	for _, it := range items {
+		earlier, ok := q.job.Accepted[it.Key()]
+		switch {
+		case !ok:
+			rest = append(rest, it)
+		case earlier.Directory == "":
+			q.accept([]Item{it}, earlier.Receipt)
+		default:
+			key, _ := q.ownDirectory(it)
+			key.URL = earlier.Directory
+			f := q.folderOf(key)
+			if f == nil {
+				f = q.newFolder(key, it)
+				f.receipt, f.accepted = earlier.Receipt, true
+			}
+			f.Covered = append(f.Covered, it)
+		}
+	}
+	return rest
 }

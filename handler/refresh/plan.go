@@ -25,32 +25,27 @@ type Limits struct {
 //
 // It is a function of its arguments. Items keep their order in a request, and
 // important ones come in early requests where that costs no call more.
-func Plan(items []*Item, limits Limits) []Request {
-	type kind struct {
-		product mapping.Product
-		typ     mapping.Type
-	}
-	var kinds []kind
-	groups := map[kind][]*Item{}
+func Plan(items []Item, limits Limits) []Request {
+	var kinds []Kind
+	groups := map[Kind][]Item{}
 	for _, it := range items {
-		k := kind{it.Product, it.Type}
-		if _, ok := groups[k]; !ok {
-			kinds = append(kinds, k)
+		if _, ok := groups[it.Kind]; !ok {
+			kinds = append(kinds, it.Kind)
 		}
-		groups[k] = append(groups[k], it)
+		groups[it.Kind] = append(groups[it.Kind], it)
 	}
 	var requests []Request
-	for _, k := range kinds {
-		for _, packed := range pack(groups[k], limits.of(k.typ)) {
-			requests = append(requests, Request{Product: k.product, Type: k.typ, Items: packed})
+	for _, kind := range kinds {
+		for _, packed := range pack(groups[kind], limits.of(kind)) {
+			requests = append(requests, Request{kind, packed})
 		}
 	}
 	return requests
 }
 
-// of returns the limits of one type of request.
-func (l Limits) of(typ mapping.Type) Limits {
-	if typ == mapping.Directory {
+// of returns the limits of requests of one kind.
+func (l Limits) of(kind Kind) Limits {
+	if kind.Type == mapping.Directory {
 		l.URLsPerRequest = min(l.URLsPerRequest, l.DirectoriesPerRequest)
 	}
 	l.URLsPerDomain = min(l.URLsPerDomain, l.URLsPerRequest)
@@ -58,8 +53,8 @@ func (l Limits) of(typ mapping.Type) Limits {
 }
 
 // pack fills one request after the other from the items of each domain.
-func pack(items []*Item, limits Limits) [][]*Item {
-	var requests [][]*Item
+func pack(items []Item, limits Limits) [][]Item {
+	var requests [][]Item
 	queues := byDomain(items)
 	for len(queues) > 0 {
 		requests = append(requests, fill(queues, limits))
@@ -71,10 +66,10 @@ func pack(items []*Item, limits Limits) [][]*Item {
 // A queue is what is left of a domain.
 type queue struct {
 	domain string
-	items  []*Item
+	items  []Item
 }
 
-func byDomain(items []*Item) []*queue {
+func byDomain(items []Item) []*queue {
 	var queues []*queue
 	index := map[string]*queue{}
 	for _, it := range items {
@@ -93,7 +88,7 @@ func byDomain(items []*Item) []*queue {
 // the requests to come must be in this one; taking those first, and as many
 // others as there is room for, never loses the bound (it is the schedule of
 // unit tasks on D machines, no two tasks of a job at once).
-func fill(queues []*queue, limits Limits) []*Item {
+func fill(queues []*queue, limits Limits) []Item {
 	requests := bound(queues, limits)
 	slices.SortStableFunc(queues, func(a, b *queue) int {
 		return cmp.Or(
@@ -103,7 +98,7 @@ func fill(queues []*queue, limits Limits) []*Item {
 		)
 	})
 	room := room{urls: limits.URLsPerRequest, bytes: limits.RequestBytes}
-	var taken []*Item
+	var taken []Item
 	for _, q := range queues[:min(len(queues), limits.DomainsPerRequest)] {
 		n := room.take(q.items, limits.URLsPerDomain, len(taken) == 0)
 		taken = append(taken, q.items[:n]...)
@@ -134,7 +129,7 @@ type room struct{ urls, bytes int }
 // take tells how many of the items, in order and at most most of them, the
 // room holds, and makes it smaller by them. An empty request takes one item
 // whatever its size: nobody else would.
-func (r *room) take(items []*Item, most int, empty bool) int {
+func (r *room) take(items []Item, most int, empty bool) int {
 	n := 0
 	for n < min(len(items), most) && r.urls > 0 {
 		size := formSize(items[n].URL) + len("%0A")

@@ -3,6 +3,7 @@ package refresh
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"testing"
 
 	"oss-cdn-refresh/mapping"
@@ -50,7 +51,7 @@ func TestPlanReachesTheLowerBound(t *testing.T) {
 		for d := range counts {
 			counts[d] = r.IntN(1 + r.IntN(700))
 		}
-		items := Debounce(publish(r, counts))
+		items := Debounce(records(publish(r, counts)))
 		requests := Plan(items, defaults)
 		if want := lowerBound(counts); len(requests) != want {
 			t.Fatalf("domains of %v URLs: %d requests, want %d", counts, len(requests), want)
@@ -70,27 +71,27 @@ func TestPlanUnderOtherLimits(t *testing.T) {
 		for d := range counts {
 			counts[d] = r.IntN(300)
 		}
-		items := Debounce(publish(r, counts))
+		items := Debounce(records(publish(r, counts)))
 		checkRequests(t, Plan(items, limits), items, limits)
 	}
 }
 
 // checkRequests proves that the requests hold each item once, in the order of
 // importance, within the limits.
-func checkRequests(t *testing.T, requests []Request, items []*Item, limits Limits) {
+func checkRequests(t *testing.T, requests []Request, items []Item, limits Limits) {
 	t.Helper()
-	seen := map[*Item]bool{}
+	seen := map[Key]bool{}
 	for _, request := range requests {
 		domains := map[string]int{}
 		bytes := 0
 		for i, it := range request.Items {
-			if seen[it] {
+			if seen[it.Key()] {
 				t.Fatalf("%s is planned twice", it.URL)
 			}
-			seen[it] = true
+			seen[it.Key()] = true
 			domains[it.Domain]++
-			bytes += formSize(it.URL) + len("%0A")
-			if i > 0 && compareItems(request.Items[i-1], it) >= 0 {
+			bytes += len(url.QueryEscape(it.URL + "\n"))
+			if i > 0 && compareItems(&request.Items[i-1], &it) >= 0 {
 				t.Fatalf("%s comes before the more important %s", request.Items[i-1].URL, it.URL)
 			}
 			if domains[it.Domain] > limits.URLsPerDomain {
@@ -112,7 +113,7 @@ func checkRequests(t *testing.T, requests []Request, items []*Item, limits Limit
 func TestPlanUsesALargerLimitOfADomain(t *testing.T) {
 	limits := defaults
 	limits.URLsPerDomain = 1000
-	items := Debounce(publish(rand.New(rand.NewPCG(5, 6)), []int{667, 667, 666}))
+	items := Debounce(records(publish(rand.New(rand.NewPCG(5, 6)), []int{667, 667, 666})))
 	if n := len(Plan(items, defaults)); n != 7 {
 		t.Errorf("2,000 URLs of 3 domains, 100 of a domain: %d requests, want 7", n)
 	}
@@ -130,7 +131,7 @@ func TestPlanPutsImportantItemsFirst(t *testing.T) {
 		}
 		targets = append(targets, target("a.example.com", fmt.Sprintf("/%d.png", i), event))
 	}
-	requests := Plan(Debounce(targets), defaults)
+	requests := Plan(Debounce(records(targets)), defaults)
 	for i, want := range []Rank{Removal, Rest, Rest} {
 		if got := requests[i].rank(); got != want {
 			t.Errorf("request %d has the rank %d, want %d: one wave of removals suffices", i, got, want)
@@ -143,7 +144,7 @@ func TestPlanSeparatesProductsAndTypes(t *testing.T) {
 	dir, cdn := file, file
 	dir.Type, dir.URL = mapping.Directory, "https://b.example.com/d/"
 	cdn.Product = mapping.CDN
-	requests := Plan(Debounce([]mapping.Target{file, dir, cdn}), defaults)
+	requests := Plan(Debounce(records([]mapping.Target{file, dir, cdn})), defaults)
 	if len(requests) != 3 {
 		t.Fatalf("%d requests, want one for each product and type", len(requests))
 	}
@@ -155,7 +156,7 @@ func TestPlanSeparatesProductsAndTypes(t *testing.T) {
 		d.URL = fmt.Sprintf("https://b.example.com/%d/", i)
 		dirs = append(dirs, d)
 	}
-	if n := len(Plan(Debounce(dirs), limits)); n != 3 {
+	if n := len(Plan(Debounce(records(dirs)), limits)); n != 3 {
 		t.Errorf("5 directories, 2 to a request: %d requests, want 3", n)
 	}
 }
@@ -173,14 +174,14 @@ func FuzzPlanHoldsEveryItemOnce(f *testing.F) {
 			URLsPerRequest: 1 + int(urls), URLsPerDomain: 1 + int(perDomain), DomainsPerRequest: 1 + int(domains),
 			DirectoriesPerRequest: 100, RequestBytes: 1 + int(bytes),
 		}
-		items := Debounce(publish(r, counts))
+		items := Debounce(records(publish(r, counts)))
 		checkRequests(t, Plan(items, limits), items, limits)
 	})
 }
 
 func BenchmarkPlan(b *testing.B) {
 	for _, n := range []int{15, 150, 1500} {
-		items := Debounce(publish(rand.New(rand.NewPCG(1, 1)), []int{n / 3, n / 3, n / 3}))
+		items := Debounce(records(publish(rand.New(rand.NewPCG(1, 1)), []int{n / 3, n / 3, n / 3})))
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -1,13 +1,10 @@
 // Package refresh merges refresh targets, plans the fewest requests for them
 // and submits those until each target is either accepted or reported.
+// [Debounce], [Plan] and [Submitter.Submit] are its three steps, in that order.
 //
-//	items := refresh.Debounce(targets)            // one item a URL
-//	requests := refresh.Plan(items, limits)       // what would be sent: pure
-//	result := submitter.Submit(ctx, refresh.Job{API: api, Items: items})
-//
-// It knows limits, classes of failure and time. It knows no vendor: who calls
-// gives it a [Refresher], which turns a [Call] into an answer of the API. It
-// reads no environment, and does not retry over invocations.
+// It knows limits, classes of failure and time. It is vendor-neutral: the
+// caller passes a [Refresher], which makes one API call. It reads no environment
+// variables and keeps nothing between invocations but the pace of its calls.
 package refresh
 
 import (
@@ -17,72 +14,72 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// A Rank says how much it hurts when an item stays stale. Less comes first.
+// A Kind is what the URLs of one request have in common.
+type Kind struct {
+	Product mapping.Product
+	Site    int64 // ESA only
+	Type    mapping.Type
+	Force   bool // Directory, IgnoreParams: delete what is in range instead of revalidating it
+}
+
+// A Key identifies an item: no two items of a [Debounce] have the same.
+type Key struct {
+	Kind
+	URL string
+}
+
+// A Target is one thing to refresh and the record that asks for it.
+type Target struct {
+	mapping.Target
+	Record int // the caller's index of the record, which Item.Records repeats
+}
+
+// A Rank says how much it hurts when an item stays stale. The lowest is sent
+// first.
 type Rank uint8
 
+// The ranks.
 const (
 	Removal Rank = iota // what was removed must not be served any more
 	Page                // HTML, which leads to the rest
 	Rest
 )
 
-// An Item is one URL to refresh in one way.
+// An Item is one URL to refresh in one way. It is a value: nothing changes it
+// once it was made.
 type Item struct {
-	Product mapping.Product
-	Type    mapping.Type
-	Domain  string
-	URL     string // canonical, with its scheme
-	Rank    Rank
-	Targets []int // the targets that it stands for: indices of Debounce's argument
+	Kind
+	Domain   string
+	URL      string // percent-encoded, with its scheme
+	Rank     Rank
+	Records  []int    // the records that ask for it, each once, in ascending order
+	Covered  []Item   // Directory: the files that need no refresh of their own
+	Fallback []string // IgnoreParams: the URLs to submit as File where the API refuses the type
+	Modified bool     // File: only metadata changed in one of the records, which a Directory may miss
+	Respelt  bool     // URL is a spelling beside the canonical one of the same object
+	Extra    bool     // no target asks for it: a Directory in place of Covered, or a File of a Fallback
 
-	fallback []string // IgnoreParams: what to submit as File when the type is refused
-	modified bool     // a change of metadata alone, which a Directory may miss
-	place    int      // among the targets, for the order
-	covered  []*Item  // Directory: the files that need no refresh of their own
-	extra    bool     // File: a fallback, no target's own
-
-	folder  bool      // Directory: made of its covered files when their quota ended
-	held    []Outcome // what those had come to
-	refused bool      // it does for no file
+	place int // of its first target, which orders the items of a rank
 }
 
-// A Key tells items apart.
-type Key struct {
-	Product mapping.Product
-	Type    mapping.Type
-	URL     string
-}
+// Key returns the item's key.
+func (it Item) Key() Key { return Key{it.Kind, it.URL} }
 
-// Key returns what no other item of a [Debounce] has.
-func (it *Item) Key() Key { return Key{it.Product, it.Type, it.URL} }
-
-// Covers tells how many files a Directory spares their own refresh.
-func (it *Item) Covers() int { return len(it.covered) }
-
-// Covered lists the URLs of those files.
-func (it *Item) Covered() []string { return urls(it.covered) }
-
-// Extra tells that the item is no target's own: a File in place of an
-// IgnoreParams that the API refused.
-func (it *Item) Extra() bool { return it.extra }
-
-// All returns the targets of the item and of the files that it covers.
-func (it *Item) All() []int {
-	all := slices.Clone(it.Targets)
-	for _, file := range it.covered {
-		all = append(all, file.Targets...)
+// AllRecords returns the records that ask for the item or for a file that it
+// covers. A record is listed as often as it asks.
+func (it Item) AllRecords() []int {
+	all := slices.Clone(it.Records)
+	for _, file := range it.Covered {
+		all = append(all, file.Records...)
 	}
 	return all
 }
 
-// A Request is what one call submits: items of one product and type, the most
-// important first.
+// A Request is what one call submits: items of one kind, the most important
+// first.
 type Request struct {
-	Product mapping.Product
-	Type    mapping.Type
-	Items   []*Item
-
-	halving bool // the one request of its type that finds out what the quota still holds
+	Kind
+	Items []Item
 }
 
 // URLs lists the request's URLs in its order.
@@ -91,51 +88,27 @@ func (r Request) URLs() []string { return urls(r.Items) }
 // rank is that of the request's most important item.
 func (r Request) rank() Rank { return r.Items[0].Rank }
 
-// with returns the request with other items.
-func (r Request) with(items []*Item) Request {
-	r.Items = items
-	return r
-}
-
-// parts returns a request for each of the lists. Where the request was halving
-// for the quota, one of them goes on with that.
-func (r Request) parts(lists ...[]*Item) []Request {
-	parts := make([]Request, len(lists))
-	for i, list := range lists {
-		parts[i] = r.with(list)
-		parts[i].halving = r.halving && i == 0
-	}
-	return parts
-}
-
-// domains returns a request for each of the request's domains.
-func (r Request) domains() []Request {
-	var lists [][]*Item
-	for _, q := range byDomain(r.Items) {
-		lists = append(lists, q.items)
-	}
-	return r.parts(lists...)
-}
-
-func urls(items []*Item) []string {
+func urls(items []Item) []string {
 	list := make([]string, len(items))
-	for i, it := range items {
-		list[i] = it.URL
+	for i := range items {
+		list[i] = items[i].URL
 	}
 	return list
 }
 
 // A Refresher makes one call of the refresh API. It does not retry.
 type Refresher interface {
-	// Refresh submits the call's URLs. An error is an *[Error], or is taken
-	// for one of class [Again].
+	// Refresh submits the call's URLs. An error is an *[Error]; any other is
+	// treated as one of class [Again].
 	Refresh(ctx context.Context, call Call) (Receipt, error)
 }
 
 // A Call is what a [Refresher] submits.
 type Call struct {
-	Product string // dcdn or cdn
+	Product string // dcdn, cdn or esa
+	Site    int64  // ESA only
 	Type    string // the API's ObjectType: File, Directory, IgnoreParams
+	Force   bool
 	URLs    []string
 }
 
@@ -143,13 +116,45 @@ type Call struct {
 type Receipt struct {
 	TaskID    string // several are joined by commas; may be empty
 	RequestID string
-	Directory string // of [Job.Accepted]: the URL that was refreshed in place of a file's own
 }
 
 // An Outcome is what became of one item: accepted with a receipt, or not, with
 // the reason.
 type Outcome struct {
-	Item    *Item
+	Item    Item
 	Receipt Receipt
 	Err     *Error // nil: accepted
+}
+
+// A Result has the outcome of each item that was submitted or refused, in the
+// order of importance, and the number of calls made, retries included. Each of
+// the job's items, and each file that one covers, is in one outcome or covered
+// by the item of one.
+type Result struct {
+	Outcomes []Outcome
+	Calls    int
+}
+
+// An Acceptance is how an earlier try had an item accepted.
+type Acceptance struct {
+	Receipt
+	Directory string // the URL of the directory that was refreshed in its place; empty: it was itself
+}
+
+// Accepted returns what the API accepted, for [Job.Accepted] of a later try.
+func (r Result) Accepted() map[Key]Acceptance {
+	accepted := map[Key]Acceptance{}
+	for _, o := range r.Outcomes {
+		if o.Err != nil {
+			continue
+		}
+		accepted[o.Item.Key()] = Acceptance{Receipt: o.Receipt}
+		if !o.Item.Extra {
+			continue
+		}
+		for _, file := range o.Item.Covered {
+			accepted[file.Key()] = Acceptance{o.Receipt, o.Item.URL}
+		}
+	}
+	return accepted
 }

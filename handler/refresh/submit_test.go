@@ -62,7 +62,7 @@ func (s *script) accepted() map[Key]bool {
 	for _, c := range s.calls {
 		if c.err == nil {
 			for _, url := range c.URLs {
-				keys[Key{mapping.Product(c.Product), mapping.Type(c.Type), url}] = true
+				keys[keyOf(c.Call, url)] = true
 			}
 		}
 	}
@@ -81,18 +81,57 @@ func refuse(class Class, text string) func(int, Call) error {
 	}
 }
 
+// keyOf returns the key of an item that a call submits.
+func keyOf(call Call, url string) Key {
+	kind := Kind{mapping.Product(call.Product), call.Site, mapping.Type(call.Type), call.Force}
+	return Key{kind, url}
+}
+
+func fileKey(url string) Key {
+	return Key{Kind{Product: mapping.DCDN, Type: mapping.File}, url}
+}
+
+// records gives each target a record of its own, its index.
+func records(targets []mapping.Target) []Target {
+	list := make([]Target, len(targets))
+	for i, t := range targets {
+		list[i] = Target{t, i}
+	}
+	return list
+}
+
+// send takes targets all the way; accepted is what an earlier try had accepted.
+func send(
+	ctx context.Context, s *Submitter, api Refresher, targets []mapping.Target, accepted map[Key]Acceptance,
+) Result {
+	requests := Plan(Debounce(records(targets)), s.Limits)
+	return s.Submit(ctx, Job{API: api, Requests: requests, Accepted: accepted})
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func submitter() *Submitter {
 	return &Submitter{Limits: defaults, CallsPerSecond: map[mapping.Product]int{mapping.DCDN: 30, mapping.CDN: 50}}
 }
 
 // submit runs a submission of a minute under the test's clock, and checks what
 // holds for each: nothing lost, nothing claimed that was not accepted.
-func submit(t *testing.T, s *Submitter, api *script, targets []mapping.Target) (Result, []*Item) {
+func submit(t *testing.T, s *Submitter, api *script, targets []mapping.Target) (Result, []Item) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	items := Debounce(targets)
-	result := s.Submit(ctx, Job{API: api, Items: items})
+	items := Debounce(records(targets))
+	result := s.Submit(ctx, Job{API: api, Requests: Plan(items, s.Limits)})
 	if ctx.Err() != nil {
 		t.Error("the answer came after the deadline")
 	}
@@ -112,23 +151,12 @@ func submit(t *testing.T, s *Submitter, api *script, targets []mapping.Target) (
 func checkAccount(t *testing.T, targets []mapping.Target, result Result, api *script) {
 	t.Helper()
 	accepted := api.accepted()
-	seen := make([]int, len(targets))
 	for _, o := range result.Outcomes {
 		if o.Err == nil && !accepted[o.Item.Key()] {
 			t.Errorf("%v is reported as refreshed and was not accepted", o.Item.Key())
 		}
-		if o.Item.Extra() {
-			continue
-		}
-		for _, target := range o.Item.All() {
-			seen[target]++
-		}
 	}
-	for i, n := range seen {
-		if n != 1 {
-			t.Errorf("target %d, %s, is in %d outcomes", i, targets[i].URL, n)
-		}
-	}
+	checkOutcomes(t, targets, result)
 }
 
 // failures lists the refused URLs with their codes.
@@ -221,7 +249,7 @@ func TestSubmitLeavesTimeForOtherTries(t *testing.T) {
 		hung.hang.Store(3)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		result := submitter().Submit(ctx, Job{API: hung, Items: Debounce(files("a.example.com", 1))})
+		result := send(ctx, submitter(), hung, files("a.example.com", 1), nil)
 		if len(failures(result)) > 0 || result.Calls != 4 {
 			t.Errorf("%d calls, refused %v; want the fourth to succeed", result.Calls, failures(result))
 		}
@@ -247,7 +275,7 @@ func TestSubmitAnswersWithinShortDeadlines(t *testing.T) {
 			start := time.Now()
 			hung := new(hanging)
 			hung.hang.Store(1000)
-			result := submitter().Submit(ctx, Job{API: hung, Items: Debounce(files("a.example.com", 200))})
+			result := send(ctx, submitter(), hung, files("a.example.com", 200), nil)
 			if took := time.Since(start); took > timeout {
 				t.Errorf("answered after %v of %v", took, timeout)
 			}
@@ -340,7 +368,7 @@ func TestSubmitSendsRemovalsFirst(t *testing.T) {
 		targets := publish(rand.New(rand.NewPCG(1, 9)), []int{400, 300, 20})
 		submit(t, submitter(), api, targets)
 		ranks := map[string]Rank{}
-		for _, it := range Debounce(targets) {
+		for _, it := range Debounce(records(targets)) {
 			ranks[it.URL] = it.Rank
 		}
 		rank := func(c answered) Rank {
@@ -379,7 +407,7 @@ func TestSubmitKeepsTheCallsPerSecond(t *testing.T) {
 		var group sync.WaitGroup
 		for i := range 3 { // three invocations at once
 			group.Go(func() {
-				s.Submit(t.Context(), Job{API: api, Items: Debounce(files(fmt.Sprintf("d%d.example.com", i), 20))})
+				send(t.Context(), s, api, files(fmt.Sprintf("d%d.example.com", i), 20), nil)
 			})
 		}
 		group.Wait()
@@ -445,7 +473,7 @@ func TestSubmitFollowsUpInTheOrderOfImportance(t *testing.T) {
 			}}
 			submit(t, submitter(), api, targets)
 			for i := range 5 {
-				if url := fmt.Sprintf("https://old.example.com/x/%d.pdf", i); !api.accepted()[Key{mapping.DCDN, mapping.File, url}] {
+				if url := fmt.Sprintf("https://old.example.com/x/%d.pdf", i); !api.accepted()[fileKey(url)] {
 					t.Errorf("%s: %s was not accepted, which a refused one covered or stood for", typ, url)
 				}
 			}
@@ -462,7 +490,7 @@ func TestSubmitSpendsAShortQuotaOnWhatMatters(t *testing.T) {
 			t.Errorf("%d URLs were accepted, want 11", n)
 		}
 		for _, important := range []string{"/gone.png", "/index.html"} {
-			if !api.accepted()[Key{mapping.DCDN, mapping.File, "https://a.example.com" + important}] {
+			if !api.accepted()[fileKey("https://a.example.com"+important)] {
 				t.Errorf("%s was not refreshed", important)
 			}
 		}
@@ -502,8 +530,8 @@ func TestSubmitFoldsWhatTheQuotaLeaves(t *testing.T) {
 			t.Errorf("refused (-want +got)\n%s", diff)
 		}
 		for _, o := range result.Outcomes {
-			if o.Item.URL == "https://a.example.com/x/" && o.Item.Covers() != 3 {
-				t.Errorf("/x/ covers %d files, want 3", o.Item.Covers())
+			if o.Item.URL == "https://a.example.com/x/" && len(o.Item.Covered) != 3 {
+				t.Errorf("/x/ covers %d files, want 3", len(o.Item.Covered))
 			}
 		}
 	})
@@ -572,7 +600,7 @@ func TestSubmitFallsBackFromIgnoreParams(t *testing.T) {
 		if diff := cmp.Diff([]string{"IgnoreParams " + url + " Coderefuse type"}, failures(result)); diff != "" {
 			t.Errorf("refused (-want +got)\n%s", diff)
 		}
-		if !api.accepted()[Key{mapping.DCDN, mapping.File, url + "?w=1"}] || result.Calls != 3 {
+		if !api.accepted()[fileKey(url+"?w=1")] || result.Calls != 3 {
 			t.Errorf("%d calls, accepted %v", result.Calls, api.accepted())
 		}
 	})
@@ -599,9 +627,10 @@ func TestSubmitPacks(t *testing.T) {
 func TestSubmitReportsWhatWasAcceptedBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &script{}
-		items := Debounce(files("a.example.com", 2))
+		targets := files("a.example.com", 2)
 		earlier := Receipt{TaskID: "earlier"}
-		result := submitter().Submit(t.Context(), Job{API: api, Items: items, Accepted: map[Key]Receipt{items[0].Key(): earlier}})
+		accepted := map[Key]Acceptance{fileKey(targets[0].URL): {Receipt: earlier}}
+		result := send(t.Context(), submitter(), api, targets, accepted)
 		if result.Outcomes[0].Receipt != earlier || len(api.calls) != 1 || len(api.calls[0].URLs) != 1 {
 			t.Errorf("outcomes %+v after the calls %+v", result.Outcomes, api.calls)
 		}
@@ -667,7 +696,7 @@ func TestSubmitBeginsInOrder(t *testing.T) {
 		api := &script{}
 		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
 		defer cancel()
-		s.Submit(ctx, Job{API: api, Items: Debounce(files("a.example.com", 4000))})
+		send(ctx, s, api, files("a.example.com", 4000), nil)
 		for i, c := range api.calls {
 			if want := fmt.Sprintf("https://a.example.com/%d.png", 100*i); c.URLs[0] != want {
 				t.Fatalf("call %d begins with %s, want %s", i, c.URLs[0], want)
@@ -734,7 +763,7 @@ func TestSubmitGivesASlowAPIItsTime(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
 			defer cancel()
-			result := submitter().Submit(ctx, Job{API: &script{latency: tt.latency}, Items: Debounce(files("a.example.com", 1))})
+			result := send(ctx, submitter(), &script{latency: tt.latency}, files("a.example.com", 1), nil)
 			if len(failures(result)) > 0 || result.Calls != tt.calls {
 				t.Errorf("an API that takes %v of %v: %d calls, want %d; refused %v", tt.latency, tt.timeout, result.Calls, tt.calls, failures(result))
 			}
@@ -786,7 +815,7 @@ func TestSubmitDespiteCallsThatHang(t *testing.T) {
 			}
 			return sleep(ctx, 500*time.Millisecond)
 		})
-		result := s.Submit(ctx, Job{API: api, Items: Debounce(targets)})
+		result := send(ctx, s, api, targets, nil)
 		if n := len(failures(result)); n > 64+5 || strings.Contains(fmt.Sprint(failures(result)), "https://a.") {
 			t.Errorf("%d are refused, want the 64 that hang and few more: %v", n, failures(result))
 		}
@@ -821,14 +850,14 @@ func TestSubmitAfterFolding(t *testing.T) {
 			t.Fatalf("%d files are left at first, want those of 5 directories", n)
 		}
 		before := len(api.calls)
-		second := s.Submit(t.Context(), Job{API: api, Items: Debounce(targets), Accepted: first.Accepted()})
+		second := send(t.Context(), s, api, targets, first.Accepted())
 		checkAccount(t, targets, second, api)
 		if len(failures(second)) > 0 {
 			t.Errorf("the second time, %v are left", failures(second))
 		}
 		for _, c := range api.calls[before:] {
 			for _, url := range c.URLs {
-				if _, ok := first.Accepted()[Key{mapping.DCDN, mapping.File, url}]; ok {
+				if _, ok := first.Accepted()[fileKey(url)]; ok {
 					t.Errorf("%s was submitted again", url)
 				}
 			}
@@ -863,14 +892,14 @@ func TestSubmitProductsDoNotWaitForEachOther(t *testing.T) {
 
 func TestSubmitPlansWithoutWhatWasAcceptedBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		items := Debounce(files("a.example.com", 2000))
-		accepted := map[Key]Receipt{}
-		for i, it := range items {
+		targets := files("a.example.com", 2000)
+		accepted := map[Key]Acceptance{}
+		for i, t := range targets {
 			if i%100 != 0 {
-				accepted[it.Key()] = Receipt{TaskID: "earlier"}
+				accepted[fileKey(t.URL)] = Acceptance{Receipt: Receipt{TaskID: "earlier"}}
 			}
 		}
-		result := submitter().Submit(t.Context(), Job{API: &script{}, Items: items, Accepted: accepted})
+		result := send(t.Context(), submitter(), &script{}, targets, accepted)
 		if result.Calls != 1 || len(result.Outcomes) != 2000 {
 			t.Errorf("%d calls for 20 URLs that are left, %d outcomes", result.Calls, len(result.Outcomes))
 		}
@@ -948,7 +977,7 @@ func TestSubmitMakesNoCallThatHasNoTime(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 5200*time.Millisecond)
 		defer cancel()
-		s.Submit(ctx, Job{API: api, Items: Debounce(files("a.example.com", 20))})
+		send(ctx, s, api, files("a.example.com", 20), nil)
 		for _, c := range api.calls {
 			if left := 4200*time.Millisecond - c.start.Sub(start); left < minAttempt {
 				t.Errorf("a call began with %v left", left)
@@ -962,7 +991,7 @@ func TestSubmitTellsAnInterruption(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		api := &script{answer: func(int, Call) error { return refusal(AgainLater) }}
-		result := submitter().Submit(ctx, Job{API: api, Items: Debounce(files("a.example.com", 2))})
+		result := send(ctx, submitter(), api, files("a.example.com", 2), nil)
 		for _, o := range result.Outcomes {
 			if o.Err == nil || o.Err.Code != CodeCanceled || !strings.Contains(o.Err.Text(), "interrupted") {
 				t.Errorf("outcome %+v, want an interruption", o.Err)

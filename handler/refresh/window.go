@@ -1,63 +1,45 @@
 package refresh
 
 import (
-	"context"
-	"sync"
 	"time"
+
+	"oss-cdn-refresh/mapping"
 )
 
-// A window lets at most len(starts) calls start in any one second: the API
-// counts calls a second, so a few may go out at once after a quiet while. It
-// takes a second for a little longer than that, since a call may be on its way
-// for longer than the one after it.
+// A window is a ring of the times at which the last calls of a product started.
+// It lets at most len(starts) calls start in any one second. The API counts
+// calls a second, so that a few may go out at once after a quiet while; a token
+// bucket of the same size would let twice as many through then.
 type window struct {
-	mu     sync.Mutex
-	starts []time.Time // of the last calls, a ring
-	next   int         // the oldest of them
+	starts []time.Time
+	oldest int // its index in starts
 }
 
+// slack lengthens the window's second, since a call may be on its way for longer
+// than the one after it.
 const slack = 50 * time.Millisecond
 
-func newWindow(callsPerSecond int) *window {
-	return &window{starts: make([]time.Time, max(1, callsPerSecond))}
-}
-
-// wait blocks until a call may start. Its turn is lost if the context ends
-// before; a turn that leaves no time for a call is not taken.
-func (w *window) wait(ctx context.Context) error {
-	start, ok := w.reserve(ctx)
-	if !ok {
-		return context.DeadlineExceeded
+// reserve returns when the product's next call may start, and counts that call.
+// It returns false, and counts nothing, where that is after the latest time.
+func (s *Submitter) reserve(product mapping.Product, now, latest time.Time) (time.Time, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.windows[product]
+	if w == nil {
+		w = &window{starts: make([]time.Time, max(1, s.CallsPerSecond[product]))}
+		if s.windows == nil {
+			s.windows = map[mapping.Product]*window{}
+		}
+		s.windows[product] = w
 	}
-	return sleep(ctx, time.Until(start))
-}
-
-func (w *window) reserve(ctx context.Context) (time.Time, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	start := time.Now()
-	if free := w.starts[w.next].Add(time.Second + slack); free.After(start) {
+	start := now
+	if free := w.starts[w.oldest].Add(time.Second + slack); free.After(start) {
 		start = free
 	}
-	if deadline, ok := ctx.Deadline(); ok && start.After(deadline.Add(-minAttempt)) {
+	if start.After(latest) {
 		return time.Time{}, false
 	}
-	w.starts[w.next] = start
-	w.next = (w.next + 1) % len(w.starts)
+	w.starts[w.oldest] = start
+	w.oldest = (w.oldest + 1) % len(w.starts)
 	return start, true
-}
-
-// sleep waits for d, or until the context ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -130,10 +130,12 @@ func short(place string) string {
 func newTargets(targets []mapping.Target) []target {
 	all := make([]target, len(targets))
 	for i, t := range targets {
-		all[i] = target{string(t.Product), string(t.Type), t.URL}
+		all[i] = newTarget(t)
 	}
 	return all
 }
+
+func newTarget(t mapping.Target) target { return target{string(t.Product), string(t.Type), t.URL} }
 
 func buckets(table *mapping.Table) []string {
 	var names []string

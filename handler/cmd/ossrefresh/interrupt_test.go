@@ -112,9 +112,9 @@ func TestInterruptedWaiting(t *testing.T) {
 
 // The letters that are done are told of.
 func TestInterruptedReplay(t *testing.T) {
-	const callsPerLetter = batchTargets / 100 // 100 URLs of a domain a call
-	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: interruptAt(callsPerLetter)})
-	letters := deadLetter(0, batchTargets) + deadLetter(batchTargets, batchTargets)
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: interruptAt(5)})
+	removals := strings.ReplaceAll(deadLetter(0, 100), "Created:PutObject", "Removed:DeleteObject") // sent first
+	letters := removals + deadLetter(100, 1000)
 	var stdout, stderr bytes.Buffer
 	status := run([]string{"replay", "--live", "--json", "--mapping", tableOfB(t), "-"}, strings.NewReader(letters), &stdout, &stderr, environment(api))
 	var got replay

@@ -6,14 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"oss-cdn-refresh/events"
 	"oss-cdn-refresh/handler"
-	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
 
@@ -115,18 +112,14 @@ func (l letter) read(table *mapping.Table) (content, error) {
 	if l.err != nil {
 		return content{}, l.err
 	}
-	var message struct {
-		RequestPayload  json.RawMessage `json:"requestPayload"`
-		ResponsePayload json.RawMessage `json:"responsePayload"`
-		ResponseContext json.RawMessage `json:"responseContext"`
+	message, err := handler.ReadLetter(l.raw)
+	if err != nil {
+		return content{}, err
 	}
-	if err := json.Unmarshal(l.raw, &message); err != nil || message.RequestPayload == nil {
-		return content{}, errors.New(`it is no dead letter: it has no "requestPayload"`)
-	}
-	batch, err := events.Decode(l.raw)
-	for _, answer := range []json.RawMessage{message.ResponsePayload, message.ResponseContext} {
-		if report, ok := failedReport(answer); ok {
-			return fromReport(report, removals(table, batch)), nil
+	batch, err := message.Decode()
+	if message.Failed != nil {
+		if c, ok := fromReport(*message.Failed, removals(table, batch)); ok {
+			return c, nil
 		}
 	}
 	if err != nil {
@@ -137,11 +130,13 @@ func (l letter) read(table *mapping.Table) (content, error) {
 
 func fromEvent(table *mapping.Table, batch events.Batch) content {
 	c := content{whole: true}
-	for _, change := range batch.Changes {
-		r, targets := follow(table, "", change)
-		c.targets = append(c.targets, targets...)
-		if r.Fate == unmatched {
-			c.notes = append(c.notes, fmt.Sprintf("record %s (%s %s): %s", r.Record, shown(r.Bucket), shown(r.Key), r.Reason))
+	trace := handler.Follow(table, batch)
+	for _, t := range trace.Targets {
+		c.targets = append(c.targets, t.Target)
+	}
+	for i, change := range trace.Changes {
+		if trace.Fate(i) == handler.Unmatched {
+			c.notes = append(c.notes, fmt.Sprintf("record %s (%s %s): %s", change.Origin, shown(change.Bucket), shown(change.Key), noRule))
 		}
 	}
 	for _, i := range batch.Invalid {
@@ -155,30 +150,32 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 
 // removals are what the event refreshes, or would refresh instead, because
 // objects were removed.
-func removals(table *mapping.Table, batch events.Batch) map[refresh.Key]bool {
-	all := map[refresh.Key]bool{}
-	for _, change := range batch.Changes {
-		if change.Kind != events.Removed {
+func removals(table *mapping.Table, batch events.Batch) map[target]bool {
+	all := map[target]bool{}
+	for _, t := range handler.Follow(table, batch).Targets {
+		if t.Event != mapping.Removed {
 			continue
 		}
-		_, targets := follow(table, "", change)
-		for _, t := range targets {
-			all[keyOf(t)] = true
-			for _, url := range t.Fallback {
-				all[refresh.Key{Product: t.Product, Type: mapping.File, URL: url}] = true
-			}
+		all[newTarget(t.Target)] = true
+		for _, url := range t.Fallback {
+			all[target{string(t.Product), string(mapping.File), url}] = true
 		}
 	}
 	return all
 }
 
-func fromReport(report handler.Report, removed map[refresh.Key]bool) content {
+// fromReport returns what a letter lists as failed. It returns false where one
+// of its URLs cannot be submitted as it stands.
+func fromReport(report handler.Report, removed map[target]bool) (content, bool) {
 	var c content
 	for _, g := range report.Failed {
 		for _, url := range g.URLs {
+			if !submittable(g, url) {
+				return content{}, false
+			}
 			t := urlTarget(mapping.Product(g.Product), mapping.Type(g.Type), url, domainOf(url))
 			c.targets = append(c.targets, t)
-			if removed[keyOf(t)] { // the same again, which only adds that it comes first
+			if removed[newTarget(t)] { // the same again, which only adds that it comes first
 				t.Event = mapping.Removed
 				c.targets = append(c.targets, t)
 			}
@@ -190,53 +187,14 @@ func fromReport(report handler.Report, removed map[refresh.Key]bool) content {
 	if n := report.Omitted.Invalid; n > 0 {
 		c.notes = append(c.notes, "the letter does not say which "+plural(n, "more record")+" could not be read")
 	}
-	return c
+	return c, true
 }
 
-// summary is how the function's error begins when URLs have failed.
-var summary = regexp.MustCompile(`^(\d+) URLs? (?:was|were) not refreshed`)
-
-// failedReport returns the report of an answer that lists everything that
-// failed. The report is cut to fit into a queue's message; the line before it
-// counts all URLs.
-func failedReport(answer json.RawMessage) (report handler.Report, ok bool) {
-	var text string
-	if json.Unmarshal(answer, &text) == nil {
-		answer = json.RawMessage(text)
-	}
-	var reply struct {
-		ErrorMessage string `json:"errorMessage"`
-		ErrorType    string `json:"errorType"`
-	}
-	if json.Unmarshal(answer, &reply) != nil || reply.ErrorType != "RefreshIncomplete" {
-		return report, false
-	}
-	line, body, _ := strings.Cut(reply.ErrorMessage, "\n")
-	if json.Unmarshal([]byte(body), &report) != nil {
-		return report, false
-	}
-	counted := 0
-	if match := summary.FindStringSubmatch(line); match != nil {
-		counted, _ = strconv.Atoi(match[1])
-	}
-	return report, listed(report) == counted
-}
-
-// listed counts the URLs that a report says have failed; -1 where one of them
-// cannot be submitted as it stands.
-func listed(report handler.Report) int {
+// submittable reports whether a URL that a letter lists can be submitted.
+func submittable(g handler.Group, url string) bool {
 	products := []string{string(mapping.DCDN), string(mapping.CDN)}
 	types := []string{string(mapping.File), string(mapping.Directory), string(mapping.IgnoreParams)}
-	n := 0
-	for _, g := range report.Failed {
-		for _, url := range g.URLs {
-			if !slices.Contains(products, g.Product) || !slices.Contains(types, g.Type) || domainOf(url) == "" {
-				return -1
-			}
-			n++
-		}
-	}
-	return n
+	return slices.Contains(products, g.Product) && slices.Contains(types, g.Type) && domainOf(url) != ""
 }
 
 // domainOf returns the domain of a canonical URL.

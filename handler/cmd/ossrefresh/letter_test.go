@@ -76,31 +76,30 @@ func TestSplitUnreadable(t *testing.T) {
 	}
 }
 
-// A letter whose report does not tell everything is replayed whole.
-func TestFailedReport(t *testing.T) {
-	group := `{"product":"dcdn","type":"File","code":"TooMany.Refresh","urls":["https://www.example.com/a"]}`
-	body := func(groups ...string) string { return `{"failed":[` + strings.Join(groups, ",") + `]}` }
-	tests := map[string]struct {
-		errorType, message string
-		want               bool
-	}{
-		"whole":           {"RefreshIncomplete", "1 URL was not refreshed (…)\n" + body(group), true},
-		"only invalid":    {"RefreshIncomplete", "1 record was invalid; 0 URLs were refreshed\n" + body(), true},
-		"cut URLs":        {"RefreshIncomplete", "2 URLs were not refreshed (…)\n" + body(group), false},
-		"cut text":        {"RefreshIncomplete", "1 URL was not refreshed (…)\n" + body(group)[:20], false},
-		"no report":       {"RefreshIncomplete", "1 of 2 targets failed", false},
-		"another error":   {"EventError", "1 URL was not refreshed (…)\n" + body(group), false},
-		"unknown product": {"RefreshIncomplete", "1 URL was not refreshed\n" + body(strings.Replace(group, "dcdn", "x", 1)), false},
-		"unknown type":    {"RefreshIncomplete", "1 URL was not refreshed\n" + body(strings.Replace(group, "File", "x", 1)), false},
-		"no domain":       {"RefreshIncomplete", "1 URL was not refreshed\n" + body(strings.Replace(group, "https://", "", 1)), false},
+// A letter whose list cannot be submitted as it stands is replayed whole.
+func TestUnsubmittableLetter(t *testing.T) {
+	table, err := mapping.Parse("table", []byte("rules: [{bucket: b, targets: [{domain: www.example.com}]}]"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, tt := range tests {
-		answer, _ := json.Marshal(map[string]string{"errorType": tt.errorType, "errorMessage": tt.message})
-		quoted, _ := json.Marshal(string(answer))
-		for _, raw := range [][]byte{answer, quoted} {
-			if _, ok := failedReport(raw); ok != tt.want {
-				t.Errorf("%s: %s tells everything: %t, want %t", name, raw, ok, tt.want)
-			}
+	group := `{"product":"dcdn","type":"File","code":"TooMany.Refresh","urls":["https://www.example.com/a"]}`
+	for _, tt := range []struct {
+		old, new string
+		whole    bool
+	}{
+		{"", "", false},
+		{"dcdn", "x", true},
+		{"File", "x", true},
+		{"https://", "", true},
+	} {
+		event := strings.TrimSuffix(strings.TrimSpace(deadLetter(0, 1)), "}")
+		answer, _ := json.Marshal(map[string]string{
+			"errorType":    "RefreshIncomplete",
+			"errorMessage": "any text\n" + `{"failed_urls":1,"failed":[` + strings.Replace(group, tt.old, tt.new, 1) + `]}`,
+		})
+		l := letter{raw: []byte(event + `,"responsePayload":` + string(answer) + "}")}
+		if read, err := l.read(table); err != nil || read.whole != tt.whole {
+			t.Errorf("%q for %q: the whole event: %t, want %t; %v", tt.new, tt.old, read.whole, tt.whole, err)
 		}
 	}
 }
@@ -136,9 +135,8 @@ func environment(api *aliyuntest.Server) (getenv func(string) string) {
 	return func(name string) string { return variables[name] }
 }
 
-// More letters than fit into a batch: each URL is sent once, whichever letters
-// ask for it.
-func TestReplayBatches(t *testing.T) {
+// Each URL is sent once, whichever letters ask for it.
+func TestReplaySendsEachURLOnce(t *testing.T) {
 	api := aliyuntest.NewTestServer(t, nil)
 	var letters strings.Builder
 	for i := range 5 {
@@ -178,7 +176,7 @@ func TestReplayOrder(t *testing.T) {
 	} {
 		records = append(records, fmt.Sprintf(`{"eventName":"Object%s","eventSource":"acs:oss","oss":{"bucket":{"name":"b"},"object":{"key":"%s"}}}`, r.event, r.key))
 	}
-	const answer = "5 URLs were not refreshed\n" + `{"failed":[{"product":"dcdn","type":"File","code":"QuotaExceeded.Refresh","urls":[
+	const answer = "5 URLs were not refreshed\n" + `{"failed_urls":5,"failed":[{"product":"dcdn","type":"File","code":"QuotaExceeded.Refresh","urls":[
 "https://www.example.com/secret1.pdf","https://www.example.com/secret2.pdf","https://www.example.com/p1.html","https://www.example.com/a.png"]},
 {"product":"dcdn","type":"Directory","code":"QuotaExceeded.Refresh","urls":["https://www.example.com/"]}]}`
 	letter, _ := json.Marshal(map[string]any{
@@ -213,7 +211,7 @@ func FuzzLetter(f *testing.F) {
 	sample := []byte(`{"requestPayload":"{\"events\":[{\"eventName\":\"ObjectCreated:PutObject\",\"eventSource\":\"acs:oss\",\"oss\":{\"bucket\":{\"name\":\"my-site\"},\"object\":{\"key\":\"a\"}}}]}"}`)
 	f.Add(sample)
 	f.Add([]byte(base64.StdEncoding.EncodeToString(sample)))
-	f.Add([]byte(`{"requestPayload":"","responsePayload":{"errorType":"RefreshIncomplete","errorMessage":"1 URL was not refreshed\n{\"failed\":[{\"product\":\"cdn\",\"type\":\"File\",\"urls\":[\"https://a/\"]}]}"}}`))
+	f.Add([]byte(`{"requestPayload":"","responsePayload":{"errorType":"RefreshIncomplete","errorMessage":"1 URL was not refreshed\n{\"failed_urls\":1,\"failed\":[{\"product\":\"cdn\",\"type\":\"File\",\"urls\":[\"https://a/\"]}]}"}}`))
 	table, err := mapping.Parse("table", []byte("rules: [{bucket: my-site, targets: [{domain: www.example.com}]}]"))
 	if err != nil {
 		f.Fatal(err)
@@ -234,7 +232,7 @@ func FuzzLetter(f *testing.F) {
 }
 
 func TestReportWithOmissions(t *testing.T) {
-	c := fromReport(handler.Report{Invalid: []handler.Invalid{{Record: "0", Error: "no key"}}, Omitted: handler.Omitted{Invalid: 3}}, nil)
+	c, _ := fromReport(handler.Report{Invalid: []handler.Invalid{{Record: "0", Error: "no key"}}, Omitted: handler.Omitted{Invalid: 3}}, nil)
 	if len(c.notes) != 2 || !strings.Contains(c.notes[1], "3 more records") {
 		t.Errorf("notes %q, want one of the record and one of 3 more", c.notes)
 	}

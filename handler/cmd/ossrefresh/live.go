@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"oss-cdn-refresh/handler"
 	"oss-cdn-refresh/handler/aliyun"
@@ -71,91 +70,58 @@ func limitsOf(flag tableFlag) (mapping.Refresh, error) {
 // A sender submits targets as the function does, but for folding files into
 // directories when the quota ends: by hand, that is for people to decide.
 type sender struct {
-	live      bool
-	api       *remembering
+	api       refresh.Refresher // nil: a dry run
 	submitter *refresh.Submitter
-	accepted  map[refresh.Key]bool // targets, by earlier calls of send
 }
 
 // newSender returns one that calls the API or, in a dry run, nothing.
 func newSender(c *console, live bool, r mapping.Refresh) (*sender, error) {
-	s := &sender{
-		live:      live,
-		api:       &remembering{new(rehearsal), map[scope]*refresh.Error{}},
-		submitter: handler.NewSubmitter(r),
-		accepted:  map[refresh.Key]bool{},
-	}
+	s := &sender{submitter: handler.NewSubmitter(r)}
 	s.submitter.FoldOnQuota = false // what is named by hand is refreshed as named
 	if !live {
-		s.submitter.CallsPerSecond = map[mapping.Product]int{mapping.DCDN: 1e4, mapping.CDN: 1e4}
 		return s, nil
 	}
 	caller, err := callerFrom(c.getenv)
-	s.api.Refresher = caller
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	s.api = caller
+	return s, nil
 }
 
-// send submits the targets that were not accepted before.
-func (s *sender) send(ctx context.Context, targets []mapping.Target) refresh.Result {
-	targets = slices.DeleteFunc(targets, func(t mapping.Target) bool { return s.accepted[keyOf(t)] })
-	result := s.submitter.Submit(ctx, refresh.Job{API: s.api, Items: refresh.Debounce(targets)})
-	for _, o := range result.Outcomes {
-		s.api.remember(o)
-		for _, i := range o.Item.All() {
-			if o.Err == nil && !o.Item.Extra() { // which would be a stand-in for what failed
-				s.accepted[keyOf(targets[i])] = true
+// send submits the targets and adds what became of them to the document. It
+// returns, for each target, whether it was accepted. progress may be nil; it is
+// called with the number of URLs that are decided, and of all.
+func (s *sender) send(ctx context.Context, doc *submission, targets []mapping.Target, progress func(n, of int)) []bool {
+	numbered := make([]refresh.Target, len(targets))
+	for i, t := range targets {
+		numbered[i] = refresh.Target{Target: t, Record: i}
+	}
+	items := refresh.Debounce(numbered)
+	requests := refresh.Plan(items, s.submitter.Limits)
+	var result refresh.Result
+	if s.api == nil {
+		result = refresh.DryRun(requests)
+		doc.plan(requests)
+	} else {
+		done := 0
+		result = s.submitter.Submit(ctx, refresh.Job{API: s.api, Requests: requests, Done: func(refresh.Outcome) {
+			if done++; progress != nil {
+				progress(done, len(items))
 			}
+		}})
+		doc.add(result.Outcomes)
+	}
+	accepted := make([]bool, len(targets))
+	for _, o := range result.Outcomes {
+		if o.Err != nil || o.Item.Extra { // a stand-in for what failed
+			continue
+		}
+		for _, i := range o.Item.AllRecords() {
+			accepted[i] = true
 		}
 	}
-	return result
-}
-
-func keyOf(t mapping.Target) refresh.Key {
-	return refresh.Key{Product: t.Product, Type: t.Type, URL: t.URL}
-}
-
-// A remembering API answers by itself what earlier calls of send have found
-// refused for all that is left to send.
-type remembering struct {
-	refresh.Refresher
-	refused map[scope]*refresh.Error
-}
-
-// A scope is what a refusal holds for. An empty field stands for all.
-type scope struct{ product, typ string }
-
-func (r *remembering) remember(o refresh.Outcome) {
-	if o.Err == nil {
-		return
-	}
-	switch o.Err.Class {
-	case refresh.Quota:
-		r.refused[scope{string(o.Item.Product), string(o.Item.Type)}] = o.Err
-	case refresh.StopProduct:
-		r.refused[scope{product: string(o.Item.Product)}] = o.Err
-	case refresh.StopAll:
-		r.refused[scope{}] = o.Err
-	}
-}
-
-// Refresh calls the API where nothing is known to stand against it.
-func (r *remembering) Refresh(ctx context.Context, call refresh.Call) (refresh.Receipt, error) {
-	for _, sc := range []scope{{}, {product: call.Product}, {call.Product, call.Type}} {
-		if err := r.refused[sc]; err != nil {
-			known := *err
-			known.Unsent = true
-			return refresh.Receipt{}, &known
-		}
-	}
-	return r.Refresher.Refresh(ctx, call)
-}
-
-// A rehearsal is an API that accepts everything and does nothing.
-type rehearsal struct{ calls atomic.Int64 }
-
-// Refresh gives each call a receipt of its own, which tells requests apart.
-func (r *rehearsal) Refresh(context.Context, refresh.Call) (refresh.Receipt, error) {
-	return refresh.Receipt{RequestID: fmt.Sprintf("dry run %d", r.calls.Add(1))}, nil
+	return accepted
 }
 
 // A submission is what became of targets.
@@ -163,6 +129,15 @@ type submission struct {
 	Live     bool      `json:"live"`
 	Requests []request `json:"requests"` // accepted ones; in a dry run, those that would be sent
 	Failed   []group   `json:"failed"`
+}
+
+// plan adds the requests of a dry run.
+func (s *submission) plan(requests []refresh.Request) {
+	for _, r := range requests {
+		s.Requests = append(s.Requests, request{
+			Product: string(r.Product), Type: string(r.Type), Count: len(r.Items), URLs: r.URLs(),
+		})
+	}
 }
 
 // add adds the outcomes of a send, grouped by their fate.

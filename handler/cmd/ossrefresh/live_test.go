@@ -1,76 +1,58 @@
 package main
 
 import (
-	"fmt"
+	"bytes"
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
-	"oss-cdn-refresh/mapping"
 )
 
-// What one batch has found refused is not asked again for the next, and is
-// reported all the same.
-func TestSenderRemembers(t *testing.T) {
-	limits, err := limitsOf(tableFlag{})
-	if err != nil {
-		t.Fatal(err)
-	}
+// All letters of a replay are one submission: what the API has said of one it is
+// not asked again for the others, and all URLs are reported.
+func TestReplayAsksOnce(t *testing.T) {
 	tests := map[string]struct {
 		server *aliyuntest.Server
+		calls  int
+		failed int
 		code   string
-		calls  int // of the second batch
 	}{
-		"quota":       {&aliyuntest.Server{Quota: aliyuntest.Quota{URLs: 1}}, "QuotaExceeded.Refresh", 2},
-		"product":     {&aliyuntest.Server{Fault: refuseDCDN("DcdnServiceNotFound")}, "DcdnServiceNotFound", 1},
-		"credentials": {&aliyuntest.Server{Fault: refuseDCDN("InvalidAccessKeyId.NotFound")}, "InvalidAccessKeyId.NotFound", 0},
+		"quota":       {&aliyuntest.Server{Quota: aliyuntest.Quota{URLs: -1}}, 13, 600, "QuotaExceeded.Refresh"},
+		"credentials": {&aliyuntest.Server{Fault: refuseAll("InvalidAccessKeyId.NotFound")}, 6, 600, "InvalidAccessKeyId.NotFound"},
+		"nothing":     {&aliyuntest.Server{}, 6, 0, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			api := aliyuntest.NewTestServer(t, tt.server)
-			s, err := newSender(&console{getenv: environment(api)}, true, limits)
-			if err != nil {
-				t.Fatal(err)
+			letters := deadLetter(0, 200) + deadLetter(200, 200) + deadLetter(400, 200)
+			var stdout, stderr bytes.Buffer
+			run([]string{"replay", "--live", "--json", "--mapping", tableOfB(t), "-"},
+				strings.NewReader(letters), &stdout, &stderr, environment(api))
+			var got replay
+			if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
+				t.Fatalf("%v: %s", err, stderr.String())
 			}
-			s.send(t.Context(), targetsOf("a", mapping.DCDN))
-			before := len(api.Calls())
-			doc := newSubmission(true)
-			doc.add(s.send(t.Context(), append(targetsOf("b", mapping.DCDN), targetsOf("b", mapping.CDN)[0])).Outcomes)
-			if n := len(api.Calls()) - before; n != tt.calls {
-				t.Errorf("the second batch made %d calls, want %d", n, tt.calls)
-			}
-			for _, g := range doc.Failed {
-				if g.Product == "dcdn" && g.Code != tt.code {
-					t.Errorf("%v failed with %s, want %s", g.URLs, g.Code, tt.code)
+			failed, refreshed := 0, 0
+			for _, g := range got.Failed {
+				failed += len(g.URLs)
+				if g.Code != tt.code {
+					t.Errorf("%d URLs failed with %s, want %s", len(g.URLs), g.Code, tt.code)
 				}
 			}
-			reported := 0
-			for _, g := range doc.Failed {
-				reported += len(g.URLs)
+			for _, r := range got.Requests {
+				refreshed += r.Count
 			}
-			for _, r := range doc.Requests {
-				reported += r.Count
+			if failed != tt.failed || failed+refreshed != 600 {
+				t.Errorf("%d failed and %d were refreshed, want %d failed of 600", failed, refreshed, tt.failed)
 			}
-			if reported != 4 {
-				t.Errorf("%d URLs are reported, want 4", reported)
+			if n := len(api.Calls()); n > tt.calls {
+				t.Errorf("%d calls, want at most %d", n, tt.calls)
 			}
 		})
 	}
 }
 
-// targetsOf are two files and a directory.
-func targetsOf(name string, product mapping.Product) []mapping.Target {
-	var targets []mapping.Target
-	for i := range 2 {
-		targets = append(targets, urlTarget(product, mapping.File, fmt.Sprintf("https://www.example.com/%s/%d", name, i), "www.example.com"))
-	}
-	return append(targets, urlTarget(product, mapping.Directory, "https://www.example.com/"+name+"/", "www.example.com"))
-}
-
-func refuseDCDN(code string) func(aliyuntest.Call) aliyuntest.Fault {
-	return func(c aliyuntest.Call) aliyuntest.Fault {
-		if c.Product != "dcdn" {
-			return aliyuntest.Fault{}
-		}
-		return aliyuntest.Fault{Status: 403, Code: code}
-	}
+func refuseAll(code string) func(aliyuntest.Call) aliyuntest.Fault {
+	return func(aliyuntest.Call) aliyuntest.Fault { return aliyuntest.Fault{Status: 403, Code: code} }
 }

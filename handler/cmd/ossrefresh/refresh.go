@@ -52,7 +52,7 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
 	doc := newSubmission(cmd.Live)
-	doc.add(sender.send(ctx, targets).Outcomes)
+	sender.send(ctx, &doc, targets, nil)
 	return errors.Join(c.show(doc), doc.failure())
 }
 

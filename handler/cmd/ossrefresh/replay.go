@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
 
@@ -82,58 +81,48 @@ type letterState struct {
 	Left   int      `json:"left"` // URLs that are not refreshed
 	Error  string   `json:"error,omitempty"`
 	Notes  []string `json:"notes"`
-
-	content content
 }
 
-// batchTargets is how many targets are submitted at once: enough to fill
-// requests, few enough that an interruption leaves whole letters done.
-const batchTargets = 1000
-
-// run submits the letters in batches, so that those of a batch share requests.
+// run submits all letters at once, so that they share requests and what is
+// removed in any of them comes first.
 func (r *replay) run(ctx context.Context, c *console, sender *sender, table *mapping.Table, letters []letter) {
 	var targets []mapping.Target
-	begin := 0
+	ends := make([]int, len(letters)) // of the letters' targets
 	for i, l := range letters {
-		state := newLetterState(l, table)
+		state, some := newLetterState(l, table)
 		r.Letters = append(r.Letters, state)
-		targets = append(targets, state.content.targets...)
-		if len(targets) < batchTargets && i < len(letters)-1 {
-			continue
-		}
-		r.submit(ctx, sender, targets, r.Letters[begin:])
-		targets, begin = nil, len(r.Letters)
-		c.progress("%d of %s", i+1, plural(len(letters), "letter"))
+		targets = append(targets, some...)
+		ends[i] = len(targets)
 	}
+	accepted := sender.send(ctx, &r.submission, targets, func(n, of int) {
+		c.progress("%d of %s", n, plural(of, "URL"))
+	})
 	c.progress("")
+	begin := 0
+	for i, end := range ends {
+		r.Letters[i].close(targets[begin:end], accepted[begin:end], sender.api != nil)
+		begin = end
+	}
 }
 
-func newLetterState(l letter, table *mapping.Table) letterState {
+func newLetterState(l letter, table *mapping.Table) (letterState, []mapping.Target) {
 	read, err := l.read(table)
-	s := letterState{Letter: l.name, State: "done", From: "what failed", Notes: append([]string{}, read.notes...), content: read}
+	s := letterState{Letter: l.name, State: "done", From: "what failed", Notes: append([]string{}, read.notes...)}
 	if read.whole {
 		s.From = "the whole event"
 	}
 	if err != nil {
 		s.State, s.From, s.Error = "unreadable", "", err.Error()
 	}
-	return s
+	return s, read.targets
 }
 
-// submit sends the targets of some letters and notes which letters are done.
-func (r *replay) submit(ctx context.Context, sender *sender, targets []mapping.Target, letters []letterState) {
-	r.add(sender.send(ctx, targets).Outcomes)
-	for i := range letters {
-		letters[i].settle(sender)
-	}
-}
-
-// settle counts what is left of a letter.
-func (s *letterState) settle(sender *sender) {
-	seen := map[refresh.Key]bool{}
-	for _, t := range s.content.targets {
-		key := keyOf(t)
-		if !seen[key] && !sender.accepted[key] {
+// close counts what is left of a letter's targets.
+func (s *letterState) close(targets []mapping.Target, accepted []bool, live bool) {
+	seen := map[target]bool{}
+	for i, t := range targets {
+		key := newTarget(t)
+		if !seen[key] && !accepted[i] {
 			s.Left++
 		}
 		seen[key] = true
@@ -144,7 +133,7 @@ func (s *letterState) settle(sender *sender) {
 		s.State = "failed"
 	case s.State == "done" && s.URLs == 0 && len(s.Notes) > 0:
 		s.State = "nothing"
-	case s.State == "done" && !sender.live:
+	case s.State == "done" && !live:
 		s.State = "planned"
 	}
 }

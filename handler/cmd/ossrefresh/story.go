@@ -6,16 +6,15 @@ import (
 	"strconv"
 
 	"oss-cdn-refresh/events"
+	"oss-cdn-refresh/handler"
 	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
 
-// What became of a record.
+// What is said of records beside the function's own words.
 const (
-	mapped    = "mapped"
-	ignored   = "ignored"
-	unmatched = "unmatched"
-	invalid   = "invalid"
+	invalid = "invalid"
+	noRule  = "no rule is for it"
 )
 
 // A story is what the function's own packages make of an event, up to the
@@ -25,8 +24,6 @@ type story struct {
 	Targets int      `json:"targets"`
 	Merged  int      `json:"debounced"`
 	Items   []item   `json:"items"`
-
-	targets []mapping.Target
 }
 
 // A record is one of the event's.
@@ -52,16 +49,13 @@ type item struct {
 
 // tell tells the story of an event.
 func tell(table *mapping.Table, file string, batch events.Batch) story {
-	s := story{Records: []record{}, Items: []item{}}
-	var owners []string // of each target: its record
-	for _, c := range batch.Changes {
-		r, targets := follow(table, file, c)
-		s.Records = append(s.Records, r)
-		s.targets = append(s.targets, targets...)
-		owners = append(owners, slices.Repeat([]string{r.Record}, len(targets))...)
+	trace := handler.Follow(table, batch)
+	s := story{Records: []record{}, Items: []item{}, Targets: len(trace.Targets)}
+	for i, c := range trace.Changes {
+		s.Records = append(s.Records, newRecord(file, c, trace.Matches[i], trace.Fate(i)))
 	}
 	for _, i := range batch.Ignored {
-		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: ignored, Reason: i.Reason, Targets: []target{}, origin: i.Origin})
+		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: string(handler.Ignored), Reason: i.Reason, Targets: []target{}, origin: i.Origin})
 	}
 	for _, i := range batch.Invalid {
 		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: invalid, Reason: i.Err.Error(), Targets: []target{}, origin: i.Origin})
@@ -69,39 +63,34 @@ func tell(table *mapping.Table, file string, batch events.Batch) story {
 	slices.SortStableFunc(s.Records, func(a, b record) int {
 		return cmp.Or(cmp.Compare(a.origin.Message, b.origin.Message), cmp.Compare(a.origin.Record, b.origin.Record))
 	})
-	s.merge(owners)
+	for _, it := range refresh.Debounce(trace.Targets) {
+		s.Items = append(s.Items, newItem(it, trace.Changes))
+	}
+	s.Merged = s.Targets - len(s.Items)
 	return s
 }
 
-// follow looks a change up in the table.
-func follow(table *mapping.Table, file string, c events.Change) (record, []mapping.Target) {
-	match := table.Map(mapping.Object{Bucket: c.Bucket, Key: c.Key, Event: mapping.Event(c.Kind), New: c.New()})
+func newRecord(file string, c events.Change, match mapping.Match, fate handler.Fate) record {
 	r := record{
-		Record: c.Origin.String(), Fate: mapped, Kind: string(c.Kind), Bucket: c.Bucket, Key: c.Key,
+		Record: c.Origin.String(), Fate: string(fate), Kind: string(c.Kind), Bucket: c.Bucket, Key: c.Key,
 		Rule: place(file, match.Rule), Reason: match.Ignored, Targets: newTargets(match.Targets), origin: c.Origin,
 	}
-	switch {
-	case match.Rule == nil:
-		r.Fate, r.Reason = unmatched, "no rule is for it"
-	case match.Ignored != "":
-		r.Fate = ignored
+	if fate == handler.Unmatched {
+		r.Reason = noRule
 	}
-	return r, match.Targets
+	return r
 }
 
-// merge lists what is to be refreshed, each URL once.
-func (s *story) merge(owners []string) {
-	items := refresh.Debounce(s.targets)
-	for _, it := range items {
-		i := item{target: target{string(it.Product), string(it.Type), it.URL}, Covers: it.Covered()}
-		for _, t := range it.All() {
-			i.Records = append(i.Records, owners[t])
-		}
-		i.Records = slices.Compact(i.Records)
-		s.Items = append(s.Items, i)
+func newItem(it refresh.Item, changes []events.Change) item {
+	i := item{target: target{string(it.Product), string(it.Type), it.URL}}
+	for _, file := range it.Covered {
+		i.Covers = append(i.Covers, file.URL)
 	}
-	s.Targets = len(s.targets)
-	s.Merged = s.Targets - len(items)
+	for _, record := range it.AllRecords() {
+		i.Records = append(i.Records, changes[record].Origin.String())
+	}
+	i.Records = slices.Compact(i.Records)
+	return i
 }
 
 // text shows the story; requests tells which request each URL went out with.

@@ -1,0 +1,260 @@
+package refresh
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"oss-cdn-refresh/mapping"
+)
+
+const (
+	firstPause = 100 * time.Millisecond
+	firstLater = time.Second
+	maxPause   = 5 * time.Second
+	maxLater   = 30 * time.Second
+	maxBusy    = 3 // answers that a domain is busy until each domain is sent by itself
+)
+
+// settle does what the class of an answer asks for.
+func (q *submission) settle(a answer, now time.Time) {
+	t, err := a.task, a.err
+	t.last = err
+	q.flying--
+	if err == nil || !err.Unsent {
+		q.result.Calls++
+	}
+	switch {
+	case err.timedOut():
+		t.timeouts++
+	case err.answered():
+		q.slowness = max(q.slowness, t.timeouts)
+	}
+	if err == nil {
+		q.replace(t)
+		q.accept(t.Items, a.receipt)
+		return
+	}
+	lists := domains(t.Items)
+	switch class := err.Class; {
+	case class == Busy && t.tries >= maxBusy && len(lists) > 1:
+		q.replace(t, lists...) // so that a busy domain costs the others nothing
+	case class.again():
+		q.again(t, now)
+	case class == Pack:
+		limits := q.Limits.of(t.Kind)
+		limits.RequestBytes = min(limits.RequestBytes, err.Bytes)
+		q.replace(t, pack(t.Items, limits)...)
+	case class == Halve && len(t.Items) > 1:
+		half := len(t.Items) / 2
+		q.replace(t, t.Items[:half], t.Items[half:])
+	case class == SplitDomains && len(lists) > 1:
+		t.due = now.Add(q.left(now) / 4)
+		q.splitting = append(q.splitting, t)
+	case class == SplitDomains:
+		q.stop(scope{domain: t.Items[0].Domain}, err)
+		q.refuse(t, err)
+	case class == Quota && t.searching:
+		q.replace(t, q.moreImportantHalf(t.Items, err))
+	case class == Quota:
+		q.stop(scope{typ: t.Type}, err)
+		q.replace(t)
+		q.overQuota = append(q.overQuota, overQuota{t.Request, err})
+	case class == RefuseType:
+		q.stop(scope{typ: t.Type}, err)
+		q.refuse(t, err)
+	case class == StopProduct, class == StopAll: // another product's submission gets its own answer
+		q.stop(scope{}, err)
+		q.refuse(t, err)
+	default:
+		q.refuse(t, err)
+	}
+}
+
+// again puts a task off, with full jitter, if there is time for another try.
+func (q *submission) again(t *task, now time.Time) {
+	left := q.left(now) - minAttempt
+	if left <= 0 || q.closed != nil {
+		q.refuse(t, q.tooLate(t.last))
+		return
+	}
+	pause := min(maxPause, firstPause<<min(t.tries-1, 10))
+	switch t.last.Class {
+	case AgainNow:
+		pause = 1
+	case AgainLater:
+		pause = min(maxLater, firstLater<<min(t.tries-1, 10))
+	}
+	t.due = now.Add(min(rand.N(pause), left))
+	q.waiting = append(q.waiting, t)
+}
+
+// refuse ends a task whose items have failed.
+func (q *submission) refuse(t *task, err *Error) {
+	q.replace(t)
+	q.fail(t.Items, err)
+}
+
+// stop remembers the first refusal of a scope: nothing of it is sent any more.
+func (q *submission) stop(sc scope, err *Error) {
+	if q.stopped[sc] == nil {
+		q.stopped[sc] = err
+	}
+}
+
+// failStopped fails the task's items that a stop concerns, and leaves the others
+// in it.
+func (q *submission) failStopped(t *task) {
+	if t.stops == len(q.stopped) {
+		return
+	}
+	t.stops = len(q.stopped)
+	var rest []Item // a list of its own: the request's may be the caller's
+	for _, it := range t.Items {
+		if err := q.stoppedBy(it, t.searching); err != nil {
+			q.failOne(it, err)
+		} else {
+			rest = append(rest, it)
+		}
+	}
+	t.Items = rest
+}
+
+// stoppedBy returns the refusal that concerns the item too, if there is one. A
+// domain's goes before the type's.
+func (q *submission) stoppedBy(it Item, searching bool) *Error {
+	for _, sc := range [...]scope{{}, {domain: it.Domain}, {typ: it.Type}} {
+		if err := q.stopped[sc]; err != nil && !(searching && err.Class == Quota) {
+			return err
+		}
+	}
+	return nil
+}
+
+// accept gives items their outcome.
+func (q *submission) accept(items []Item, receipt Receipt) {
+	for _, it := range items {
+		if f := q.folderOf(it.Key()); f != nil {
+			f.receipt, f.accepted = receipt, true
+			continue
+		}
+		q.report(Outcome{Item: it, Receipt: receipt})
+	}
+}
+
+// fail gives items their outcome, or leaves them to what may take their place.
+func (q *submission) fail(items []Item, err *Error) {
+	for _, it := range items {
+		q.failOne(it, err)
+	}
+}
+
+func (q *submission) failOne(it Item, err *Error) {
+	if f := q.folderOf(it.Key()); f != nil {
+		q.closeFolder(f)
+		return
+	}
+	if err.Class == Quota && q.mayFold(it) {
+		q.foldable = append(q.foldable, Outcome{Item: it, Err: err})
+		return
+	}
+	q.followUps = append(q.followUps, it.Covered...)
+	it.Covered = nil // they are on their own again
+	if err.Class == RefuseType {
+		q.followUps = append(q.followUps, fallbacks(it)...)
+	}
+	q.report(Outcome{Item: it, Err: err})
+}
+
+// report adds an outcome to the result.
+func (q *submission) report(o Outcome) {
+	q.result.Outcomes = append(q.result.Outcomes, o)
+	if q.job.Done != nil {
+		q.job.Done(o)
+	}
+}
+
+// moreImportantHalf returns the first half of the items of a request that
+// exceeded the quota: none where there was one item. The other half has failed.
+func (q *submission) moreImportantHalf(items []Item, err *Error) []Item {
+	half := len(items) / 2
+	q.fail(items[half:], err)
+	return items[:half]
+}
+
+// planFollowUps plans what is sent in the place of refused items: the files of a
+// refused Directory, File URLs for a refused IgnoreParams, and half of a request
+// that exceeded the quota. When nothing else is left, these are directories that
+// replace files over the quota; only then is it known which directories hold the
+// most.
+func (q *submission) planFollowUps() {
+	q.searchQuota()
+	if follow := q.newFallbacks(take(&q.followUps)); len(follow) > 0 {
+		q.plan(follow)
+	}
+	if len(q.later) == 0 && len(q.foldable) > 0 {
+		q.plan(q.fold())
+	}
+}
+
+// searchQuota halves, for each type whose quota is short, the most important
+// request that was refused. That one finds out how many URLs the quota still
+// takes. The others fail.
+func (q *submission) searchQuota() {
+	refused := take(&q.overQuota)
+	slices.SortStableFunc(refused, func(a, b overQuota) int {
+		return compareItems(&a.Items[0], &b.Items[0])
+	})
+	for _, r := range refused {
+		if q.searched[r.Type] {
+			q.fail(r.Items, r.err)
+			continue
+		}
+		q.searched[r.Type] = true
+		if half := q.moreImportantHalf(r.Items, r.err); len(half) > 0 {
+			q.later = append(q.later, &task{
+				Request: Request{r.Kind, half}, submission: q, searching: true,
+			})
+		}
+	}
+}
+
+// fallbacks are the File items in the place of an IgnoreParams.
+func fallbacks(it Item) []Item {
+	var files []Item
+	for _, url := range it.Fallback {
+		file := it
+		file.Kind = Kind{Product: it.Product, Site: it.Site, Type: mapping.File}
+		file.URL, file.Fallback, file.Extra = url, nil, true
+		files = append(files, file)
+	}
+	return files
+}
+
+// newFallbacks leaves out fallbacks that are items by themselves, or of another
+// fallback.
+func (q *submission) newFallbacks(items []Item) []Item {
+	return slices.DeleteFunc(items, func(it Item) bool {
+		if !it.Extra {
+			return false
+		}
+		key := it.Key()
+		known := q.files[key]
+		q.files[key] = true
+		return known
+	})
+}
+
+// noteFiles notes the File items, those that a Directory covers too.
+func (q *submission) noteFiles() {
+	for _, r := range q.job.Requests {
+		for _, it := range r.Items {
+			if it.Type == mapping.File {
+				q.files[it.Key()] = true
+			}
+			for _, file := range it.Covered {
+				q.files[file.Key()] = true
+			}
+		}
+	}
+}

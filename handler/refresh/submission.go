@@ -1,0 +1,344 @@
+package refresh
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"oss-cdn-refresh/mapping"
+)
+
+// A submission is what a [Submitter.Submit] has yet to do for one product, and
+// what has come of it so far. It knows neither goroutines nor the network and
+// reads no clock: next says what to send, settle what an answer means.
+//
+// At any time each item is in exactly one of these: a task (ready, waiting,
+// splitting, later or in flight), followUps, overQuota, foldable, a folder, or
+// the result.
+type submission struct {
+	*Submitter
+	job      Job
+	deadline time.Time
+	closed   error // why nothing is sent any more: the context's error
+
+	ready     []*task   // to send now, in this order
+	waiting   []*task   // to send again, each when it is due
+	splitting []*task   // refused for one of their domains; one at a time is split
+	flying    int       // tasks that wait for the answer of a call
+	slot      time.Time // reserved for the start of the next call; zero: none is
+
+	later []*task   // of waves to come
+	wave  int       // the number of the wave that was begun last
+	open  int       // tasks of that wave that are not over
+	hold  time.Time // until then that wave keeps back the later ones
+	parts int       // tasks of requests that are split by domain and are not over
+
+	stopped  map[scope]*Error      // what the API refuses altogether, and its first refusal
+	slowness int                   // calls in a row that the API did not answer in time, before one it did
+	searched map[mapping.Type]bool // a search for the rest of the quota was begun
+
+	followUps []Item       // to send in the place of refused items
+	overQuota []overQuota  // requests that exceeded the quota
+	foldable  []Outcome    // files over the quota whose directories may be refreshed instead
+	folders   []*folder    // directories that are refreshed instead of files over the quota
+	folds     *int         // how many of these all submissions of the job have made
+	files     map[Key]bool // File items of the job and of fallbacks
+	own       map[Key]bool // Directory items of the job
+
+	result Result
+}
+
+// A task is a request that is sent until each of its items has an outcome.
+type task struct {
+	Request
+	submission *submission
+	wave       int
+	tries      int       // calls made
+	timeouts   int       // calls that the API did not answer in time
+	last       *Error    // the last answer; nil before the first
+	due        time.Time // waiting, splitting: when it goes on in any case
+	stops      int       // how many entries of stopped its items were checked against
+	part       bool      // of a request that is split by domain
+	searching  bool      // finds out how many URLs the quota still takes
+}
+
+// A scope is what one refusal holds for. An empty field stands for all.
+type scope struct {
+	typ    mapping.Type
+	domain string
+}
+
+// An overQuota is a request that exceeded the quota, with its refusal.
+type overQuota struct {
+	Request
+	err *Error
+}
+
+func newSubmission(s *Submitter, job Job, deadline time.Time, folds *int) *submission {
+	q := &submission{
+		Submitter: s, job: job, deadline: deadline, folds: folds,
+		stopped:  map[scope]*Error{},
+		searched: map[mapping.Type]bool{},
+		files:    map[Key]bool{},
+		own:      map[Key]bool{},
+	}
+	fallbacks := false
+	for _, r := range job.Requests {
+		for i := range r.Items {
+			fallbacks = fallbacks || len(r.Items[i].Fallback) > 0
+			if r.Type == mapping.Directory {
+				q.own[r.Items[i].Key()] = true
+			}
+		}
+	}
+	if fallbacks {
+		q.noteFiles()
+	}
+	if len(job.Accepted) == 0 {
+		q.addLater(job.Requests)
+		return q
+	}
+	var items []Item
+	for _, r := range job.Requests {
+		items = append(items, r.Items...)
+	}
+	q.plan(items)
+	return q
+}
+
+// done reports whether each item has its outcome.
+func (q *submission) done() bool { return q.idle() && len(q.folders) == 0 }
+
+// idle reports whether nothing is left to send.
+func (q *submission) idle() bool {
+	tasks := q.flying + len(q.ready) + len(q.waiting) + len(q.splitting) + len(q.later)
+	return tasks+len(q.followUps)+len(q.overQuota)+len(q.foldable) == 0
+}
+
+// next returns the task to send now, which is in flight from then on. Where
+// there is none, it returns when to ask again; the zero time means that only an
+// answer brings news, or that the submission is done.
+func (q *submission) next(now time.Time) (*task, time.Time) {
+	for {
+		if q.closed != nil {
+			q.giveUp()
+		}
+		q.wake(now)
+		q.beginWaves(now)
+		if q.flying == inFlight {
+			return nil, time.Time{}
+		}
+		if len(q.ready) == 0 {
+			if q.idle() {
+				q.reportFolders() // no more files can join them
+			}
+			return nil, q.news(now)
+		}
+		t := q.ready[0]
+		if q.failStopped(t); len(t.Items) == 0 {
+			q.ready = q.ready[1:]
+			q.replace(t)
+			continue
+		}
+		if q.slot.IsZero() {
+			slot, ok := q.reserve(t.Product, now, q.deadline.Add(-minAttempt))
+			if !ok {
+				q.ready = q.ready[1:]
+				q.replace(t)
+				q.fail(t.Items, q.tooLate(t.last))
+				continue
+			}
+			q.slot = slot
+		}
+		if q.slot.After(now) {
+			return nil, q.news(now)
+		}
+		q.ready, q.slot = q.ready[1:], time.Time{}
+		q.flying++
+		if t.tries++; t.tries == 1 {
+			t.timeouts = q.slowness
+		}
+		return t, time.Time{}
+	}
+}
+
+// news returns the earliest time at which there will be something to do without
+// an answer; the zero time means never.
+func (q *submission) news(now time.Time) time.Time {
+	var earliest time.Time
+	consider := func(at time.Time) {
+		if at.After(now) && (earliest.IsZero() || at.Before(earliest)) {
+			earliest = at
+		}
+	}
+	if len(q.ready) > 0 {
+		consider(q.slot)
+	}
+	for _, t := range q.waiting {
+		consider(t.due)
+	}
+	for _, t := range q.splitting {
+		consider(t.due)
+	}
+	if len(q.later)+len(q.followUps)+len(q.overQuota)+len(q.foldable) > 0 {
+		consider(q.hold)
+	}
+	return earliest
+}
+
+// wake moves tasks that have waited long enough to those that are ready.
+func (q *submission) wake(now time.Time) {
+	q.waiting = slices.DeleteFunc(q.waiting, func(t *task) bool {
+		if t.due.After(now) {
+			return false
+		}
+		q.ready = append(q.ready, t) // behind those that were not sent yet
+		return true
+	})
+	q.splitting = slices.DeleteFunc(q.splitting, func(t *task) bool {
+		items := len(t.Items)
+		q.failStopped(t)
+		switch {
+		case len(t.Items) < items: // another request has found the domain at fault
+			q.replace(t, t.Items)
+		case q.parts == 0 || !t.due.After(now):
+			t.part = true
+			q.parts++
+			q.replace(t, domains(t.Items)...)
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+// beginWaves makes the most important of the later tasks ready, unless the wave
+// before them holds them back. It does so for half of the time that was left
+// when it began, not for all of it: a request that gets no final answer must not
+// starve the others.
+func (q *submission) beginWaves(now time.Time) {
+	for q.open == 0 || !now.Before(q.hold) {
+		q.planFollowUps()
+		if len(q.later) == 0 {
+			return
+		}
+		highest := q.later[0].rank()
+		for _, t := range q.later {
+			highest = min(highest, t.rank())
+		}
+		q.wave++
+		q.open = 0
+		q.hold = now.Add(q.left(now) / 2)
+		q.later = slices.DeleteFunc(q.later, func(t *task) bool {
+			if t.rank() != highest {
+				return false
+			}
+			t.wave = q.wave
+			q.open++
+			q.ready = append(q.ready, t)
+			return true
+		})
+	}
+}
+
+// replace ends a task that is in none of the lists. Its parts, if any, are sent
+// before all that is ready.
+func (q *submission) replace(t *task, parts ...[]Item) {
+	tasks := make([]*task, 0, len(parts))
+	for _, items := range parts {
+		if len(items) == 0 {
+			continue
+		}
+		tasks = append(tasks, &task{
+			Request: Request{t.Kind, items}, submission: q, wave: t.wave, part: t.part,
+			searching: t.searching && len(tasks) == 0, // exactly one part goes on searching
+		})
+	}
+	q.ready = slices.Insert(q.ready, 0, tasks...)
+	if t.wave == q.wave {
+		q.open += len(tasks) - 1
+	}
+	if t.part {
+		q.parts += len(tasks) - 1
+	}
+}
+
+func domains(items []Item) [][]Item {
+	var lists [][]Item
+	for _, domain := range byDomain(items) {
+		lists = append(lists, domain.items)
+	}
+	return lists
+}
+
+// plan plans the items that an earlier try has not had accepted.
+func (q *submission) plan(items []Item) {
+	sortItems(items)
+	q.addLater(Plan(q.recall(items), q.Limits))
+}
+
+func (q *submission) addLater(requests []Request) {
+	for _, r := range requests {
+		q.later = append(q.later, &task{Request: r, submission: q})
+	}
+}
+
+// giveUp fails everything that is not in flight, because the time is over.
+func (q *submission) giveUp() {
+	begun := slices.Concat(take(&q.ready), take(&q.waiting), take(&q.splitting))
+	for _, t := range begun {
+		q.replace(t)
+	}
+	for _, t := range append(begun, take(&q.later)...) {
+		q.failStopped(t)
+		q.fail(t.Items, q.tooLate(t.last))
+	}
+	for len(q.overQuota)+len(q.followUps)+len(q.foldable) > 0 {
+		for _, r := range take(&q.overQuota) {
+			q.fail(r.Items, r.err)
+		}
+		q.fail(q.recall(q.newFallbacks(take(&q.followUps))), q.tooLate(nil))
+		for _, o := range take(&q.foldable) {
+			q.report(o)
+		}
+	}
+}
+
+// take empties a list.
+func take[T any](list *[]T) []T {
+	taken := *list
+	*list = nil
+	return taken
+}
+
+// callTimeout is how long a call may take. It comes from the time left, so that
+// a connection that hangs leaves some for other tries. After a timeout the API
+// may simply be slow, so the next call gets four times as long, unless other
+// requests are waiting for this one's place.
+func (q *submission) callTimeout(t *task, now time.Time) time.Duration {
+	left := q.left(now)
+	usual := min(max(left/4, fairAttempt), maxAttempt)
+	if q.flying == inFlight {
+		return usual
+	}
+	return max(usual, min(usual<<min(2*t.timeouts, 10), left*2/3))
+}
+
+func (q *submission) left(now time.Time) time.Duration { return q.deadline.Sub(now) }
+
+// tooLate is the reason where the time was over before the API's final answer;
+// last is its last one, if there was any.
+func (q *submission) tooLate(last *Error) *Error {
+	err := &Error{Code: CodeDeadline, Class: Expired, Message: "the invocation's time was over"}
+	if errors.Is(q.closed, context.Canceled) {
+		err.Code, err.Message = CodeCanceled, "the submission was interrupted"
+	}
+	if last == nil {
+		err.Message += " before the request was sent"
+		return err
+	}
+	err.Op, err.RequestID, err.Err = last.Op, last.RequestID, last
+	err.Message += " before the refresh was confirmed; last answer: " + last.Text()
+	return err
+}

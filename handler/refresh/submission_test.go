@@ -1,0 +1,288 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"oss-cdn-refresh/mapping"
+)
+
+// begin returns a submission of a minute at the time start.
+func begin(s *Submitter, targets []mapping.Target, accepted map[Key]Acceptance) *submission {
+	requests := Plan(Debounce(records(targets)), s.Limits)
+	job := Job{Requests: requests, Accepted: accepted}
+	return newSubmission(s, job, start.Add(time.Minute), new(int))
+}
+
+var start = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
+
+// What each class of answer makes of a request of four URLs of two domains, and
+// of a request of one URL.
+func TestSettle(t *testing.T) {
+	type state struct {
+		Ready     []int // URLs of each ready task
+		Waiting   int   // tasks
+		Splitting int   // tasks
+		OverQuota int   // requests
+		Failed    int   // items
+		Stopped   string
+	}
+	tests := []struct {
+		class      Class
+		four, one  state
+		afterThree state // of four URLs
+	}{
+		{class: Permanent, four: state{Failed: 4}, one: state{Failed: 1}},
+		{class: AgainNow, four: state{Waiting: 1}, one: state{Waiting: 1}, afterThree: state{Waiting: 1}},
+		{class: Again, four: state{Waiting: 1}, one: state{Waiting: 1}, afterThree: state{Waiting: 1}},
+		{class: AgainLater, four: state{Waiting: 1}, one: state{Waiting: 1}, afterThree: state{Waiting: 1}},
+		{class: Busy, four: state{Waiting: 1}, one: state{Waiting: 1}, afterThree: state{Ready: []int{2, 2}}},
+		{class: Pack, four: state{Ready: []int{1, 1, 1, 1}}, one: state{Ready: []int{1}}},
+		{class: Halve, four: state{Ready: []int{2, 2}}, one: state{Failed: 1}},
+		{class: SplitDomains, four: state{Splitting: 1}, one: state{Failed: 1, Stopped: "a.example.com "}},
+		{class: Quota, four: state{OverQuota: 1, Stopped: " File"}, one: state{OverQuota: 1, Stopped: " File"}},
+		{class: RefuseType, four: state{Failed: 4, Stopped: " File"}, one: state{Failed: 1, Stopped: " File"}},
+		{class: StopProduct, four: state{Failed: 4, Stopped: " "}, one: state{Failed: 1, Stopped: " "}},
+		{class: StopAll, four: state{Failed: 4, Stopped: " "}, one: state{Failed: 1, Stopped: " "}},
+		{class: Expired, four: state{Failed: 4}, one: state{Failed: 1}},
+	}
+	stateOf := func(q *submission) state {
+		s := state{
+			Waiting: len(q.waiting), Splitting: len(q.splitting),
+			OverQuota: len(q.overQuota), Failed: len(q.result.Outcomes),
+		}
+		for _, task := range q.ready {
+			s.Ready = append(s.Ready, len(task.Items))
+		}
+		for sc := range q.stopped {
+			s.Stopped = sc.domain + " " + string(sc.typ)
+		}
+		return s
+	}
+	for _, tt := range tests {
+		t.Run(tt.class.String(), func(t *testing.T) {
+			err := &Error{Code: "Code", Class: tt.class, Bytes: 1}
+			targets := append(files("a.example.com", 2), files("b.example.com", 2)...)
+
+			four := begin(submitter(), targets, nil)
+			first, _ := four.next(start)
+			four.settle(answer{task: first, err: err}, start)
+			if diff := cmp.Diff(tt.four, stateOf(four)); diff != "" {
+				t.Errorf("four URLs (-want +got)\n%s", diff)
+			}
+			one := begin(submitter(), targets[:1], nil)
+			only, _ := one.next(start)
+			one.settle(answer{task: only, err: err}, start)
+			if diff := cmp.Diff(tt.one, stateOf(one)); diff != "" {
+				t.Errorf("one URL (-want +got)\n%s", diff)
+			}
+			if !tt.class.again() {
+				return
+			}
+			now := start
+			for range 2 {
+				now = now.Add(10 * time.Second)
+				again, _ := four.next(now)
+				if again != first {
+					t.Fatalf("the next task is %v, want the first again", again)
+				}
+				four.settle(answer{task: again, err: err}, now)
+			}
+			if diff := cmp.Diff(tt.afterThree, stateOf(four)); diff != "" {
+				t.Errorf("after three answers (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// Exactly one part of a request goes on searching for the rest of the quota,
+// however the request is divided.
+func TestOnePartGoesOnSearching(t *testing.T) {
+	for _, class := range []Class{Halve, Pack, SplitDomains} {
+		t.Run(class.String(), func(t *testing.T) {
+			targets := slices.Concat(files("a.example.com", 8), files("b.example.com", 8))
+			q := begin(submitter(), targets, nil)
+			first, _ := q.next(start)
+			q.settle(answer{task: first, err: refusal(Quota)}, start)
+			half, _ := q.next(start)
+			if !half.searching || len(half.Items) != 8 {
+				t.Fatalf("the next task has %d URLs, searching: %t; want the first 8", len(half.Items), half.searching)
+			}
+			half.Items = slices.Concat(half.Items[:4], first.Items[12:]) // of two domains
+			q.settle(answer{task: half, err: &Error{Code: "Code", Class: class, Bytes: 100}}, start)
+			q.wake(start)
+			searching := 0
+			for _, part := range q.ready {
+				if part.searching {
+					searching++
+				}
+			}
+			if len(q.ready) < 2 || searching != 1 || !q.ready[0].searching {
+				t.Errorf("%d of %d parts go on searching, want the first only", searching, len(q.ready))
+			}
+		})
+	}
+}
+
+// What the item of a fallback asks for is sent once: not where it is an item of
+// its own, and not for a second IgnoreParams.
+func TestFallbacksAreSentOnce(t *testing.T) {
+	const photo = "https://a.example.com/photo.jpg"
+	targets := files("a.example.com", 0, "/photo.jpg")
+	for _, query := range []string{"", "?w=1"} {
+		target := target("a.example.com", "/photo.jpg"+query, mapping.Created)
+		target.Type, target.Fallback = mapping.IgnoreParams, []string{photo, photo + "?w=1", photo + "?w=2"}
+		targets = append(targets, target)
+	}
+	q := begin(submitter(), targets, nil)
+	sent := map[string]int{}
+	for range 20 {
+		task, _ := q.next(start)
+		if task == nil {
+			break
+		}
+		var err *Error
+		if task.Type == mapping.IgnoreParams {
+			err = refusal(RefuseType)
+		}
+		for _, url := range task.URLs() {
+			if task.Type == mapping.File {
+				sent[url]++
+			}
+		}
+		q.settle(answer{task: task, err: err}, start)
+	}
+	want := map[string]int{photo: 1, photo + "?w=1": 1, photo + "?w=2": 1}
+	if diff := cmp.Diff(want, sent); diff != "" || !q.done() {
+		t.Errorf("done: %t; sent (-want +got)\n%s", q.done(), diff)
+	}
+}
+
+func TestRetryable(t *testing.T) {
+	retryable := []Class{AgainNow, Again, AgainLater, Busy, Quota, StopAll, Expired}
+	for class := range Class(len(classNames)) {
+		if got, want := class.Retryable(), slices.Contains(retryable, class); got != want {
+			t.Errorf("%v: retryable is %t, want %t", class, got, want)
+		}
+	}
+}
+
+// Whatever the API answers, and in whatever order: while something is left and
+// nothing is in flight, next has a task to send or a time to ask again, and in
+// the end each target has one outcome.
+func FuzzNextKnowsWhenToAskAgain(f *testing.F) {
+	for seed := range uint64(50) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		targets := randomTargets(r)
+		for i := range targets {
+			targets[i].Product = mapping.DCDN
+		}
+		s := submitter()
+		s.FoldOnQuota = r.IntN(2) == 0
+		s.Limits.URLsPerDomain = 1 + r.IntN(60)
+		s.CallsPerSecond[mapping.DCDN] = 1 + r.IntN(30)
+		var accepted map[Key]Acceptance
+		for range 2 {
+			result := drive(t, r, begin(s, targets, accepted))
+			checkOutcomes(t, targets, result)
+			accepted = result.Accepted()
+			s.windows = nil // the next try begins at the same time
+		}
+	})
+}
+
+// drive answers a submission at random, in virtual time and without goroutines.
+func drive(t *testing.T, r *rand.Rand, q *submission) Result {
+	now := start
+	classes := []Class{Permanent, AgainNow, Again, AgainLater, Busy, Pack, Halve, SplitDomains, Quota, RefuseType, StopProduct, StopAll}
+	classes = classes[:1+r.IntN(len(classes))]
+	refused := r.Float64()
+	interrupted := start.Add(time.Duration(r.IntN(120)) * time.Second)
+	var flying []*task
+	for steps := 0; ; steps++ {
+		if steps > 100_000 {
+			t.Fatal("the submission does not end")
+		}
+		if q.closed == nil && !now.Before(interrupted) {
+			q.closed = context.Canceled
+		}
+		task, at := q.next(now)
+		switch {
+		case task != nil:
+			flying = append(flying, task)
+		case q.done():
+			if len(flying) > 0 {
+				t.Fatal("done while calls are in flight")
+			}
+			return q.result
+		case at.IsZero() && len(flying) == 0:
+			t.Fatalf("nothing is in flight and next never wants to be asked again: %+v", q)
+		}
+		if len(flying) > 0 && (at.IsZero() || r.IntN(2) == 0) {
+			i := r.IntN(len(flying))
+			a := answer{task: flying[i], receipt: Receipt{TaskID: "t", RequestID: fmt.Sprint(steps)}}
+			flying = slices.Delete(flying, i, i+1)
+			if r.Float64() < refused {
+				a.err = &Error{Code: "Code", Class: classes[r.IntN(len(classes))], Bytes: 1 + r.IntN(2000)}
+			}
+			q.settle(a, now)
+		} else if task == nil {
+			if !at.After(now) {
+				t.Fatalf("next wants to be asked again at %v, which is not after %v", at, now)
+			}
+			now = at
+		}
+		if r.IntN(4) == 0 {
+			now = now.Add(time.Duration(r.IntN(1000)) * time.Millisecond)
+		}
+	}
+}
+
+func checkOutcomes(t *testing.T, targets []mapping.Target, result Result) {
+	t.Helper()
+	seen := make([]int, len(targets))
+	for _, o := range result.Outcomes {
+		if o.Item.Extra && o.Item.Type == mapping.File {
+			continue // in place of an IgnoreParams that has an outcome of its own
+		}
+		for _, target := range o.Item.AllRecords() {
+			seen[target]++
+		}
+	}
+	for i, n := range seen {
+		if n != 1 {
+			t.Errorf("target %d, %s, is in %d outcomes", i, targets[i].URL, n)
+		}
+	}
+}
+
+// Submit changes nothing that it is given, and reports each outcome as it comes.
+func TestSubmitLeavesItsJobAsItIs(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		s := submitter()
+		s.FoldOnQuota = true
+		requests := Plan(Debounce(records(randomTargets(r))), s.Limits)
+		before := fmt.Sprintf("%+v", requests)
+		var q *submission
+		reported := 0
+		job := Job{Requests: requests, Done: func(Outcome) { reported++ }}
+		q = newSubmission(s, job, start.Add(time.Minute), new(int))
+		result := drive(t, r, q)
+		if after := fmt.Sprintf("%+v", requests); after != before {
+			t.Fatalf("seed %d: the requests were changed (-before +after)\n%s", seed, cmp.Diff(before, after))
+		}
+		if reported != len(result.Outcomes) {
+			t.Fatalf("seed %d: %d of %d outcomes were reported", seed, reported, len(result.Outcomes))
+		}
+	}
+}
