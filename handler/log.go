@@ -44,7 +44,8 @@ func (h *Handler) write(ctx context.Context, r *Report) {
 		slog.Int("invalid", len(r.Invalid)), slog.Int("mapped", r.Mapped), slog.Int("targets", r.Targets),
 		slog.Int("debounced", r.Debounced), slog.Int("requests", r.Requests),
 		slog.Int("refreshed", count(r.Refreshed)), slog.Int("failed", count(r.Failed)),
-		slog.Int64("duration_ms", r.DurationMS), slog.Bool("cold", !h.warm.Swap(true)), slog.Bool("dry_run", r.DryRun))
+		slog.Int64("duration_ms", r.DurationMS), slog.Bool("cold", !h.warm.Swap(true)), slog.Bool("dry_run", r.DryRun),
+		slog.String("version", Version()))
 }
 
 func (g Group) attrs(dryRun bool) []slog.Attr {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"oss-cdn-refresh/handler"
 	"oss-cdn-refresh/handler/aliyun"
 )
 
@@ -36,7 +37,8 @@ const description = `Try, explain and check what an object of OSS refreshes on A
 Exit status: 0 done, 1 something failed, 2 wrong usage.`
 
 type commandLine struct {
-	JSON bool `name:"json" help:"Print one JSON document."`
+	JSON    bool             `name:"json" help:"Print one JSON document."`
+	Version kong.VersionFlag `help:"Print the version."`
 
 	Invoke  invokeCommand  `cmd:"" help:"Run the function on an event and show what became of it."`
 	Explain explainCommand `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
@@ -54,6 +56,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 	helped := false
 	parser := kong.Must(&line, kong.Name("ossrefresh"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 80}),
+		kong.Vars{"version": "ossrefresh " + handler.Version()},
 		kong.KindMapper(reflect.String, kong.MapperFunc(bytesAsGiven)),
 		kong.Exit(func(int) { helped = true }))
 	parsed, err := parser.Parse(args)
