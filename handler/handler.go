@@ -1,11 +1,8 @@
 // Package handler turns one event into the refreshes that it asks for, and
-// says what became of each.
+// reports what became of each. [Handler.Handle] is the whole way on one screen.
 //
-//	h := handler.New(settings, handler.Platform{API: …, RequestID: …})
-//	report, err := h.Handle(ctx, payload)
-//
-// It belongs to no platform: cmd/fc and cmd/lambda wire it to theirs. Nor does
-// it know a vendor's API: they hand it one.
+// It belongs to no platform and knows no vendor's API: cmd/fc and cmd/lambda
+// pass it both, as a [Platform].
 package handler
 
 import (
@@ -34,14 +31,14 @@ type Handler struct {
 	submitter func() *refresh.Submitter
 	accepted  memory
 	warm      atomic.Bool
-	log       *slog.Logger // what LOG_LEVEL lets through
-	lines     *slog.Logger // what is written whatever it says: for an asynchronous invocation it is the only answer
+	log       *slog.Logger // at the level of LOG_LEVEL
+	audit     *slog.Logger // whatever LOG_LEVEL says; an asynchronous invocation has no other output
 }
 
-// New returns a handler that loads its table meanwhile.
+// New returns a handler and starts loading its mapping table in the background.
 func New(settings Settings, platform Platform) *Handler {
 	h := &Handler{settings: settings, platform: platform}
-	h.lines = newLogger(settings.Output, slog.LevelInfo)
+	h.audit = newLogger(settings.Output, slog.LevelInfo)
 	h.log = newLogger(settings.Output, settings.LogLevel)
 	h.table = sync.OnceValues(settings.loadTable)
 	h.submitter = sync.OnceValue(h.newSubmitter)

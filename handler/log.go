@@ -14,7 +14,7 @@ func newLogger(output io.Writer, level slog.Level) *slog.Logger {
 
 // refuse logs an error that ends an invocation before anything was refreshed.
 func (h *Handler) refuse(ctx context.Context, err error) error {
-	h.lines.LogAttrs(ctx, slog.LevelError, "refused",
+	h.audit.LogAttrs(ctx, slog.LevelError, "refused",
 		slog.String("invocation", h.platform.RequestID(ctx)),
 		slog.String("error_type", ErrorType(err)),
 		slog.String("error", err.Error()))
@@ -24,22 +24,22 @@ func (h *Handler) refuse(ctx context.Context, err error) error {
 // write logs what became of the event: a line for each group with all its
 // URLs, then the counts.
 func (h *Handler) write(ctx context.Context, r *Report) {
-	lines := h.lines.With(slog.String("invocation", r.RequestID))
+	audit := h.audit.With(slog.String("invocation", r.RequestID))
 	h.warn(ctx, r)
 	for _, invalid := range r.Invalid {
-		lines.LogAttrs(ctx, slog.LevelError, "invalid", slog.String("record", invalid.Record), slog.String("error", invalid.Error))
+		audit.LogAttrs(ctx, slog.LevelError, "invalid", slog.String("record", invalid.Record), slog.String("error", invalid.Error))
 	}
 	for _, g := range r.Refreshed {
-		lines.LogAttrs(ctx, slog.LevelInfo, "refreshed", g.attrs(r.DryRun)...)
+		audit.LogAttrs(ctx, slog.LevelInfo, "refreshed", g.attrs(r.DryRun)...)
 	}
 	for _, g := range r.Failed {
-		lines.LogAttrs(ctx, slog.LevelError, "failed", g.attrs(r.DryRun)...)
+		audit.LogAttrs(ctx, slog.LevelError, "failed", g.attrs(r.DryRun)...)
 	}
 	level := slog.LevelInfo
 	if r.err() != nil {
 		level = slog.LevelError
 	}
-	lines.LogAttrs(ctx, level, "report", slog.String("request_id", r.RequestID),
+	audit.LogAttrs(ctx, level, "report", slog.String("request_id", r.RequestID),
 		slog.Int("records", r.Records), slog.Int("ignored", r.Ignored), slog.Int("unmatched", r.Unmatched),
 		slog.Int("invalid", len(r.Invalid)), slog.Int("mapped", r.Mapped), slog.Int("targets", r.Targets),
 		slog.Int("debounced", r.Debounced), slog.Int("requests", r.Requests),
@@ -69,7 +69,7 @@ func (g Group) attrs(dryRun bool) []slog.Attr {
 	return attrs
 }
 
-// warn logs what is no failure but may be a mistake in the table or in the
+// warn logs what did not fail but may be a mistake in the table or in the
 // deployment.
 func (h *Handler) warn(ctx context.Context, r *Report) {
 	log := h.log.With(slog.String("invocation", r.RequestID))
@@ -80,7 +80,7 @@ func (h *Handler) warn(ctx context.Context, r *Report) {
 		log.LogAttrs(ctx, slog.LevelWarn, "ignored", slog.String("error", `a browser cannot ask for a key with a "." or ".." segment`), slog.Any("objects", names(n.unreachable)))
 	}
 	for _, origin := range r.notes.loops {
-		h.lines.LogAttrs(ctx, slog.LevelError, "ignored", slog.String("invocation", r.RequestID), slog.String("record", origin.String()),
+		h.audit.LogAttrs(ctx, slog.LevelError, "ignored", slog.String("invocation", r.RequestID), slog.String("record", origin.String()),
 			slog.String("error", "a dead letter inside a dead letter is not unwrapped: the function seems to be its own destination"))
 	}
 }
