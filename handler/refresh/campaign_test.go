@@ -66,6 +66,9 @@ func randomTargets(r *rand.Rand) []mapping.Target {
 	for range 1 + r.IntN(300) {
 		t := target(fmt.Sprintf("d%d.example.com", r.IntN(4)), fmt.Sprintf("/a%d/%d.png", r.IntN(4), r.IntN(60)),
 			[]mapping.Event{mapping.Created, mapping.Created, mapping.Removed, mapping.Modified}[r.IntN(4)])
+		if r.IntN(10) == 0 {
+			t.Respelt, t.URL = true, t.URL+"[1]"
+		}
 		switch r.IntN(8) {
 		case 0:
 			t.Type, t.URL = mapping.Directory, fmt.Sprintf("https://%s/a%d/", t.Domain, r.IntN(4))
@@ -81,7 +84,7 @@ func randomTargets(r *rand.Rand) []mapping.Target {
 
 // randomAPI has a temper for each type and domain, and moods.
 func randomAPI(r *rand.Rand) *script {
-	classes := []Class{Permanent, AgainNow, Again, AgainLater, Busy, Halve, SplitDomains, Quota, RefuseType, StopProduct, StopAll}
+	classes := []Class{Permanent, AgainNow, Again, AgainLater, Busy, Halve, SplitDomains, Quota, RefuseType, StopProduct, StopAll, Unknown}
 	tempers := map[string]Class{}
 	for _, typ := range []string{"File", "Directory", "IgnoreParams"} {
 		if r.IntN(3) == 0 {

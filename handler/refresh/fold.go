@@ -14,11 +14,10 @@ const maxFolds = 10
 // A folder is a Directory that is refreshed in place of files that the quota of
 // URLs was too small for. Files may join it until the submission is done.
 type folder struct {
-	Item               // Covered has the files
-	refusals []Outcome // of the files, reported if the Directory is refused too
-	accepted bool
-	receipt  Receipt
-	closed   bool // refused: no more files join it
+	Item                 // Covered has the files
+	refusals   []Outcome // of the files, reported if the Directory is refused too
+	acceptance *Outcome  // nil: not accepted so far
+	closed     bool      // refused: no more files join it
 }
 
 // mayFold reports whether refreshing the file's directory, which has its own
@@ -89,11 +88,11 @@ func (q *submission) fold() []Item {
 	})
 	var sent []Item
 	for _, f := range created {
-		if *q.folds == maxFolds {
+		if q.spent.folds == maxFolds {
 			q.closeFolder(f)
 			continue
 		}
-		*q.folds++
+		q.spent.folds++
 		sent = append(sent, f.Item)
 	}
 	return sent
@@ -110,8 +109,9 @@ func (q *submission) closeFolder(f *folder) {
 // reportFolders reports the accepted folders, with all files that joined them.
 func (q *submission) reportFolders() {
 	for _, f := range take(&q.folders) {
-		if f.accepted {
-			q.report(Outcome{Item: f.Item, Receipt: f.receipt})
+		if f.acceptance != nil {
+			f.acceptance.Item = f.Item
+			q.report(*f.acceptance)
 		}
 	}
 }
@@ -129,14 +129,14 @@ func (q *submission) recall(items []Item) []Item {
 		case !ok:
 			rest = append(rest, it)
 		case earlier.Directory == "":
-			q.accept([]Item{it}, earlier.Receipt)
+			q.accept([]Item{it}, Outcome{Receipt: earlier.Receipt, Recalled: true})
 		default:
 			key, _ := q.ownDirectory(it)
 			key.URL = earlier.Directory
 			f := q.folderOf(key)
 			if f == nil {
 				f = q.newFolder(key, it)
-				f.receipt, f.accepted = earlier.Receipt, true
+				f.acceptance = &Outcome{Receipt: earlier.Receipt, Recalled: true}
 			}
 			f.Covered = append(f.Covered, it)
 		}

@@ -121,10 +121,16 @@ type Receipt struct {
 // An Outcome is what became of one item: accepted with a receipt, or not, with
 // the reason.
 type Outcome struct {
-	Item    Item
-	Receipt Receipt
-	Err     *Error // nil: accepted
+	Item     Item
+	Receipt  Receipt
+	Err      *Error // nil: accepted
+	Spelling bool   // the API takes no such spelling, which is not a failure: the canonical one is an item too
+	Recalled bool   // an earlier try had it accepted; nothing was sent
+	Doubt    string // what makes the acceptance doubtful; empty: nothing does
 }
+
+// Failed reports whether the item was refused, and more than a spelling of it.
+func (o Outcome) Failed() bool { return o.Err != nil && !o.Spelling }
 
 // A Result has the outcome of each item that was submitted or refused, in the
 // order of importance, and the number of calls made, retries included. Each of

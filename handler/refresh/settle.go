@@ -3,6 +3,7 @@ package refresh
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"oss-cdn-refresh/mapping"
@@ -13,7 +14,10 @@ const (
 	firstLater = time.Second
 	maxPause   = 5 * time.Second
 	maxLater   = 30 * time.Second
-	maxBusy    = 3 // answers that a domain is busy until each domain is sent by itself
+	maxBusy    = 3  // answers that a domain is busy until each domain is sent by itself
+	maxDoubts  = 2  // repetitions of a call that may have been accepted
+	maxUnknown = 40 // calls an invocation that search for what an unknown code is about
+	maxAlone   = 3  // URLs, or domains, refused alone with an unknown code, until all is taken for refused
 )
 
 // settle does what the class of an answer asks for.
@@ -32,8 +36,15 @@ func (q *submission) settle(a answer, now time.Time) {
 	}
 	if err == nil {
 		q.replace(t)
-		q.accept(t.Items, a.receipt)
+		q.accept(t.Items, Outcome{Receipt: a.receipt})
 		return
+	}
+	if err.Doubt != nil {
+		if t.doubts++; t.doubts > maxDoubts {
+			q.replace(t)
+			q.decide(t.Items, err)
+			return
+		}
 	}
 	lists := domains(t.Items)
 	switch class := err.Class; {
@@ -66,9 +77,46 @@ func (q *submission) settle(a answer, now time.Time) {
 	case class == StopProduct, class == StopAll: // another product's submission gets its own answer
 		q.stop(scope{}, err)
 		q.refuse(t, err)
+	case class == Unknown && len(lists) > 1:
+		t.suspect = err
+		q.replace(t, lists...)
+	case class == Unknown && len(t.Items) > 1:
+		t.suspect = err
+		half := len(t.Items) / 2
+		q.replace(t, t.Items[:half], t.Items[half:])
+	case class == Unknown:
+		q.refuseAlone(t, err)
 	default:
 		q.refuse(t, err)
 	}
+}
+
+// decide ends a task whose answers remain in doubt: with a request id and a task
+// id they count as an acceptance.
+func (q *submission) decide(items []Item, err *Error) {
+	if err.Doubt.RequestID == "" || err.Doubt.TaskID == "" {
+		q.fail(items, err)
+		return
+	}
+	q.accept(items, Outcome{Receipt: *err.Doubt, Doubt: err.Text()})
+}
+
+// refuseAlone ends a task of one URL that was refused with an unknown code: that
+// URL is at fault. Where the same happens to three URLs of a domain of which
+// nothing was accepted, the domain is taken to be at fault; likewise the product
+// after three such domains. What is left is then not sent, but may be later.
+func (q *submission) refuseAlone(t *task, err *Error) {
+	final := *err
+	final.Class = Permanent
+	domain := t.Items[0].Domain
+	q.alone[domain]++
+	switch {
+	case len(q.accepts) == 0 && len(q.alone) >= maxAlone:
+		q.stop(scope{}, err)
+	case !q.accepts[domain] && q.alone[domain] >= maxAlone:
+		q.stop(scope{domain: domain}, err)
+	}
+	q.refuse(t, &final)
 }
 
 // again puts a task off, with full jitter, if there is time for another try.
@@ -128,17 +176,38 @@ func (q *submission) stoppedBy(it Item, searching bool) *Error {
 			return err
 		}
 	}
+	if it.Respelt {
+		for _, c := range bareCharacters(it.URL) {
+			if err := q.stopped[scope{bare: c}]; err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
-// accept gives items their outcome.
-func (q *submission) accept(items []Item, receipt Receipt) {
+// bareCharacters returns the characters of a URL that only spellings beside the
+// canonical one leave unencoded, and that an API may refuse.
+func bareCharacters(url string) []byte {
+	var bare []byte
+	for _, c := range []byte("[]|") {
+		if strings.IndexByte(url, c) >= 0 {
+			bare = append(bare, c)
+		}
+	}
+	return bare
+}
+
+// accept gives items an outcome like the given one.
+func (q *submission) accept(items []Item, outcome Outcome) {
 	for _, it := range items {
+		q.accepts[it.Domain] = true
+		outcome.Item = it
 		if f := q.folderOf(it.Key()); f != nil {
-			f.receipt, f.accepted = receipt, true
+			f.acceptance = &outcome
 			continue
 		}
-		q.report(Outcome{Item: it, Receipt: receipt})
+		q.report(outcome)
 	}
 }
 
@@ -160,6 +229,11 @@ func (q *submission) failOne(it Item, err *Error) {
 	}
 	q.followUps = append(q.followUps, it.Covered...)
 	it.Covered = nil // they are on their own again
+	if err.Class == Halve && it.Respelt {
+		q.stopSpelling(it, err)
+		q.report(Outcome{Item: it, Err: err, Spelling: true})
+		return
+	}
 	if err.Class == RefuseType {
 		q.followUps = append(q.followUps, fallbacks(it)...)
 	}
@@ -256,5 +330,14 @@ func (q *submission) noteFiles() {
 				q.files[file.Key()] = true
 			}
 		}
+	}
+}
+
+// stopSpelling remembers, for this submission and for later ones of the process,
+// that the API takes no spelling with the item's unencoded characters.
+func (q *submission) stopSpelling(it Item, err *Error) {
+	for _, c := range bareCharacters(it.URL) {
+		q.stop(scope{bare: c}, err)
+		q.refused.Store(c, err)
 	}
 }

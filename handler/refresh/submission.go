@@ -35,6 +35,8 @@ type submission struct {
 	parts int       // tasks of requests that are split by domain and are not over
 
 	stopped  map[scope]*Error      // what the API refuses altogether, and its first refusal
+	alone    map[string]int        // URLs of a domain that were refused alone with an unknown code
+	accepts  map[string]bool       // domains of which something was accepted
 	slowness int                   // calls in a row that the API did not answer in time, before one it did
 	searched map[mapping.Type]bool // a search for the rest of the quota was begun
 
@@ -42,9 +44,9 @@ type submission struct {
 	overQuota []overQuota  // requests that exceeded the quota
 	foldable  []Outcome    // files over the quota whose directories may be refreshed instead
 	folders   []*folder    // directories that are refreshed instead of files over the quota
-	folds     *int         // how many of these all submissions of the job have made
 	files     map[Key]bool // File items of the job and of fallbacks
 	own       map[Key]bool // Directory items of the job
+	spent     *spent       // by all submissions of the job
 
 	result Result
 }
@@ -59,7 +61,9 @@ type task struct {
 	last       *Error    // the last answer; nil before the first
 	due        time.Time // waiting, splitting: when it goes on in any case
 	stops      int       // how many entries of stopped its items were checked against
+	doubts     int       // answers that may have been acceptances
 	part       bool      // of a request that is split by domain
+	suspect    *Error    // an unknown code that the request it is a part of was refused with
 	searching  bool      // finds out how many URLs the quota still takes
 }
 
@@ -67,6 +71,13 @@ type task struct {
 type scope struct {
 	typ    mapping.Type
 	domain string
+	bare   byte // spellings beside the canonical one with this character, unencoded
+}
+
+// A spent counts what an invocation may do only so many times.
+type spent struct {
+	folds   int // directories in place of files over the quota
+	unknown int // calls that search for what an unknown code is about
 }
 
 // An overQuota is a request that exceeded the quota, with its refusal.
@@ -75,14 +86,20 @@ type overQuota struct {
 	err *Error
 }
 
-func newSubmission(s *Submitter, job Job, deadline time.Time, folds *int) *submission {
+func newSubmission(s *Submitter, job Job, deadline time.Time, spent *spent) *submission {
 	q := &submission{
-		Submitter: s, job: job, deadline: deadline, folds: folds,
+		Submitter: s, job: job, deadline: deadline, spent: spent,
 		stopped:  map[scope]*Error{},
+		alone:    map[string]int{},
+		accepts:  map[string]bool{},
 		searched: map[mapping.Type]bool{},
 		files:    map[Key]bool{},
 		own:      map[Key]bool{},
 	}
+	s.refused.Range(func(bare, err any) bool {
+		q.stop(scope{bare: bare.(byte)}, err.(*Error))
+		return true
+	})
 	fallbacks := false
 	for _, r := range job.Requests {
 		for i := range r.Items {
@@ -141,12 +158,16 @@ func (q *submission) next(now time.Time) (*task, time.Time) {
 			q.replace(t)
 			continue
 		}
+		if t.suspect != nil && q.spent.unknown == maxUnknown {
+			q.ready = q.ready[1:]
+			q.refuse(t, t.suspect)
+			continue
+		}
 		if q.slot.IsZero() {
 			slot, ok := q.reserve(t.Product, now, q.deadline.Add(-minAttempt))
 			if !ok {
 				q.ready = q.ready[1:]
-				q.replace(t)
-				q.fail(t.Items, q.tooLate(t.last))
+				q.refuse(t, q.tooLate(t.last))
 				continue
 			}
 			q.slot = slot
@@ -158,6 +179,9 @@ func (q *submission) next(now time.Time) (*task, time.Time) {
 		q.flying++
 		if t.tries++; t.tries == 1 {
 			t.timeouts = q.slowness
+		}
+		if t.suspect != nil {
+			q.spent.unknown++
 		}
 		return t, time.Time{}
 	}
@@ -251,7 +275,8 @@ func (q *submission) replace(t *task, parts ...[]Item) {
 			continue
 		}
 		tasks = append(tasks, &task{
-			Request: Request{t.Kind, items}, submission: q, wave: t.wave, part: t.part,
+			Request: Request{t.Kind, items}, submission: q, wave: t.wave,
+			part: t.part, suspect: t.suspect,
 			searching: t.searching && len(tasks) == 0, // exactly one part goes on searching
 		})
 	}

@@ -17,7 +17,7 @@ import (
 func begin(s *Submitter, targets []mapping.Target, accepted map[Key]Acceptance) *submission {
 	requests := Plan(Debounce(records(targets)), s.Limits)
 	job := Job{Requests: requests, Accepted: accepted}
-	return newSubmission(s, job, start.Add(time.Minute), new(int))
+	return newSubmission(s, job, start.Add(time.Minute), new(spent))
 }
 
 var start = time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
@@ -50,6 +50,7 @@ func TestSettle(t *testing.T) {
 		{class: RefuseType, four: state{Failed: 4, Stopped: " File"}, one: state{Failed: 1, Stopped: " File"}},
 		{class: StopProduct, four: state{Failed: 4, Stopped: " "}, one: state{Failed: 1, Stopped: " "}},
 		{class: StopAll, four: state{Failed: 4, Stopped: " "}, one: state{Failed: 1, Stopped: " "}},
+		{class: Unknown, four: state{Ready: []int{2, 2}}, one: state{Failed: 1}},
 		{class: Expired, four: state{Failed: 4}, one: state{Failed: 1}},
 	}
 	stateOf := func(q *submission) state {
@@ -165,7 +166,7 @@ func TestFallbacksAreSentOnce(t *testing.T) {
 }
 
 func TestRetryable(t *testing.T) {
-	retryable := []Class{AgainNow, Again, AgainLater, Busy, Quota, StopAll, Expired}
+	retryable := []Class{AgainNow, Again, AgainLater, Busy, Quota, StopAll, Unknown, Expired}
 	for class := range Class(len(classNames)) {
 		if got, want := class.Retryable(), slices.Contains(retryable, class); got != want {
 			t.Errorf("%v: retryable is %t, want %t", class, got, want)
@@ -203,7 +204,7 @@ func FuzzNextKnowsWhenToAskAgain(f *testing.F) {
 // drive answers a submission at random, in virtual time and without goroutines.
 func drive(t *testing.T, r *rand.Rand, q *submission) Result {
 	now := start
-	classes := []Class{Permanent, AgainNow, Again, AgainLater, Busy, Pack, Halve, SplitDomains, Quota, RefuseType, StopProduct, StopAll}
+	classes := []Class{Permanent, AgainNow, Again, AgainLater, Busy, Pack, Halve, SplitDomains, Quota, RefuseType, StopProduct, StopAll, Unknown}
 	classes = classes[:1+r.IntN(len(classes))]
 	refused := r.Float64()
 	interrupted := start.Add(time.Duration(r.IntN(120)) * time.Second)
@@ -233,6 +234,9 @@ func drive(t *testing.T, r *rand.Rand, q *submission) Result {
 			flying = slices.Delete(flying, i, i+1)
 			if r.Float64() < refused {
 				a.err = &Error{Code: "Code", Class: classes[r.IntN(len(classes))], Bytes: 1 + r.IntN(2000)}
+				if a.err.Class == Again && r.IntN(2) == 0 {
+					a.err.Doubt = &Receipt{[]string{"", "t"}[r.IntN(2)], []string{"", "r"}[r.IntN(2)]}
+				}
 			}
 			q.settle(a, now)
 		} else if task == nil {
@@ -276,7 +280,7 @@ func TestSubmitLeavesItsJobAsItIs(t *testing.T) {
 		var q *submission
 		reported := 0
 		job := Job{Requests: requests, Done: func(Outcome) { reported++ }}
-		q = newSubmission(s, job, start.Add(time.Minute), new(int))
+		q = newSubmission(s, job, start.Add(time.Minute), new(spent))
 		result := drive(t, r, q)
 		if after := fmt.Sprintf("%+v", requests); after != before {
 			t.Fatalf("seed %d: the requests were changed (-before +after)\n%s", seed, cmp.Diff(before, after))

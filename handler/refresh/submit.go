@@ -24,6 +24,7 @@ type Submitter struct {
 
 	mu      sync.Mutex // guards windows
 	windows map[mapping.Product]*window
+	refused sync.Map // unencoded characters (byte) that the API does not take: its first refusal (*Error)
 }
 
 // A Job is what one invocation submits.
@@ -33,6 +34,8 @@ type Job struct {
 	// Accepted is what the API accepted in an earlier try of the same job. That
 	// is reported and not sent; the rest is planned anew.
 	Accepted map[Key]Acceptance
+	// Until is when Submit must have returned. The zero time means [LastMoment].
+	Until time.Time
 	// Done, if it is set, is called with each outcome as soon as that is known,
 	// from Submit's own goroutine.
 	Done func(Outcome)
@@ -45,18 +48,23 @@ const (
 	maxAttempt  = 10 * time.Second        // the default read timeout of the vendor's SDKs
 	marginShare = 20                      // 5 % of the time
 	minMargin   = time.Second
+	itemMargin  = 100 * time.Microsecond // reporting takes that at 5 % of a core
 )
 
 // Submit sends the job's requests until each item has an outcome: requests that
 // carry removals before those that carry none, those with pages before the
 // rest, and what takes the place of a refused item in the order of its
-// importance. Products do not wait for each other. Submit returns before the
-// context's deadline, by a second or 5 % of the time.
+// importance. Products do not wait for each other. Submit returns in time to report
+// before the context's deadline: see [LastMoment].
 //
 // Submit's own goroutine owns all state. Calls are the only other goroutines;
 // their answers come back over one channel.
 func (s *Submitter) Submit(ctx context.Context, job Job) Result {
-	ctx, cancel := context.WithDeadline(ctx, lastMoment(ctx))
+	until := job.Until
+	if until.IsZero() {
+		until = LastMoment(ctx, job.items())
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	submissions := newSubmissions(s, job, deadline)
@@ -98,15 +106,27 @@ func (s *Submitter) Submit(ctx context.Context, job Job) Result {
 	}
 }
 
-// lastMoment leaves time to report before the context's deadline.
-func lastMoment(ctx context.Context) time.Time {
+// items returns the number of the job's items.
+func (j Job) items() int {
+	n := 0
+	for _, r := range j.Requests {
+		n += len(r.Items)
+	}
+	return n
+}
+
+// LastMoment is when the submission of so many items must be over, so that there
+// is time to report before the context's deadline: 1 second or 5 % of the time
+// left, whichever is more, and 0.1 ms an item, but at most half of the time left.
+// Without a deadline it is a day from now.
+func LastMoment(ctx context.Context, items int) time.Time {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return time.Now().Add(24 * time.Hour)
 	}
 	left := time.Until(deadline)
-	margin := min(max(minMargin, left/marginShare), left/2)
-	return deadline.Add(-margin)
+	margin := max(minMargin, left/marginShare) + time.Duration(items)*itemMargin
+	return deadline.Add(-min(margin, left/2))
 }
 
 // newSubmissions returns a submission for each product of the job, in the order
@@ -121,11 +141,11 @@ func newSubmissions(s *Submitter, job Job, deadline time.Time) []*submission {
 		requests[r.Product] = append(requests[r.Product], r)
 	}
 	submissions := make([]*submission, len(products))
-	folds := 0
+	spent := new(spent)
 	for i, product := range products {
 		part := job
 		part.Requests = requests[product]
-		submissions[i] = newSubmission(s, part, deadline, &folds)
+		submissions[i] = newSubmission(s, part, deadline, spent)
 	}
 	return submissions
 }

@@ -999,3 +999,128 @@ func TestSubmitTellsAnInterruption(t *testing.T) {
 		}
 	})
 }
+
+// A code that nobody knows costs only the URL, or the domain, that it is about.
+func TestSubmitSearchesForWhatAnUnknownCodeIsAbout(t *testing.T) {
+	tests := map[string]struct {
+		targets   []mapping.Target
+		refuse    string // calls with a URL that has this text
+		perDomain int
+		failed    int
+		calls     int // at most
+		retryable bool
+	}{
+		"one URL of 1,000":               {files("a.example.com", 999, "/bad.png"), "bad", 100, 1, 40, false},
+		"one URL of 1,000, in one call":  {files("a.example.com", 999, "/bad.png"), "bad", 1000, 1, 40, false},
+		"one domain of five":             {domainsOf(5, 20), "//d3.", 100, 20, 40, true},
+		"everything":                     {domainsOf(10, 20), "/", 100, 200, 41, true},
+		"everything, of one domain":      {files("a.example.com", 500), "/", 100, 500, 45, true},
+		"more bad URLs than can be told": {files("a.example.com", 500), "7.png", 100, -1, 45, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := submitter()
+				s.Limits.URLsPerDomain = tt.perDomain
+				result, _ := submit(t, s, &script{answer: refuse(Unknown, tt.refuse)}, tt.targets)
+				if n := len(failures(result)); n != tt.failed && tt.failed >= 0 {
+					t.Errorf("%d are refused, want %d", n, tt.failed)
+				}
+				if result.Calls > tt.calls {
+					t.Errorf("%d calls, want at most %d", result.Calls, tt.calls)
+				}
+				retryable := false
+				for _, o := range result.Outcomes {
+					retryable = retryable || o.Err != nil && o.Err.Class.Retryable()
+				}
+				if retryable != tt.retryable {
+					t.Errorf("some may be tried again: %t, want %t", retryable, tt.retryable)
+				}
+			})
+		})
+	}
+}
+
+// domainsOf are n files of each of some domains.
+func domainsOf(domains, n int) []mapping.Target {
+	var targets []mapping.Target
+	for d := range domains {
+		targets = append(targets, files(fmt.Sprintf("d%d.example.com", d), n)...)
+	}
+	return targets
+}
+
+// What may have been accepted is sent twice more, and then counts as accepted
+// only with a request id and a task id.
+func TestSubmitInDoubt(t *testing.T) {
+	tests := map[string]struct {
+		receipt  Receipt
+		doubtful int // answers
+		accepted bool
+		doubt    string
+		calls    int
+	}{
+		"both ids":               {Receipt{"5", "r"}, 9, true, "Doubtful: a Message beside the ids", 3},
+		"no task id":             {Receipt{"", "r"}, 9, false, "", 3},
+		"no request id":          {Receipt{"5", ""}, 9, false, "", 3},
+		"certain the third time": {Receipt{"5", "r"}, 2, true, "", 3},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := &script{answer: func(n int, _ Call) error {
+					if n >= tt.doubtful {
+						return nil
+					}
+					return &Error{Code: "Doubtful", Message: "a Message beside the ids", Class: Again, Doubt: &tt.receipt}
+				}}
+				result := send(t.Context(), submitter(), api, files("a.example.com", 1), nil)
+				o := result.Outcomes[0]
+				if (o.Err == nil) != tt.accepted || o.Doubt != tt.doubt || result.Calls != tt.calls {
+					t.Errorf("outcome %+v after %d calls; want it accepted: %t, with the doubt %q, after %d", o, result.Calls, tt.accepted, tt.doubt, tt.calls)
+				}
+				if o.Err != nil && !o.Err.Class.Retryable() {
+					t.Error("what is in doubt is not to be tried again")
+				}
+			})
+		})
+	}
+}
+
+// A spelling that the API does not take fails nothing, gives back what it covers,
+// and is not sent again.
+func TestSubmitRefusedSpellings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		targets := files("a.example.com", 2, "/a%5B1%5D.png", "/a[1].png", "/d[1]/x.png", "/b|c.png")
+		for i, target := range targets {
+			targets[i].Respelt = strings.ContainsAny(target.URL, "[|")
+		}
+		dir := directory("a.example.com", "/d[1]/")
+		dir.Respelt = true
+		targets = append(targets, dir)
+		api := &script{answer: refuse(Halve, "[")}
+		s := submitter()
+		for try, calls := range []int{9, 1} {
+			before := len(api.calls)
+			result := send(t.Context(), s, api, targets, nil)
+			checkAccount(t, targets, result, api)
+			refreshed, spellings := 0, 0
+			for _, o := range result.Outcomes {
+				switch {
+				case o.Failed():
+					t.Errorf("%s has failed", o.Item.URL)
+				case o.Spelling:
+					spellings++
+				default:
+					refreshed++
+				}
+			}
+			if refreshed != 4 || spellings != 3 {
+				t.Errorf("try %d: %d are refreshed and %d are refused spellings, want 4 and 3", try, refreshed, spellings)
+			}
+			if n := len(api.calls) - before; n > calls {
+				t.Errorf("try %d: %d calls, want at most %d", try, n, calls)
+			}
+		}
+	})
+}
