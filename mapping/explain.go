@@ -175,7 +175,7 @@ func (t *Table) Warnings() Faults {
 			}
 			all = append(all, Fault{
 				File: t.name, Line: s.Line, Path: fmt.Sprintf("rules[%d].targets[%d]", i, j),
-				Message: fmt.Sprintf("the prefix %s stays in the URL: %s", quote(r.Prefix), join(s.root, r.Prefix)+"…"),
+				Message: fmt.Sprintf("the prefix %s stays in the URL: %s", quote(r.Prefix), join(s.root, r.Prefix, "")+"…"),
 				Hint:    `set strip_prefix, or strip_prefix: "" if it is meant`,
 			})
 		}

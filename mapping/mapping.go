@@ -164,7 +164,7 @@ type Spec struct {
 
 // prepare works out what locate needs.
 func (s *Spec) prepare() {
-	s.root = "https://" + s.Domain + join("", s.Path)
+	s.root = "https://" + s.Domain + join("", s.Path, "")
 	s.others = scan(s.Path)
 	s.respellings = respellings[s.Spellings]
 }

@@ -144,32 +144,37 @@ func spell(url []byte, i int, path string) []byte {
 }
 
 // join appends the raw path to a URL that ends in "/", in the canonical
-// spelling.
-func join(root, path string) string {
+// spelling, and then a suffix as it is.
+func join(root, path, suffix string) string {
 	if scan(path)&canonical == 0 {
-		return root + path
+		return root + path + suffix
 	}
 	var scratch [scratchSize]byte
-	return string(spell(append(scratch[:0], root...), 0, path))
+	return string(append(spell(append(scratch[:0], root...), 0, path), suffix...))
 }
 
 // scratchSize is more than most URLs need. Longer ones cost an allocation.
 const scratchSize = 512
 
 // locate appends t for each spelling of the URL that shows rest, the path below
-// that of s, with a suffix that is encoded already. Rows that give the same text
-// give one URL.
+// that of s, with a suffix that is encoded already.
 func (s *Spec) locate(into []Target, t Target, rest, suffix string) []Target {
-	others := scan(rest)
 	first := len(into)
-	t.URL = join(s.root, rest)
-	if suffix != "" {
-		t.URL += suffix
-	}
+	t.URL = join(s.root, rest, suffix)
 	into = s.add(into, t)
+	if others := (scan(rest) | s.others) & s.respellings; others != 0 {
+		return s.respell(into, first, others, rest, suffix)
+	}
+	return into
+}
+
+// respell appends the targets of the given rows to that of the canonical one,
+// which is the first. Rows that give the same text give one URL.
+func (s *Spec) respell(into []Target, first int, others rowSet, rest, suffix string) []Target {
+	t := into[first]
 	t.Respelt = true
 	var scratch [scratchSize]byte
-	for others = (others | s.others) & s.respellings; others != 0; others &= others - 1 {
+	for ; others != 0; others &= others - 1 {
 		row := bits.TrailingZeros16(uint16(others))
 		url := spell(append(scratch[:0], s.origin()...), row, s.Path)
 		url = append(spell(url, row, rest), suffix...)

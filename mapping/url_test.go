@@ -23,7 +23,7 @@ func TestCanonicalURL(t *testing.T) {
 		"\xff":                    "%FF",
 		"-._~!$&'()*,;=:@/azAZ09": "-._~!$&'()*,;=:@/azAZ09",
 	} {
-		if got := join("https://example.com/", key); got != "https://example.com/"+want {
+		if got := join("https://example.com/", key, ""); got != "https://example.com/"+want {
 			t.Errorf("join(%q): got %s, want …/%s", key, got, want)
 		}
 	}
