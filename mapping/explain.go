@@ -163,24 +163,63 @@ func (r *Rule) admits(key string) bool {
 	return true
 }
 
-// Warnings returns what is no fault and yet unlikely to be meant: a prefix of
-// which nothing is stripped. An empty strip_prefix in the table says that it
-// is meant.
+// Warnings returns what is no fault and yet unlikely to be meant, or dearer than
+// it looks: a prefix of which nothing is stripped, spellings that spend the small
+// quotas, and force. An empty strip_prefix in the table, or spellings: common,
+// says that it is meant.
 func (t *Table) Warnings() Faults {
 	var all Faults
 	for i, r := range t.Rules {
-		for j, s := range r.Targets {
-			if r.Prefix == "" || s.StripPrefix != "" || s.stripNothing {
-				continue
+		for j := range r.Targets {
+			s := &r.Targets[j]
+			warn := func(hint, format string, args ...any) {
+				all = append(all, Fault{
+					File: t.name, Line: s.Line, Path: fmt.Sprintf("rules[%d].targets[%d]", i, j),
+					Message: fmt.Sprintf(format, args...), Hint: hint,
+				})
 			}
-			all = append(all, Fault{
-				File: t.name, Line: s.Line, Path: fmt.Sprintf("rules[%d].targets[%d]", i, j),
-				Message: fmt.Sprintf("the prefix %s stays in the URL: %s", quote(r.Prefix), join(s.root, r.Prefix, "")+"…"),
-				Hint:    `set strip_prefix, or strip_prefix: "" if it is meant`,
-			})
+			if r.Prefix != "" && s.StripPrefix == "" && !s.stripNothing {
+				warn(`set strip_prefix, or strip_prefix: "" if it is meant`,
+					"the prefix %s stays in the URL: %s", quote(r.Prefix), join(s.root, r.Prefix, "")+"…")
+			}
+			if name, n := s.dearest(); n > 1+len(s.Suffixes) && !(s.chosen && s.Spellings == SpellCommon) {
+				hint := "set spellings: canonical, or spellings: common if it is meant"
+				if s.Spellings == SpellAll {
+					hint = "set spellings: canonical or common"
+				}
+				warn(hint, "with spellings: %s, a name such as %s takes %d of the 100 URLs of type %s a day", s.Spellings, quote(name), n, s.Type)
+			}
+			if s.Force {
+				warn("leave force out where files are large or many",
+					"force deletes what is in range from every node: the origin sends all of it again, %s", s.forced())
+			}
 		}
 	}
 	return all
+}
+
+// dearest returns a name that has many spellings, and how many URLs of a small
+// quota it costs: 100 directories a day, and as many URLs of IgnoreParams
+// (RefreshDcdnObjectCaches, API reference). For files that is 0.
+func (s *Spec) dearest() (name string, urls int) {
+	name = "photos (1)@图"
+	switch s.Type {
+	case File:
+		return "", 0
+	case Directory:
+		name += "/"
+	case IgnoreParams:
+		name += ".jpg"
+	}
+	return name, len(s.targets(nil, name, Created))
+}
+
+// forced says how much a forced refresh is of.
+func (s *Spec) forced() string {
+	if s.Type == Directory {
+		return "the object's directory with everything below it"
+	}
+	return "in every variant that was asked for"
 }
 
 // Source is an object that a URL can show or, with Below, any object of the

@@ -308,6 +308,22 @@ func TestWarnings(t *testing.T) {
 	if got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
+	for target, want := range map[string]string{
+		"spellings: all":                                         "",
+		"type: directory":                                        `with spellings: common, a name such as "photos (1)@图/" takes 4 of the 100 URLs of type Directory a day; set spellings: canonical, or spellings: common if it is meant`,
+		"type: ignore_params":                                    `with spellings: common, a name such as "photos (1)@图.jpg" takes 4 of the 100 URLs of type IgnoreParams a day; set spellings: canonical, or spellings: common if it is meant`,
+		"type: ignore_params, spellings: common":                 "",
+		"type: ignore_params, spellings: canonical":              "",
+		"type: ignore_params, suffixes: ['!s'], spellings: all":  `with spellings: all, a name such as "photos (1)@图.jpg" takes 20 of the 100 URLs of type IgnoreParams a day; set spellings: canonical or common`,
+		"type: directory, spellings: canonical, force: true":     `force deletes what is in range from every node: the origin sends all of it again, the object's directory with everything below it; leave force out where files are large or many`,
+		"type: ignore_params, spellings: canonical, force: true": `force deletes what is in range from every node: the origin sends all of it again, in every variant that was asked for; leave force out where files are large or many`,
+		"type: directory, spellings: canonical, force: false":    "",
+	} {
+		got := parse(t, oneRule("", target)).Warnings().Error()
+		if got = strings.TrimPrefix(got, "mapping.yaml:1: rules[0].targets[0]: "); got != want {
+			t.Errorf("%s\n got %s\nwant %s", target, got, want)
+		}
+	}
 	data, err := os.ReadFile("testdata/mapping.yaml")
 	if err != nil {
 		t.Fatal(err)
