@@ -191,7 +191,7 @@ func (t *Table) Warnings() Faults {
 			}
 			if s.Force {
 				warn("leave force out where files are large or many",
-					"force deletes what is in range from every node: the origin sends all of it again, %s", s.forced())
+					"force makes the origin send %s again, even where nothing has changed", s.forced())
 			}
 		}
 	}
@@ -217,9 +217,9 @@ func (s *Spec) dearest() (name string, urls int) {
 // forced says how much a forced refresh is of.
 func (s *Spec) forced() string {
 	if s.Type == Directory {
-		return "the object's directory with everything below it"
+		return "everything below the object's directory"
 	}
-	return "in every variant that was asked for"
+	return "every variant of the object that is asked for"
 }
 
 // Source is an object that a URL can show or, with Below, any object of the
@@ -229,10 +229,14 @@ type Source struct {
 	Spec        *Spec
 	Bucket, Key string
 	Below       bool
-	Refreshed   bool   // a change of the object refreshes the URL as it is written
-	Spelling    string // the least value of Spec.Spellings with which one would; "" where none does
-	OddQuery    bool   // the URL has a query that is not one of Spec.Queries: only the URL without it is meant
+	Spelt       bool   // Spec.Spellings has the URL as it is written
+	Spelling    string // the least value of Spec.Spellings that has it; "" where none has
+	OddQuery    bool   // the URL has a query that is not one of Spec.Queries
 }
+
+// Refreshed reports whether a change of the object refreshes the URL as it is
+// written.
+func (s Source) Refreshed() bool { return s.Spelt && !s.OddQuery }
 
 // Sources returns the objects that an absolute http or https URL can show
 // according to t, in the order of the table. A URL that ends in "/" stands for
@@ -342,8 +346,7 @@ func (s *Spec) source(r *Rule, key, rest string, p place) Source {
 			break
 		}
 	}
-	source.Refreshed = source.Spelling != "" && !source.OddQuery &&
-		slices.Contains(settingsFrom(source.Spelling), s.Spellings)
+	source.Spelt = source.Spelling != "" && slices.Contains(settingsFrom(source.Spelling), s.Spellings)
 	return source
 }
 

@@ -149,7 +149,7 @@ func TestSourcesTellWhatIsRefreshed(t *testing.T) {
 			continue
 		}
 		var parts []string
-		if sources[0].Refreshed {
+		if sources[0].Refreshed() {
 			parts = append(parts, "refreshed")
 		}
 		if sources[0].OddQuery {
@@ -315,8 +315,8 @@ func TestWarnings(t *testing.T) {
 		"type: ignore_params, spellings: common":                 "",
 		"type: ignore_params, spellings: canonical":              "",
 		"type: ignore_params, suffixes: ['!s'], spellings: all":  `with spellings: all, a name such as "photos (1)@图.jpg" takes 20 of the 100 URLs of type IgnoreParams a day; set spellings: canonical or common`,
-		"type: directory, spellings: canonical, force: true":     `force deletes what is in range from every node: the origin sends all of it again, the object's directory with everything below it; leave force out where files are large or many`,
-		"type: ignore_params, spellings: canonical, force: true": `force deletes what is in range from every node: the origin sends all of it again, in every variant that was asked for; leave force out where files are large or many`,
+		"type: directory, spellings: canonical, force: true":     `force makes the origin send everything below the object's directory again, even where nothing has changed; leave force out where files are large or many`,
+		"type: ignore_params, spellings: canonical, force: true": `force makes the origin send every variant of the object that is asked for again, even where nothing has changed; leave force out where files are large or many`,
 		"type: directory, spellings: canonical, force: false":    "",
 	} {
 		got := parse(t, oneRule("", target)).Warnings().Error()

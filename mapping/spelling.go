@@ -207,3 +207,16 @@ func Respell(url, setting string) []string {
 	}
 	return all
 }
+
+// SpellingsOf returns the setting that refreshes the most spellings among the
+// targets of a domain; SpellCommon for a domain that t has not.
+func (t *Table) SpellingsOf(domain string) string {
+	for _, setting := range []string{SpellAll, SpellCommon, SpellCanonical} {
+		for _, r := range t.Rules {
+			if slices.ContainsFunc(r.Targets, func(s Spec) bool { return s.Domain == domain && s.Spellings == setting }) {
+				return setting
+			}
+		}
+	}
+	return SpellCommon
+}

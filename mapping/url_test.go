@@ -162,6 +162,19 @@ func TestRespell(t *testing.T) {
 	}
 }
 
+func TestSpellingsOf(t *testing.T) {
+	table := parse(t, `rules:
+- {bucket: a, targets: [{domain: a.com, spellings: canonical}, {domain: b.com, spellings: canonical}]}
+- {bucket: b, targets: [{domain: b.com}, {domain: c.com}]}
+- {bucket: c, targets: [{domain: c.com, product: cdn, spellings: all}]}
+`)
+	for domain, want := range map[string]string{"a.com": SpellCanonical, "b.com": SpellCommon, "c.com": SpellAll, "d.com": SpellCommon} {
+		if got := table.SpellingsOf(domain); got != want {
+			t.Errorf("%s: got %s, want %s", domain, got, want)
+		}
+	}
+}
+
 // stable reports whether a browser leaves a URL as it is. It follows the URL
 // Standard: the percent-encode sets of section 1.3, and the states of the basic
 // URL parser (section 4.4) that drop or resolve something.
@@ -244,7 +257,7 @@ func checkTarget(t *testing.T, table *Table, o Object, target Target) {
 		t.Errorf("key %q: its URL %s leads to %v, %v", o.Key, target.URL, sources, err)
 		return
 	}
-	if !slices.ContainsFunc(sources, func(s Source) bool { return isObject(s) && s.Refreshed }) {
+	if !slices.ContainsFunc(sources, func(s Source) bool { return isObject(s) && s.Refreshed() }) {
 		t.Errorf("key %q: Sources says that its change does not refresh %s: %+v", o.Key, target.URL, sources[i])
 	}
 }

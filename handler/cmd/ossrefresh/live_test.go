@@ -11,7 +11,7 @@ import (
 // What one batch has found refused is not asked again for the next, and is
 // reported all the same.
 func TestSenderRemembers(t *testing.T) {
-	limits, err := limitsOf(tableFlag{})
+	table, err := tableOf(tableFlag{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestSenderRemembers(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			api := aliyuntest.NewTestServer(t, tt.server)
-			s, err := newSender(&console{getenv: environment(api)}, true, limits)
+			s, err := newSender(&console{getenv: environment(api)}, true, table.Refresh)
 			if err != nil {
 				t.Fatal(err)
 			}
