@@ -60,11 +60,15 @@ func (c *cache) purge(kind, rawURL string) {
 	purged := strings.TrimPrefix(rawURL, site)
 	for target := range c.kept {
 		path, _, _ := strings.Cut(target, "?")
-		if kind == "IgnoreParams" && path == purged || kind == "Directory" && strings.HasPrefix(path, purged) {
-			delete(c.kept, target)
+		switch {
+		case target == purged:
+		case kind == "IgnoreParams" && path == purged:
+		case kind == "Directory" && strings.HasPrefix(path, purged):
+		default:
+			continue
 		}
+		delete(c.kept, target)
 	}
-	delete(c.kept, purged)
 }
 
 // An encoder is software that makes the link to an object.
@@ -82,20 +86,27 @@ var encoders = []encoder{
 	{"RFC 3986, strict", "common", percent("-._~/", ""), chromium},        // section 2.3: only what is unreserved is bare
 	{"Python quote", "common", percent("_.-~/", ""), chromium},            // urllib.parse.quote, safe="/"
 	{"PHP rawurlencode", "common", percent("-_.~/", ""), chromium},        // of each segment
-	{"Go url.URL", "common", func(key string) string {
-		return (&url.URL{Scheme: "https", Host: "www.example.com", Path: "/" + key}).String()
-	}, chromium},
+	{"Go url.URL", "common", goURL, chromium},
 	{"raw, Chromium", "common", raw, chromium},
 	{"raw, URL Standard", "common", raw, standard}, // Firefox
 	{"Go html/template", "all", template, chromium},
-	{"Java URLEncoder", "all", func(key string) string { // application/x-www-form-urlencoded, of each segment
-		return strings.ReplaceAll(percent(".-*_/ ", "")(key), " ", "+")
-	}, chromium},
+	{"Java URLEncoder", "all", form, chromium},
 	{"lower-case hex", "all", percent("-_.!~*'()/", "lower"), chromium}, // encodeURIComponent's
 	{"lower-case strict", "all", percent("-._~/", "lower"), chromium},
 }
 
 func raw(key string) string { return site + "/" + key }
+
+func goURL(key string) string {
+	u := url.URL{Scheme: "https", Host: "www.example.com", Path: "/" + key}
+	return u.String()
+}
+
+// form encodes each segment as application/x-www-form-urlencoded (URL Standard,
+// section 5.2).
+func form(key string) string {
+	return strings.ReplaceAll(percent(".-*_/ ", "")(key), " ", "+")
+}
 
 // percent encodes what is neither a letter, nor a digit, nor bare.
 func percent(bare, hex string) func(key string) string {
@@ -107,7 +118,9 @@ func percent(bare, hex string) func(key string) string {
 		var b strings.Builder
 		for _, c := range []byte(key) {
 			switch {
-			case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte(bare, c) >= 0:
+			case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+				b.WriteByte(c)
+			case strings.IndexByte(bare, c) >= 0:
 				b.WriteByte(c)
 			default:
 				fmt.Fprintf(&b, format, c)
@@ -123,8 +136,10 @@ func markdown(key string) string {
 	var b strings.Builder
 	for i := range len(key) {
 		bare := ";/?:@&=+$,-_.!~*'()#"
-		if _, err := strconv.ParseUint(key[i:][min(1, len(key)-i):min(3, len(key)-i)], 16, 8); err == nil && i+2 < len(key) {
-			bare += "%"
+		if i+2 < len(key) {
+			if _, err := strconv.ParseUint(key[i+1:i+3], 16, 8); err == nil {
+				bare += "%"
+			}
 		}
 		b.WriteString(strings.TrimPrefix(percent(bare, "")(key[i:i+1]), raw("")))
 	}

@@ -83,8 +83,10 @@ var (
 	events    = []word[Event]{{"created", Created}, {"removed", Removed}, {"modified", Modified}}
 	products  = []word[Product]{{"dcdn", DCDN}, {"cdn", CDN}}
 	types     = []word[Type]{{"file", File}, {"directory", Directory}, {"ignore_params", IgnoreParams}}
-	spellings = []word[string]{{SpellCommon, SpellCommon}, {SpellCanonical, SpellCanonical}, {SpellAll, SpellAll}}
-	onQuota   = []word[string]{{QuotaFail, QuotaFail}, {QuotaDirectory, QuotaDirectory}}
+	spellings = []word[string]{
+		{SpellCommon, SpellCommon}, {SpellCanonical, SpellCanonical}, {SpellAll, SpellAll},
+	}
+	onQuota = []word[string]{{QuotaFail, QuotaFail}, {QuotaDirectory, QuotaDirectory}}
 )
 
 // decoder reads YAML nodes and collects what is wrong with them.
@@ -163,8 +165,10 @@ func (d *decoder) spec(n *yaml.Node, s *Spec) {
 		d.refuse(n, "index_without_slash", "it belongs to type file")
 		d.refuse(n, "clean_urls", "it belongs to type file")
 	}
-	if at := child(n, "index_without_slash"); s.IndexWithoutSlash && s.Type == File && child(n, "index") == nil {
-		d.in(step{key: "index_without_slash"}, func() { d.fault(at, "set index too", "the target has no index") })
+	if s.IndexWithoutSlash && s.Type == File && child(n, "index") == nil {
+		d.in(step{key: "index_without_slash"}, func() {
+			d.fault(child(n, "index_without_slash"), "set index too", "the target has no index")
+		})
 	}
 	if most := s.mostURLs(); most > maxURLs {
 		d.fault(n, s.fewer(), "one key can have %d URLs, of which %d are the most", most, maxURLs)

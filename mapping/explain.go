@@ -187,7 +187,8 @@ func (t *Table) Warnings() Faults {
 				if s.Spellings == SpellAll {
 					hint = "set spellings: canonical or common"
 				}
-				warn(hint, "with spellings: %s, a name such as %s takes %d of the 100 URLs of type %s a day", s.Spellings, quote(name), n, s.Type)
+				warn(hint, "with spellings: %s, a name such as %s takes %d of the 100 URLs of type %s a day",
+					s.Spellings, quote(name), n, s.Type)
 			}
 			if s.Force {
 				warn("leave force out where files are large or many",
@@ -341,12 +342,14 @@ func (s *Spec) source(r *Rule, key, rest string, p place) Source {
 	}
 	for _, setting := range settingsFrom(SpellCanonical) {
 		one := s.spelt(setting)
-		if slices.ContainsFunc(one.targets(nil, rest, Created), func(t Target) bool { return t.covers(p.url()) }) {
+		targets := one.targets(nil, rest, Created)
+		if slices.ContainsFunc(targets, func(t Target) bool { return t.covers(p.url()) }) {
 			source.Spelling = setting
 			break
 		}
 	}
-	source.Spelt = source.Spelling != "" && slices.Contains(settingsFrom(source.Spelling), s.Spellings)
+	source.Spelt = source.Spelling != "" &&
+		slices.Contains(settingsFrom(source.Spelling), s.Spellings)
 	return source
 }
 

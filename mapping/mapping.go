@@ -353,7 +353,8 @@ func (s *Spec) targets(into []Target, rest string, e Event) []Target {
 	}
 	if slices.Contains(s.Index, name) {
 		into = s.locate(into, t, dir, "")
-		if folder := strings.TrimSuffix(dir, "/"); s.IndexWithoutSlash && !strings.HasSuffix("/"+folder, "/") {
+		folder := strings.TrimSuffix(dir, "/")
+		if s.IndexWithoutSlash && !strings.HasSuffix("/"+folder, "/") {
 			into = s.locate(into, t, folder, "")
 		}
 		return into

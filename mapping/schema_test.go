@@ -221,8 +221,9 @@ func refine(s *jsonschema.Schema) {
 	spec.Properties["queries"].Items.Pattern = `^([!$&(-;=@-~]|` + hex + `)([!$&(-;=?-~]|` + hex + `)*$`
 	// After a "/" no segment is "." or "..", however their dots are written.
 	const byte, dot = `([!$&-*,0-9:;=@A-Z_a-z~-]|%([013-9A-Fa-f][0-9A-Fa-f]|2[0-9A-DFa-df]))`, `(\.|%2[Ee])`
-	const segment = `(` + dot + `?` + dot + `?` + byte + `(` + byte + `|` + dot + `)*|` + dot + dot + dot + `(` + byte + `|` + dot + `)*)?`
-	spec.Properties["suffixes"].Items.Pattern = `^(` + byte + `|` + dot + `)*(/` + segment + `)*$`
+	const rest = `(` + byte + `|` + dot + `)*`
+	const segment = `(` + dot + `?` + dot + `?` + byte + rest + `|` + dot + dot + dot + rest + `)?`
+	spec.Properties["suffixes"].Items.Pattern = `^` + rest + `(/` + segment + `)*$`
 	spec.Properties["suffixes"].Items.MinLength = new(1)
 	withIndex := &jsonschema.Schema{Required: []string{"index"}}
 	spec.AllOf = []*jsonschema.Schema{
@@ -236,8 +237,11 @@ func refine(s *jsonschema.Schema) {
 			Then: withIndex,
 		},
 		{
-			If:   &jsonschema.Schema{Required: []string{"force"}},
-			Then: &jsonschema.Schema{Required: []string{"type"}, Not: &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"type": {Enum: []any{"file"}}}}},
+			If: &jsonschema.Schema{Required: []string{"force"}},
+			Then: &jsonschema.Schema{
+				Required: []string{"type"},
+				Not:      &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"type": {Enum: []any{"file"}}}},
+			},
 		},
 	}
 }

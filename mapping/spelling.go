@@ -213,7 +213,8 @@ func Respell(url, setting string) []string {
 func (t *Table) SpellingsOf(domain string) string {
 	for _, setting := range []string{SpellAll, SpellCommon, SpellCanonical} {
 		for _, r := range t.Rules {
-			if slices.ContainsFunc(r.Targets, func(s Spec) bool { return s.Domain == domain && s.Spellings == setting }) {
+			has := func(s Spec) bool { return s.Domain == domain && s.Spellings == setting }
+			if slices.ContainsFunc(r.Targets, has) {
 				return setting
 			}
 		}

@@ -54,7 +54,8 @@ func (cmd *explainCommand) Run(c *console) error {
 	return c.show(explainObject(table, cmd.file(), o))
 }
 
-const acceptedSubject = "give BUCKET KEY, oss://BUCKET/KEY, s3://BUCKET/KEY, or a URL such as https://www.example.com/docs/"
+const acceptedSubject = "give BUCKET KEY, oss://BUCKET/KEY, s3://BUCKET/KEY, " +
+	"or a URL such as https://www.example.com/docs/"
 
 // object returns the bucket and key that the command line names; no bucket
 // where it names a URL.
@@ -65,14 +66,16 @@ func (cmd *explainCommand) object() (bucket, key string, err error) {
 	case len(cmd.Subject) == 2:
 		return strings.TrimSuffix(object, "/"), cmd.Subject[1], nil
 	case len(cmd.Subject) > 2:
-		return "", "", misuse(fmt.Errorf("there are %d arguments, not a bucket and a key", len(cmd.Subject)), "put a key with spaces in quotes")
+		err := fmt.Errorf("there are %d arguments, not a bucket and a key", len(cmd.Subject))
+		return "", "", misuse(err, "put a key with spaces in quotes")
 	case isObject:
 		bucket, key, _ = strings.Cut(object, "/")
 		return bucket, key, nil
 	case strings.Contains(first, "://"), strings.Contains(first[:hostEnd(first)], "."):
 		return "", "", nil
 	}
-	return "", "", misuse(fmt.Errorf("%q is neither a URL nor a bucket with a key", first), acceptedSubject)
+	err = fmt.Errorf("%q is neither a URL nor a bucket with a key", first)
+	return "", "", misuse(err, acceptedSubject)
 }
 
 // cutScheme cuts the scheme that names an object off.
@@ -203,7 +206,7 @@ type source struct {
 	Below   bool   `json:"below,omitempty"` // any key that begins so
 
 	Refreshed bool   `json:"refreshed"`           // a change refreshes the URL as it is written
-	Spellings string `json:"spellings,omitempty"` // the least setting with which it would; none: no setting does
+	Spellings string `json:"spellings,omitempty"` // the least that has it; none: no setting has
 	OddQuery  bool   `json:"odd_query,omitempty"` // its query is not one of the target's
 
 	spelt bool // the target's setting has this spelling
@@ -260,7 +263,8 @@ func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url stri
 
 func newSource(file string, f mapping.Source) source {
 	return source{
-		Rule: place(file, f.Rule), Product: string(f.Spec.Product), Bucket: f.Bucket, Key: f.Key, Below: f.Below,
+		Rule: place(file, f.Rule), Product: string(f.Spec.Product),
+		Bucket: f.Bucket, Key: f.Key, Below: f.Below,
 		Refreshed: f.Refreshed(), Spellings: f.Spelling, OddQuery: f.OddQuery, spelt: f.Spelt,
 	}
 }
@@ -283,7 +287,8 @@ func (s sources) text(p *page) {
 	p.title("%s can show", shown(s.URL))
 	var rows [][]string
 	for _, o := range s.Objects {
-		rows = append(rows, []string{short(o.Rule), o.Product, shown(o.Bucket), o.keys() + "  (" + o.fate() + ")"})
+		keys := o.keys() + "  (" + o.fate() + ")"
+		rows = append(rows, []string{short(o.Rule), o.Product, shown(o.Bucket), keys})
 	}
 	p.rows(rows)
 	if len(s.Objects) == 0 {
