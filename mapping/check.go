@@ -35,6 +35,7 @@ var (
 	alphanumeric = bytesOf("abcdefghijklmnopqrstuvwxyz0123456789")
 	bucketBytes  = bytesOf("abcdefghijklmnopqrstuvwxyz0123456789.-")
 	labelBytes   = bytesOf("abcdefghijklmnopqrstuvwxyz0123456789-_")
+	suffixBytes  = bytesOf(unreserved + bare + "%")
 )
 
 const acceptedDomain = `an exact host name in lower case, such as "www.example.com"`
@@ -202,6 +203,26 @@ func checkQuery(s string) (problem, hint string) {
 		return "has a character that must be percent-encoded", hint
 	case badTriplet(s):
 		return `has a "%" without two hexadecimal digits`, `write "%25" for a percent sign`
+	}
+	return "", ""
+}
+
+// checkSuffix accepts what a browser leaves as it is in a path, and the
+// delimiters of OSS's image styles: "-", "_", "/" and "!" (Image styles, OSS
+// documentation).
+func checkSuffix(s string) (problem, hint string) {
+	hint = `accepted: a delimiter and an image style such as "!small", percent-encoded where needed`
+	switch dots := strings.ReplaceAll(strings.ToLower(s), "%2e", "."); {
+	case s == "":
+		return "is empty", hint
+	case strings.ContainsAny(s, "?#"):
+		return "has a query or a fragment", `for a query, use queries`
+	case badTriplet(s):
+		return `has a "%" without two hexadecimal digits`, `write "%25" for a percent sign`
+	case !suffixBytes.all(s):
+		return "has a character that must be percent-encoded", hint
+	case hasDotSegment("x" + dots):
+		return "has a " + dotSegment, hint
 	}
 	return "", ""
 }

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,8 +42,15 @@ var specFields = []field[Spec]{
 	{"path", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Path = d.text(n, checkPath) }},
 	{"index", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Index = d.texts(n, checkIndex) }},
 	{"queries", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Queries = d.texts(n, checkQuery) }},
+	{"suffixes", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Suffixes = d.texts(n, checkSuffix) }},
+	{"index_without_slash", "", func(d *decoder, n *yaml.Node, s *Spec) { s.IndexWithoutSlash = d.flag(n) }},
+	{"clean_urls", "", func(d *decoder, n *yaml.Node, s *Spec) { s.CleanURLs = d.flag(n) }},
 	{"type", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Type = choice(d, n, types) }},
-	{"spellings", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Spellings = choice(d, n, spellings) }},
+	{"force", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Force = d.flag(n) }},
+	{"spellings", "", func(d *decoder, n *yaml.Node, s *Spec) {
+		s.Spellings = choice(d, n, spellings)
+		s.chosen = true
+	}},
 }
 
 var refreshFields = []field[Refresh]{
@@ -75,8 +83,10 @@ var (
 	events    = []word[Event]{{"created", Created}, {"removed", Removed}, {"modified", Modified}}
 	products  = []word[Product]{{"dcdn", DCDN}, {"cdn", CDN}}
 	types     = []word[Type]{{"file", File}, {"directory", Directory}, {"ignore_params", IgnoreParams}}
-	spellings = []word[string]{{spellCanonical, spellCanonical}, {spellAll, spellAll}}
-	onQuota   = []word[string]{{QuotaFail, QuotaFail}, {QuotaDirectory, QuotaDirectory}}
+	spellings = []word[string]{
+		{SpellCommon, SpellCommon}, {SpellCanonical, SpellCanonical}, {SpellAll, SpellAll},
+	}
+	onQuota = []word[string]{{QuotaFail, QuotaFail}, {QuotaDirectory, QuotaDirectory}}
 )
 
 // decoder reads YAML nodes and collects what is wrong with them.
@@ -140,16 +150,57 @@ func (d *decoder) rule(n *yaml.Node, r *Rule) {
 }
 
 func (d *decoder) spec(n *yaml.Node, s *Spec) {
-	*s = Spec{Line: n.Line, Product: DCDN, Path: "/", Type: File, Spellings: spellCanonical}
+	*s = Spec{Line: n.Line, Product: DCDN, Path: "/", Type: File, Spellings: SpellCommon}
 	object(d, n, specFields, s)
-	s.root = "https://" + s.Domain + join("", s.Path)
+	s.prepare()
+	switch s.Type {
+	case File:
+		d.refuse(n, "force", "it belongs to types directory and ignore_params")
+	case Directory:
+		d.refuse(n, "queries", "it belongs to types file and ignore_params")
+		d.refuse(n, "suffixes", "it belongs to types file and ignore_params")
+	}
 	if s.Type == Directory || s.Type == IgnoreParams {
 		d.refuse(n, "index", "it belongs to type file")
-		d.refuse(n, "spellings", "it belongs to type file")
+		d.refuse(n, "index_without_slash", "it belongs to type file")
+		d.refuse(n, "clean_urls", "it belongs to type file")
 	}
-	if s.Type == Directory {
-		d.refuse(n, "queries", "it belongs to types file and ignore_params")
+	if s.IndexWithoutSlash && s.Type == File && child(n, "index") == nil {
+		d.in(step{key: "index_without_slash"}, func() {
+			d.fault(child(n, "index_without_slash"), "set index too", "the target has no index")
+		})
 	}
+	if most := s.mostURLs(); most > maxURLs {
+		d.fault(n, s.fewer(), "one key can have %d URLs, of which %d are the most", most, maxURLs)
+	}
+}
+
+// maxURLs bounds what one key can cost.
+const maxURLs = 200
+
+// mostURLs is how many URLs a key can have, those included that are submitted
+// where the API refuses IgnoreParams.
+func (s *Spec) mostURLs() int {
+	pages := 1 + len(s.Suffixes)
+	switch {
+	case s.IndexWithoutSlash && s.Index != nil:
+		pages += 2
+	case s.CleanURLs || s.Index != nil:
+		pages++
+	}
+	return pages * (1 + len(s.Queries)) * (1 + bits.OnesCount16(uint16(s.respellings)))
+}
+
+// fewer says what would bring mostURLs down.
+func (s *Spec) fewer() string {
+	hint := "give fewer queries or suffixes"
+	if s.Spellings != SpellCanonical {
+		hint += ", or spellings: " + SpellCanonical
+		if s.Spellings == SpellAll {
+			hint += " or " + SpellCommon
+		}
+	}
+	return hint
 }
 
 // refuse faults a key that makes no sense beside the target's type.

@@ -1,9 +1,7 @@
 package mapping
 
 import (
-	"cmp"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -165,24 +163,64 @@ func (r *Rule) admits(key string) bool {
 	return true
 }
 
-// Warnings returns what is no fault and yet unlikely to be meant: a prefix of
-// which nothing is stripped. An empty strip_prefix in the table says that it
-// is meant.
+// Warnings returns what is no fault and yet unlikely to be meant, or dearer than
+// it looks: a prefix of which nothing is stripped, spellings that spend the small
+// quotas, and force. An empty strip_prefix in the table, or spellings: common,
+// says that it is meant.
 func (t *Table) Warnings() Faults {
 	var all Faults
 	for i, r := range t.Rules {
-		for j, s := range r.Targets {
-			if r.Prefix == "" || s.StripPrefix != "" || s.stripNothing {
-				continue
+		for j := range r.Targets {
+			s := &r.Targets[j]
+			warn := func(hint, format string, args ...any) {
+				all = append(all, Fault{
+					File: t.name, Line: s.Line, Path: fmt.Sprintf("rules[%d].targets[%d]", i, j),
+					Message: fmt.Sprintf(format, args...), Hint: hint,
+				})
 			}
-			all = append(all, Fault{
-				File: t.name, Line: s.Line, Path: fmt.Sprintf("rules[%d].targets[%d]", i, j),
-				Message: fmt.Sprintf("the prefix %s stays in the URL: %s", quote(r.Prefix), join(s.root, r.Prefix)+"…"),
-				Hint:    `set strip_prefix, or strip_prefix: "" if it is meant`,
-			})
+			if r.Prefix != "" && s.StripPrefix == "" && !s.stripNothing {
+				warn(`set strip_prefix, or strip_prefix: "" if it is meant`,
+					"the prefix %s stays in the URL: %s", quote(r.Prefix), join(s.root, r.Prefix, "")+"…")
+			}
+			if name, n := s.dearest(); n > 1+len(s.Suffixes) && !(s.chosen && s.Spellings == SpellCommon) {
+				hint := "set spellings: canonical, or spellings: common if it is meant"
+				if s.Spellings == SpellAll {
+					hint = "set spellings: canonical or common"
+				}
+				warn(hint, "with spellings: %s, a name such as %s takes %d of the 100 URLs of type %s a day",
+					s.Spellings, quote(name), n, s.Type)
+			}
+			if s.Force {
+				warn("leave force out where files are large or many",
+					"force makes the origin send %s again, even where nothing has changed", s.forced())
+			}
 		}
 	}
 	return all
+}
+
+// dearest returns a name that has many spellings, and how many URLs of a small
+// quota it costs: 100 directories a day, and as many URLs of IgnoreParams
+// (RefreshDcdnObjectCaches, API reference). For files that is 0.
+func (s *Spec) dearest() (name string, urls int) {
+	name = "photos (1)@图"
+	switch s.Type {
+	case File:
+		return "", 0
+	case Directory:
+		name += "/"
+	case IgnoreParams:
+		name += ".jpg"
+	}
+	return name, len(s.targets(nil, name, Created))
+}
+
+// forced says how much a forced refresh is of.
+func (s *Spec) forced() string {
+	if s.Type == Directory {
+		return "everything below the object's directory"
+	}
+	return "every variant of the object that is asked for"
 }
 
 // Source is an object that a URL can show or, with Below, any object of the
@@ -192,7 +230,14 @@ type Source struct {
 	Spec        *Spec
 	Bucket, Key string
 	Below       bool
+	Spelt       bool   // Spec.Spellings has the URL as it is written
+	Spelling    string // the least value of Spec.Spellings that has it; "" where none has
+	OddQuery    bool   // the URL has a query that is not one of Spec.Queries
 }
+
+// Refreshed reports whether a change of the object refreshes the URL as it is
+// written.
+func (s Source) Refreshed() bool { return s.Spelt && !s.OddQuery }
 
 // Sources returns the objects that an absolute http or https URL can show
 // according to t, in the order of the table. A URL that ends in "/" stands for
@@ -200,60 +245,116 @@ type Source struct {
 // fragment do not matter; a bare "+" in the path is a space, as it is for OSS.
 // The error says what is wrong with the URL.
 func Sources(t *Table, rawURL string) ([]Source, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return nil, fmt.Errorf("reading the URL: %w", err)
-	}
-	if u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	p, ok := cutURL(rawURL)
+	if !ok {
 		return nil, fmt.Errorf("reading the URL %q: it does not begin with https:// and a domain", rawURL)
-	}
-	// RawPath is empty where it is what EscapedPath gives; otherwise only it
-	// still tells "+" from "%2B".
-	path, err := url.PathUnescape(strings.ReplaceAll(cmp.Or(u.RawPath, u.EscapedPath(), "/"), "+", "%20"))
-	if err != nil {
-		return nil, fmt.Errorf("reading the URL: %w", err)
 	}
 	var all []Source
 	for i := range t.Rules {
 		for j := range t.Rules[i].Targets {
-			all = append(all, t.sources(&t.Rules[i], &t.Rules[i].Targets[j], strings.ToLower(u.Hostname()), path)...)
+			all = append(all, t.sources(&t.Rules[i], &t.Rules[i].Targets[j], p)...)
 		}
 	}
 	return all, nil
 }
 
-// sources returns the objects of r that its target s shows at a path.
-func (t *Table) sources(r *Rule, s *Spec, domain, path string) []Source {
-	rest, ok := strings.CutPrefix(path, s.Path)
-	if !ok || domain != s.Domain || hasDotSegment(rest) {
+// sources returns the objects of r that its target s shows at a place.
+func (t *Table) sources(r *Rule, s *Spec, p place) []Source {
+	rest, ok := strings.CutPrefix(decode(p.path), s.Path)
+	if !ok || p.host != s.Domain || hasDotSegment(rest) {
 		return nil
 	}
-	dir, name := cutName(rest)
-	if s.Type == Directory && name == "" {
-		return t.below(r, s, s.StripPrefix+dir)
-	}
-	keys := []string{s.StripPrefix + rest}
-	if name == "" {
-		for _, index := range s.Index {
-			keys = append(keys, s.StripPrefix+dir+index)
-		}
+	if s.Type == Directory && strings.HasSuffix("/"+rest, "/") {
+		return t.below(r, s, rest, p)
 	}
 	var all []Source
-	for _, key := range keys {
-		if t.shows(r, key) {
-			all = append(all, Source{Rule: r, Spec: s, Bucket: r.Bucket, Key: key})
+	for _, rest := range s.rests(rest) {
+		key := s.StripPrefix + rest
+		if t.shows(r, key) && !hasDotSegment(rest) {
+			all = append(all, s.source(r, key, rest, p))
 		}
 	}
 	return all
 }
 
+// rests returns the keys, their prefix stripped, of which s may show something
+// at a path below its own.
+func (s *Spec) rests(path string) []string {
+	all := []string{path}
+	if s.Type == Directory {
+		return all
+	}
+	likely := []string{path + ".html"}
+	for _, index := range s.Index {
+		likely = append(likely, path+index, path+"/"+index)
+	}
+	for _, suffix := range s.Suffixes {
+		key, _ := strings.CutSuffix(path, decode(suffix))
+		likely = append(likely, key)
+	}
+	for _, rest := range likely {
+		if !slices.Contains(all, rest) && s.asks(rest, path) {
+			all = append(all, rest)
+		}
+	}
+	return all
+}
+
+// asks reports whether one of the URLs of the object is of the path.
+func (s *Spec) asks(rest, path string) bool {
+	one := s.spelt(SpellCanonical)
+	return slices.ContainsFunc(one.targets(nil, rest, Created), func(t Target) bool {
+		p, _ := cutURL(t.URL)
+		return decode(p.path) == s.Path+path
+	})
+}
+
+// spelt returns s with another setting of Spellings.
+func (s *Spec) spelt(setting string) Spec {
+	one := *s
+	one.Spellings = setting
+	one.prepare()
+	return one
+}
+
 // below returns the source for all keys of r that begin with a folder.
-func (t *Table) below(r *Rule, s *Spec, folder string) []Source {
+func (t *Table) below(r *Rule, s *Spec, dir string, p place) []Source {
+	folder := s.StripPrefix + dir
 	if strings.HasPrefix(r.Prefix, folder) {
 		folder = r.Prefix
 	}
 	if t.lookup(r.Bucket, folder) != r {
 		return nil
 	}
-	return []Source{{Rule: r, Spec: s, Bucket: r.Bucket, Key: folder, Below: true}}
+	source := s.source(r, folder, dir, p)
+	source.Below = true
+	return []Source{source}
+}
+
+// source returns an object at a place, and what refreshes it there.
+func (s *Spec) source(r *Rule, key, rest string, p place) Source {
+	source := Source{Rule: r, Spec: s, Bucket: r.Bucket, Key: key}
+	if s.Type == File && p.query != "" && !slices.Contains(s.Queries, p.query[1:]) {
+		source.OddQuery = true
+	}
+	if s.Type != File || source.OddQuery {
+		p.query = ""
+	}
+	for _, setting := range settingsFrom(SpellCanonical) {
+		one := s.spelt(setting)
+		targets := one.targets(nil, rest, Created)
+		if slices.ContainsFunc(targets, func(t Target) bool { return t.covers(p.url()) }) {
+			source.Spelling = setting
+			break
+		}
+	}
+	source.Spelt = source.Spelling != "" &&
+		slices.Contains(settingsFrom(source.Spelling), s.Spellings)
+	return source
+}
+
+// covers reports whether t refreshes a URL, without its query where t does not
+// mind it.
+func (t Target) covers(url string) bool {
+	return t.URL == url || t.Type == Directory && strings.HasPrefix(url, t.URL)
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	stdcmp "cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -75,6 +76,8 @@ func TestSources(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://www.example.com/d/a%20b.html":     "line 4: my-site www/d/a b.html",
 		"http://WWW.example.com/d/a+b.html?x=1#y":  "line 4: my-site www/d/a b.html",
+		"https://www.example.com/%z.html":          "line 4: my-site www/%z.html",
+		"https://www.example.com/图 1.html":         "line 4: my-site www/图 1.html",
 		"https://www.example.com/a%2Bb|.html":      "line 4: my-site www/a+b|.html",
 		"https://www.example.com/d/":               "line 4: my-site www/d/index.html",
 		"https://www.example.com":                  "line 4: my-site www/index.html",
@@ -98,9 +101,9 @@ func TestSources(t *testing.T) {
 		}
 	}
 	for url, want := range map[string]string{
-		"www.example.com/a":          `reading the URL "www.example.com/a": it does not begin with https:// and a domain`,
-		"ftp://www.example.com/a":    `reading the URL "ftp://www.example.com/a": it does not begin with https:// and a domain`,
-		"https://www.example.com/%z": `reading the URL: parse "https://www.example.com/%z": invalid URL escape "%z"`,
+		"www.example.com/a":       `reading the URL "www.example.com/a": it does not begin with https:// and a domain`,
+		"ftp://www.example.com/a": `reading the URL "ftp://www.example.com/a": it does not begin with https:// and a domain`,
+		"https:///a":              `reading the URL "https:///a": it does not begin with https:// and a domain`,
 	} {
 		if _, err := Sources(table, url); err == nil || err.Error() != want {
 			t.Errorf("Sources(%s): got %v, want %s", url, err, want)
@@ -108,9 +111,86 @@ func TestSources(t *testing.T) {
 	}
 }
 
+func TestSourcesTellWhatIsRefreshed(t *testing.T) {
+	const none = "no spelling"
+	for _, tt := range []struct{ target, url, want string }{
+		{"", "/a%20(1).jpg", "refreshed, canonical"},
+		{"", "/a (1).jpg", "refreshed, canonical"}, // as people copy it
+		{"", "/a%20%281%29.jpg", "refreshed, common"},
+		{"spellings: canonical", "/a%20%281%29.jpg", "common"},
+		{"", "/a+(1).jpg", "all"},
+		{"spellings: all", "/a+(1).jpg", "refreshed, all"},
+		{"", "/a%20%281).jpg", none},
+		{"spellings: all", "/d%2Fa.jpg", none},
+		{"spellings: all", "/100%.txt", none},
+		{"spellings: all", "/a^b", none},
+		{"spellings: all", `/a\b`, none},
+		{"spellings: all", "/图.png", "refreshed, canonical"},
+		{"spellings: all", "/%E5%9b%BE.png", none},
+		{"queries: [v=2]", "/a.js?v=2", "refreshed, canonical"},
+		{"queries: [v=2]", "/a.js?v=3", "odd query, canonical"},
+		{"queries: [v=2]", "/@.js?", "odd query, canonical"},
+		{"queries: [v=2]", "/%40+.js?v=3", "odd query, all"},
+		{"type: ignore_params", "/a@.jpg?any", "refreshed, canonical"},
+		{"type: ignore_params, spellings: canonical", "/a%40.jpg?any", "common"},
+		{"type: directory", "/%5Ba%5D/b%40c?x", "refreshed, canonical"},
+		{"type: directory", "/[a]/b%40c", "refreshed, common"},
+		{"type: directory, spellings: canonical", "/[a]/b", "common"},
+		{"type: directory", "/[a]/", "refreshed, common"},
+		{"type: directory", "/%5ba%5d/", "all"},
+		{"type: directory", "/%5ba]/", none},
+		{"suffixes: ['!s']", "/a.jpg!s", "refreshed, canonical"},
+		{"clean_urls: true", "/d/a", "refreshed, canonical"},
+		{"path: /@/", "/%40/a", "refreshed, common"},
+	} {
+		sources, err := Sources(parse(t, oneRule("", tt.target)), "https://example.com"+tt.url)
+		if err != nil || len(sources) == 0 {
+			t.Errorf("%s, %s: got %v, %v", tt.target, tt.url, sources, err)
+			continue
+		}
+		var parts []string
+		if sources[0].Refreshed() {
+			parts = append(parts, "refreshed")
+		}
+		if sources[0].OddQuery {
+			parts = append(parts, "odd query")
+		}
+		if got := strings.Join(append(parts, stdcmp.Or(sources[0].Spelling, none)), ", "); got != tt.want {
+			t.Errorf("%s, %s: got %s, want %s", tt.target, tt.url, got, tt.want)
+		}
+	}
+}
+
+// A URL may show several objects.
+func TestSourcesOfPages(t *testing.T) {
+	table := parse(t, oneRule("", "index: [i.html], index_without_slash: true, clean_urls: true, suffixes: ['!s', '-%2e']"))
+	for url, want := range map[string]string{
+		"/docs":       "docs docs.html docs/i.html",
+		"/docs/":      "docs/ docs/i.html",
+		"/a.jpg!s":    "a.jpg!s a.jpg!s.html a.jpg!s/i.html a.jpg",
+		"/a.jpg-.":    "a.jpg-. a.jpg-..html a.jpg-./i.html a.jpg",
+		"/i":          "i i/i.html", // i.html is an index
+		"/..!s":       "..!s ..!s.html ..!s/i.html",
+		"/":           "i.html",
+		"/docs/!s":    "docs/!s docs/!s.html docs/!s/i.html",
+		"/a%2B%21s":   "a+!s a+!s.html a+!s/i.html a+",
+		"/docs/i.htm": "docs/i.htm docs/i.htm.html docs/i.htm/i.html",
+	} {
+		sources, err := Sources(table, "https://example.com"+url)
+		var got []string
+		for _, s := range sources {
+			got = append(got, s.Key)
+		}
+		if strings.Join(got, " ") != want || err != nil {
+			t.Errorf("%s: got %q, %v; want %s", url, got, err, want)
+		}
+	}
+}
+
 func TestSample(t *testing.T) {
 	for _, tt := range []struct{ rule, target, want string }{
-		{"", "", "docs/photo (1).jpg: https://example.com/docs/photo%20(1).jpg"},
+		{"", "", "docs/photo (1).jpg: https://example.com/docs/photo%20(1).jpg https://example.com/docs/photo%20%281%29.jpg"},
+		{"", "spellings: canonical", "docs/photo (1).jpg: https://example.com/docs/photo%20(1).jpg"},
 		{"prefix: www/", "strip_prefix: www/, index: [home.htm]", "www/docs/home.htm: https://example.com/docs/home.htm https://example.com/docs/"},
 		{"exclude: ['**/*.jpg'], events: [removed], skip_new: true", "", "docs/index.html: https://example.com/docs/index.html"},
 		{"include: ['**/v?/*.apk']", "type: directory", "docs/vx/name.apk: https://example.com/docs/vx/"},
@@ -120,8 +200,8 @@ func TestSample(t *testing.T) {
 		{"include: ['*.{{png,gif},jpg}']", "", "name.png: https://example.com/name.png"},
 		{"include: ['[a-z]*.gif', '[^a-z].gif']", "", "aname.gif: https://example.com/aname.gif"},
 		{"include: ['[^a-z[].gif']", "", "^.gif: https://example.com/%5E.gif"},
-		{"include: ['\\*?/**']", "", "*x/docs/photo.jpg: https://example.com/*x/docs/photo.jpg"},
-		{"prefix: ../", "strip_prefix: ../", "../docs/photo (1).jpg: https://example.com/docs/photo%20(1).jpg"},
+		{"include: ['\\*?/**']", "", "*x/docs/photo.jpg: https://example.com/*x/docs/photo.jpg https://example.com/%2Ax/docs/photo.jpg"},
+		{"prefix: ../", "strip_prefix: ../", "../docs/photo (1).jpg: https://example.com/docs/photo%20(1).jpg https://example.com/docs/photo%20%281%29.jpg"},
 		{"include: ['../*']", "", ": "}, // no browser asks for it
 		{"exclude: ['**']", "", ": "},
 	} {
@@ -196,13 +276,16 @@ func TestSourcesInvertMap(t *testing.T) {
   targets: [{domain: a.example.com, index: [i, j], queries: [v], path: '/[ +/'}, {domain: b.example.com, strip_prefix: a/, type: directory}]
 - bucket: my-site
   prefix: a/b
-  targets: [{domain: b.example.com, strip_prefix: a/b, path: '/[ x/', index: [i], spellings: all}, {domain: b.example.com, strip_prefix: a, type: directory}]
+  targets: [{domain: b.example.com, strip_prefix: a/b, path: '/[ x/', index: [i], index_without_slash: true, spellings: all}, {domain: b.example.com, strip_prefix: a, type: directory}]
+- bucket: my-site
+  prefix: c/
+  targets: [{domain: c.example.com, strip_prefix: c/, clean_urls: true, suffixes: ['!s', '.html', /i], index: [.html]}, {domain: d.example.com, suffixes: ['@!%20'], type: ignore_params}]
 - {bucket: my-site, prefix: a/ba/, targets: [{domain: a.example.com, strip_prefix: a/, type: directory, path: '/图 |/'}]}
 `)
 	for range 5_000 {
 		key := ""
 		for range 1 + random.IntN(8) {
-			key += pick("a", "b", "/", "/", "i", "j", ".", "+", " ", "[", "|", "%20", "图", "?", "\xff", "a/b", "a/ba/")
+			key += pick("a", "b", "/", "/", "c/", ".html", "!s", "i", "j", ".", "+", " ", "[", "|", "%20", "图", "?", "\xff", "a/b", "a/ba/")
 		}
 		o := Object{Bucket: "my-site", Key: key, Event: Created}
 		for _, target := range table.Map(o).Targets {
@@ -224,6 +307,22 @@ func TestWarnings(t *testing.T) {
 	want := `mapping.yaml:7: rules[0].targets[2]: the prefix "www/" stays in the URL: https://c.example.com/www/…; set strip_prefix, or strip_prefix: "" if it is meant`
 	if got != want {
 		t.Errorf("got %s\nwant %s", got, want)
+	}
+	for target, want := range map[string]string{
+		"spellings: all":                                         "",
+		"type: directory":                                        `with spellings: common, a name such as "photos (1)@图/" takes 4 of the 100 URLs of type Directory a day; set spellings: canonical, or spellings: common if it is meant`,
+		"type: ignore_params":                                    `with spellings: common, a name such as "photos (1)@图.jpg" takes 4 of the 100 URLs of type IgnoreParams a day; set spellings: canonical, or spellings: common if it is meant`,
+		"type: ignore_params, spellings: common":                 "",
+		"type: ignore_params, spellings: canonical":              "",
+		"type: ignore_params, suffixes: ['!s'], spellings: all":  `with spellings: all, a name such as "photos (1)@图.jpg" takes 20 of the 100 URLs of type IgnoreParams a day; set spellings: canonical or common`,
+		"type: directory, spellings: canonical, force: true":     `force makes the origin send everything below the object's directory again, even where nothing has changed; leave force out where files are large or many`,
+		"type: ignore_params, spellings: canonical, force: true": `force makes the origin send every variant of the object that is asked for again, even where nothing has changed; leave force out where files are large or many`,
+		"type: directory, spellings: canonical, force: false":    "",
+	} {
+		got := parse(t, oneRule("", target)).Warnings().Error()
+		if got = strings.TrimPrefix(got, "mapping.yaml:1: rules[0].targets[0]: "); got != want {
+			t.Errorf("%s\n got %s\nwant %s", target, got, want)
+		}
 	}
 	data, err := os.ReadFile("testdata/mapping.yaml")
 	if err != nil {

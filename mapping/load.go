@@ -26,12 +26,6 @@ const (
 	QuotaDirectory = "directory"
 )
 
-// The values of Spec.Spellings.
-const (
-	spellCanonical = "canonical"
-	spellAll       = "all"
-)
-
 // Load reads the table in a file. The error is Faults if the file is not a
 // table, and otherwise says why it cannot be read.
 func Load(file string) (*Table, error) {

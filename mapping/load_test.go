@@ -33,12 +33,12 @@ func TestLoad(t *testing.T) {
 			Bucket: "my-site", Prefix: "www/", Exclude: []string{"**/*.map", "**/.*"}, Line: 8,
 			Targets: []Spec{{
 				Domain: "www.example.com", Product: DCDN, StripPrefix: "www/", Path: "/",
-				Index: []string{"index.html"}, Type: File, Spellings: "canonical", Line: 12,
+				Index: []string{"index.html"}, Type: File, Spellings: "common", Line: 12,
 			}},
 		},
 		{
 			Bucket: "my-downloads", Prefix: "releases/", Line: 18,
-			Targets: []Spec{{Domain: "dl.example.com", Product: CDN, Path: "/", Type: File, Spellings: "canonical", Line: 21}},
+			Targets: []Spec{{Domain: "dl.example.com", Product: CDN, Path: "/", Type: File, Spellings: "common", Line: 21}},
 		},
 	}
 	if d := cmp.Diff(want, got.Rules, cmpopts.IgnoreUnexported(Spec{})); d != "" {
@@ -184,10 +184,38 @@ var faultCases = []struct {
 	{"", "queries: [100%]", `rules[0].targets[0].queries[0]: "100%" has a "%" without two hexadecimal digits; write "%25" for a percent sign`, true},
 	{"", "queries: ['']", `rules[0].targets[0].queries[0]: "" is empty; accepted: a query string such as "v=2", percent-encoded where needed`, true},
 	{"", "type: File", `rules[0].targets[0].type: "File" is not one of the values; accepted: file, directory, ignore_params`, true},
-	{"", "spellings: any", `rules[0].targets[0].spellings: "any" is not one of the values; accepted: canonical, all`, true},
+	{"", "spellings: any", `rules[0].targets[0].spellings: "any" is not one of the values; accepted: common, canonical, all`, true},
 	{"", "type: directory\n      index: [i]", `rules[0].targets[0].index: has no meaning for this target's type; it belongs to type file`, true},
-	{"", "type: ignore_params\n      spellings: all", `rules[0].targets[0].spellings: has no meaning for this target's type; it belongs to type file`, true},
+	{"", "type: directory\n      suffixes: ['!s']", `rules[0].targets[0].suffixes: has no meaning for this target's type; it belongs to types file and ignore_params`, true},
+	{"", "type: directory\n      clean_urls: true", `rules[0].targets[0].clean_urls: has no meaning for this target's type; it belongs to type file`, true},
+	{"", "type: ignore_params\n      index_without_slash: true", `rules[0].targets[0].index_without_slash: has no meaning for this target's type; it belongs to type file`, true},
+	{"", "type: file\n      force: true", `rules[0].targets[0].force: has no meaning for this target's type; it belongs to types directory and ignore_params`, true},
+	{"", "force: true", `rules[0].targets[0].force: has no meaning for this target's type; it belongs to types directory and ignore_params`, true},
+	{"", "index_without_slash: true", `rules[0].targets[0].index_without_slash: the target has no index; set index too`, true},
+	{"", "index_without_slash: 1", `rules[0].targets[0].index_without_slash: is "1" (a number); accepted: true or false`, true},
+	{"", "suffixes: ['']", `rules[0].targets[0].suffixes[0]: "" is empty; ` + acceptedSuffix, true},
+	{"", "suffixes: [s, s]", `rules[0].targets[0].suffixes[1]: "s" is given twice`, true},
+	{"", "suffixes: ['?x']", `rules[0].targets[0].suffixes[0]: "?x" has a query or a fragment; for a query, use queries`, true},
+	{"", "suffixes: ['!%4']", `rules[0].targets[0].suffixes[0]: "!%4" has a "%" without two hexadecimal digits; write "%25" for a percent sign`, true},
+	{"", "suffixes: ['! s']", `rules[0].targets[0].suffixes[0]: "! s" has a character that must be percent-encoded; ` + acceptedSuffix, true},
+	{"", "suffixes: [!!str +s]", `rules[0].targets[0].suffixes[0]: "+s" has a character that must be percent-encoded; ` + acceptedSuffix, true},
+	{"", "suffixes: [/../x]", `rules[0].targets[0].suffixes[0]: "/../x" has a "." or ".." segment; ` + acceptedSuffix, true},
+	{"", "suffixes: [-/%2e.]", `rules[0].targets[0].suffixes[0]: "-/%2e." has a "." or ".." segment; ` + acceptedSuffix, true},
+	{"", "spellings: all\n      queries: [" + numbered(14) + "]", `rules[0].targets[0]: one key can have 225 URLs, of which 200 are the most; give fewer queries or suffixes, or spellings: canonical or common`, false},
+	{"", "index: [i]\n      index_without_slash: true\n      queries: [" + numbered(11) + "]", `rules[0].targets[0]: one key can have 216 URLs, of which 200 are the most; give fewer queries or suffixes, or spellings: canonical`, false},
+	{"", "type: ignore_params\n      suffixes: [" + numbered(200) + "]\n      spellings: canonical", `rules[0].targets[0]: one key can have 201 URLs, of which 200 are the most; give fewer queries or suffixes`, false},
 	{"", "type: directory\n      queries: [v]", `rules[0].targets[0].queries: has no meaning for this target's type; it belongs to types file and ignore_params`, true},
+}
+
+const acceptedSuffix = `accepted: a delimiter and an image style such as "!small", percent-encoded where needed`
+
+// numbered is a YAML list's content: 'v1', 'v2' and so on.
+func numbered(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("'v%d'", i+1))
+	}
+	return strings.Join(all, ", ")
 }
 
 // faultyTable is a table that is right but for a line of its rule or target.

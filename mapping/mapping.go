@@ -135,18 +135,42 @@ type Spec struct {
 	// Query strings without the ?, each refreshed too as URL?query. For type
 	// file; for type ignore_params only where the API refuses that type.
 	Queries []string `json:"queries,omitempty"`
+	// Image styles with their delimiter, as a URL has them: with !small,
+	// a.jpg also refreshes a.jpg!small. For types file and ignore_params.
+	Suffixes []string `json:"suffixes,omitempty"`
+	// With index: docs/index.html also refreshes /docs. For type file.
+	IndexWithoutSlash bool `json:"index_without_slash,omitempty"`
+	// about.html also refreshes /about. For type file.
+	CleanURLs bool `json:"clean_urls,omitempty"`
 	// What to refresh: the file, the object's directory, or the file with
 	// every query.
 	Type Type `json:"type,omitempty"`
-	// Which spellings of the URL to refresh. With all, also [ ] | bare and +
-	// for a space, which some clients send. For type file.
+	// Delete what is in range from the cache, so that the origin sends it
+	// again, instead of asking the origin whether it is newer. For types
+	// directory and ignore_params.
+	Force bool `json:"force,omitempty"`
+	// Which spellings of the URL to refresh: the canonical one, those of common
+	// software too, or also + for a space and %e5 for %E5.
 	Spellings string `json:"spellings,omitempty"`
 
 	Line int `json:"-"` // of the YAML file, from 1
 
 	root         string // what its URLs begin with: "https://example.com/app/"
+	others       rowSet // that spell its path in another way than root does
+	respellings  rowSet // that Spellings asks for
 	stripNothing bool   // an empty strip_prefix was written: Warnings keeps quiet
+	chosen       bool   // spellings was written: Warnings keeps quiet
 }
+
+// prepare works out what locate needs.
+func (s *Spec) prepare() {
+	s.root = "https://" + s.Domain + join("", s.Path, "")
+	s.others = scan(s.Path)
+	s.respellings = respellings[s.Spellings]
+}
+
+// origin is what root begins with: "https://example.com".
+func (s *Spec) origin() string { return s.root[:len("https://")+len(s.Domain)] }
 
 // Refresh says how to talk to the refresh API.
 type Refresh struct {
@@ -220,10 +244,10 @@ func (t *Table) Roots() map[string]bool {
 	for _, r := range t.Rules {
 		for _, s := range r.Targets {
 			for path := s.Path; path != ""; path, _ = cutName(strings.TrimSuffix(path, "/")) {
-				root := join("https://"+s.Domain, path)
-				roots[root] = true
-				for _, spelling := range respellings {
-					roots[spelling.Replace(root)] = true
+				above := Spec{Domain: s.Domain, Path: path, Type: Directory, Spellings: SpellAll}
+				above.prepare()
+				for _, root := range above.locate(nil, Target{}, "", "") {
+					roots[root.URL] = true
 				}
 			}
 		}
@@ -316,44 +340,50 @@ func (r *Rule) checks(o Object) func(yield func(check) bool) {
 // prefix is stripped.
 func (s *Spec) targets(into []Target, rest string, e Event) []Target {
 	dir, name := cutName(rest)
-	t := Target{Product: s.Product, Type: s.Type, Domain: s.Domain, Event: e}
-	switch s.Type {
-	case Directory:
-		t.URL = join(s.root, dir)
-		return append(into, t)
-	case IgnoreParams:
-		t.URL = join(s.root, rest)
-		t.Fallback = s.withQueries([]string{t.URL}, t.URL)
-		return append(into, t)
+	t := Target{Product: s.Product, Type: s.Type, Force: s.Force, Domain: s.Domain, Event: e}
+	if s.Type == Directory {
+		return s.locate(into, t, dir, "")
 	}
-	into = s.files(into, t, join(s.root, rest))
-	if slices.Contains(s.Index, name) {
-		into = s.files(into, t, join(s.root, dir))
-	}
-	return into
-}
-
-// files appends t for url, its queries and its spellings.
-func (s *Spec) files(into []Target, t Target, url string) []Target {
-	t.URL = url
-	into = append(into, t)
-	for _, t.URL = range s.withQueries(nil, url) {
-		into = append(into, t)
-	}
-	if s.Spellings != spellAll {
+	into = s.locate(into, t, rest, "")
+	if name == "" { // a directory marker, which is no image and no page
 		return into
 	}
-	for _, r := range respellings {
-		if t.URL = r.Replace(url); t.URL != url {
-			into = append(into, t)
+	for _, suffix := range s.Suffixes {
+		into = s.locate(into, t, rest, suffix)
+	}
+	if slices.Contains(s.Index, name) {
+		into = s.locate(into, t, dir, "")
+		folder := strings.TrimSuffix(dir, "/")
+		if s.IndexWithoutSlash && !strings.HasSuffix("/"+folder, "/") {
+			into = s.locate(into, t, folder, "")
 		}
+		return into
+	}
+	clean, isPage := strings.CutSuffix(name, ".html")
+	if s.CleanURLs && isPage && clean != "" && !hasDotSegment(clean) {
+		into = s.locate(into, t, dir+clean, "")
 	}
 	return into
 }
 
-func (s *Spec) withQueries(into []string, url string) []string {
+// add appends t, with its queries.
+func (s *Spec) add(into []Target, t Target) []Target {
+	url := t.URL
+	switch t.Type {
+	case IgnoreParams:
+		t.Fallback = make([]string, 0, 1+len(s.Queries))
+		t.Fallback = append(t.Fallback, url)
+		for _, q := range s.Queries {
+			t.Fallback = append(t.Fallback, url+"?"+q)
+		}
+		return append(into, t)
+	case Directory:
+		return append(into, t)
+	}
+	into = append(into, t)
 	for _, q := range s.Queries {
-		into = append(into, url+"?"+q)
+		t.URL = url + "?" + q
+		into = append(into, t)
 	}
 	return into
 }

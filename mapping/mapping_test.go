@@ -62,14 +62,30 @@ func TestMap(t *testing.T) {
 				"f https://example.com/d/, f https://example.com/d/?v=2, f https://example.com/d/?w",
 		},
 		{
-			"spellings", "", "spellings: all, queries: [v=2]", "[a] b|c+d",
-			"f https://example.com/%5Ba%5D%20b%7Cc%2Bd, f https://example.com/%5Ba%5D%20b%7Cc%2Bd?v=2, " +
-				"f https://example.com/[a]%20b|c%2Bd, f https://example.com/%5Ba%5D+b%7Cc%2Bd",
+			"spellings and queries", "", "index: [i], queries: [v=2]", "[a]/i",
+			"f https://example.com/%5Ba%5D/i, f https://example.com/%5Ba%5D/i?v=2, f https://example.com/[a]/i, f https://example.com/[a]/i?v=2, " +
+				"f https://example.com/%5Ba%5D/, f https://example.com/%5Ba%5D/?v=2, f https://example.com/[a]/, f https://example.com/[a]/?v=2",
 		},
-		{"spellings are of path and key", "", "spellings: all, path: '/[a] b/'", "c d", "f https://example.com/%5Ba%5D%20b/c%20d, f https://example.com/[a]%20b/c%20d, f https://example.com/%5Ba%5D+b/c+d"},
-		{"spellings of the path", "", "spellings: all, path: '/my files/'", "a b [1].txt", "f https://example.com/my%20files/a%20b%20%5B1%5D.txt, f https://example.com/my%20files/a%20b%20[1].txt, f https://example.com/my+files/a+b+%5B1%5D.txt"},
-		{"a plus has one spelling", "", "spellings: all", "a+b%20c", "f https://example.com/a%2Bb%2520c"},
-		{"spellings of the index", "", "spellings: all, index: [i]", "a b/i", "f https://example.com/a%20b/i, f https://example.com/a+b/i, f https://example.com/a%20b/, f https://example.com/a+b/"},
+		{"spellings of path and key", "", "spellings: all, path: '/[a] b/'", "c d", "f https://example.com/%5Ba%5D%20b/c%20d, f https://example.com/[a]%20b/c%20d, f https://example.com/%5ba%5d%20b/c%20d, f https://example.com/%5Ba%5D+b/c+d"},
+		{"spellings of a path alone", "", "path: /@/", "c", "f https://example.com/@/c, f https://example.com/%40/c"},
+		{"index without slash", "", "index: [i], index_without_slash: true", "a/b/i", "f https://example.com/a/b/i, f https://example.com/a/b/, f https://example.com/a/b"},
+		{"index without slash at the root", "", "index: [i], index_without_slash: true, path: /p/", "i", "f https://example.com/p/i, f https://example.com/p/"},
+		{"index without slash below empty names", "", "index: [i], index_without_slash: true", "/i", "f https://example.com//i, f https://example.com//"},
+		{"index without slash below an empty name", "", "index: [i], index_without_slash: true", "a//i", "f https://example.com/a//i, f https://example.com/a//"},
+		{"clean URL", "", "clean_urls: true, index: [index.html]", "d/about.html", "f https://example.com/d/about.html, f https://example.com/d/about"},
+		{"clean URL of an index", "", "clean_urls: true, index: [index.html]", "d/index.html", "f https://example.com/d/index.html, f https://example.com/d/"},
+		{"clean URL of nothing", "", "clean_urls: true", "d/.html", "f https://example.com/d/.html"},
+		{"clean URL of dots", "", "clean_urls: true", "...html", "f https://example.com/...html"},
+		{"clean URL of other pages", "", "clean_urls: true", "a.htm", "f https://example.com/a.htm"},
+		{"clean URL's spellings", "", "clean_urls: true", "a@b.html", "f https://example.com/a@b.html, f https://example.com/a%40b.html, f https://example.com/a@b, f https://example.com/a%40b"},
+		{"suffixes", "", "suffixes: ['!small', '@!s'], queries: [v]", "a.jpg", "f https://example.com/a.jpg, f https://example.com/a.jpg?v, " +
+			"f https://example.com/a.jpg!small, f https://example.com/a.jpg!small?v, f https://example.com/a.jpg@!s, f https://example.com/a.jpg@!s?v"},
+		{"suffixes are as written", "", "suffixes: ['!s']", "a@.jpg", "f https://example.com/a@.jpg, f https://example.com/a%40.jpg, f https://example.com/a@.jpg!s, f https://example.com/a%40.jpg!s"},
+		{"suffixes of the object's own path", "", "suffixes: [-s], index: [i]", "d/i", "f https://example.com/d/i, f https://example.com/d/i-s, f https://example.com/d/"},
+		{"suffixes of a marker", "", "suffixes: ['!s']", "d/", "f https://example.com/d/"},
+		{"suffixes and all queries", "", "suffixes: ['!s'], type: ignore_params", "a.jpg", "i https://example.com/a.jpg, i https://example.com/a.jpg!s"},
+		{"directory's spellings", "", "type: directory", "[a]/b@c", "d https://example.com/%5Ba%5D/, d https://example.com/[a]/"},
+		{"ignore_params' spellings", "", "type: ignore_params", "b@c", "i https://example.com/b@c, i https://example.com/b%40c"},
 		{"directory", "", "type: directory", "a b/c.png", "d https://example.com/a%20b/"},
 		{"directory of a marker", "", "type: directory", "a/b/", "d https://example.com/a/b/"},
 		{"directory at the root", "prefix: www/", "type: directory, strip_prefix: www/, path: /x/", "www/c.png", "d https://example.com/x/"},
@@ -85,11 +101,14 @@ func TestMap(t *testing.T) {
 }
 
 func TestMapTarget(t *testing.T) {
-	table := parse(t, oneRule("prefix: s/", "strip_prefix: s/, product: cdn, path: /p/, type: ignore_params, queries: [v=2]"))
-	got := table.Map(Object{Bucket: "my-site", Key: "s/a.jpg", Event: Removed})
+	table := parse(t, oneRule("prefix: s/", "strip_prefix: s/, product: cdn, path: /p/, type: ignore_params, queries: [v=2], force: true"))
+	got := table.Map(Object{Bucket: "my-site", Key: "s/@.jpg", Event: Removed})
 	want := Match{Rule: &table.Rules[0], Targets: []Target{{
-		Product: CDN, Type: IgnoreParams, Domain: "example.com", URL: "https://example.com/p/a.jpg", Event: Removed,
-		Fallback: []string{"https://example.com/p/a.jpg", "https://example.com/p/a.jpg?v=2"},
+		Product: CDN, Type: IgnoreParams, Force: true, Domain: "example.com", URL: "https://example.com/p/@.jpg", Event: Removed,
+		Fallback: []string{"https://example.com/p/@.jpg", "https://example.com/p/@.jpg?v=2"},
+	}, {
+		Product: CDN, Type: IgnoreParams, Force: true, Domain: "example.com", URL: "https://example.com/p/%40.jpg", Respelt: true, Event: Removed,
+		Fallback: []string{"https://example.com/p/%40.jpg", "https://example.com/p/%40.jpg?v=2"},
 	}}}
 	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Spec{})); d != "" {
 		t.Errorf("Map (-want +got):\n%s", d)
@@ -184,10 +203,10 @@ rules:
 
 func TestMapAllocates(t *testing.T) {
 	table := parse(t, oneRule("prefix: www/, exclude: ['**/*.map'], events: [created]", "strip_prefix: www/"))
-	for key, most := range map[string]float64{"www/a/b.png": 2, "www/图 1.png": 2} {
+	for key, most := range map[string]float64{"www/a/b.png": 2, "www/图 1.png": 2, "www/photo (1).jpg": 4} {
 		o := Object{Bucket: "my-site", Key: key, Event: Created}
 		if n := testing.AllocsPerRun(100, func() { table.Map(o) }); n > most {
-			t.Errorf("Map of %q allocates %v times, want at most %v: the targets and the URL", key, n, most)
+			t.Errorf("Map of %q allocates %v times, want at most %v: the targets and each URL", key, n, most)
 		}
 	}
 }
@@ -218,7 +237,7 @@ func BenchmarkMap(b *testing.B) {
 				t := parse(b, string(manyRules(rules, 1, mixed)))
 				var objects []Object // of rules all over the table
 				for i := range 100 {
-					objects = append(objects, Object{Bucket: "bucket-0", Key: t.Rules[i*rules/100].Prefix + "docs/photo (1).jpg", Event: Created})
+					objects = append(objects, Object{Bucket: "bucket-0", Key: t.Rules[i*rules/100].Prefix + "docs/photo 1.jpg", Event: Created})
 				}
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {

@@ -60,6 +60,9 @@ func TestSchemaAgrees(t *testing.T) {
 		string(shipped), oneRule("", "type: directory, path: /a/b/"), oneRule("", "type: ignore_params, queries: [v]"),
 		strings.Replace(oneRule("", ""), "my-site", "b", 1), strings.Replace(oneRule("", ""), "my-site", strings.Repeat("b", 63), 1),
 		oneRule("", "path: /.a/..b/.../c./, index: [.i, ..i, ..., i.], queries: ['%2F=a%20b', 'a?b', '/']"),
+		oneRule("", "suffixes: ['!s', '@!s', /s, /.a/..b/.../, '-%2F%2e', /a.], index: [i], index_without_slash: true, clean_urls: true"),
+		oneRule("", "type: directory, force: true, spellings: all"), oneRule("", "type: ignore_params, force: false, suffixes: [-s], spellings: canonical"),
+		oneRule("", "index_without_slash: false, queries: ["+numbered(32)+"]"),
 		strings.Replace(oneRule("", ""), "example.com", strings.Repeat("a", 63)+".0x1.1a.0xg", 1),
 	}
 	for _, text := range accepted {
@@ -191,13 +194,13 @@ func refine(s *jsonschema.Schema) {
 	spec.Properties["spellings"].Enum = enum(spellings).Enum
 	for p, def := range map[*jsonschema.Schema]string{
 		spec.Properties["product"]: "dcdn", spec.Properties["path"]: "/", spec.Properties["type"]: "file",
-		spec.Properties["spellings"]: spellCanonical, refresh.Properties["on_quota_exceeded"]: QuotaFail,
+		spec.Properties["spellings"]: SpellCommon, refresh.Properties["on_quota_exceeded"]: QuotaFail,
 	} {
 		p.Default, _ = json.Marshal(def)
 	}
 	for _, p := range []*jsonschema.Schema{
 		rule.Properties["include"], rule.Properties["exclude"], rule.Properties["events"],
-		spec.Properties["index"], spec.Properties["queries"],
+		spec.Properties["index"], spec.Properties["queries"], spec.Properties["suffixes"],
 	} {
 		p.UniqueItems = true
 	}
@@ -216,9 +219,30 @@ func refine(s *jsonschema.Schema) {
 	spec.Properties["index"].Items.Pattern = `^([^/.]|\.[^/.]|\.\.[^/])[^/]*$`
 	const hex = `%[0-9A-Fa-f]{2}`
 	spec.Properties["queries"].Items.Pattern = `^([!$&(-;=@-~]|` + hex + `)([!$&(-;=?-~]|` + hex + `)*$`
+	// After a "/" no segment is "." or "..", however their dots are written.
+	const byte, dot = `([!$&-*,0-9:;=@A-Z_a-z~-]|%([013-9A-Fa-f][0-9A-Fa-f]|2[0-9A-DFa-df]))`, `(\.|%2[Ee])`
+	const rest = `(` + byte + `|` + dot + `)*`
+	const segment = `(` + dot + `?` + dot + `?` + byte + rest + `|` + dot + dot + dot + rest + `)?`
+	spec.Properties["suffixes"].Items.Pattern = `^` + rest + `(/` + segment + `)*$`
+	spec.Properties["suffixes"].Items.MinLength = new(1)
+	withIndex := &jsonschema.Schema{Required: []string{"index"}}
 	spec.AllOf = []*jsonschema.Schema{
-		forbid("directory", "index", "queries", "spellings"),
-		forbid("ignore_params", "index", "spellings"),
+		forbid("directory", "index", "queries", "suffixes", "index_without_slash", "clean_urls"),
+		forbid("ignore_params", "index", "index_without_slash", "clean_urls"),
+		{
+			If: &jsonschema.Schema{
+				Required:   []string{"index_without_slash"},
+				Properties: map[string]*jsonschema.Schema{"index_without_slash": {Enum: []any{true}}},
+			},
+			Then: withIndex,
+		},
+		{
+			If: &jsonschema.Schema{Required: []string{"force"}},
+			Then: &jsonschema.Schema{
+				Required: []string{"type"},
+				Not:      &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"type": {Enum: []any{"file"}}}},
+			},
+		},
 	}
 }
 

@@ -2,48 +2,6 @@ package mapping
 
 import "strings"
 
-// plain has the bytes that stand for themselves in a canonical URL. All of
-// them are outside the path percent-encode set (URL Standard, section 1.3), so
-// that a browser leaves the URL as it is. "+" is not one of them: OSS reads it
-// as a space.
-var plain = bytesOf("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~!$&'()*,;=:@/")
-
-// join appends the raw path to a URL that ends in "/", percent-encoding it.
-func join(root, path string) string {
-	size := len(root) + len(path)
-	for i := range len(path) {
-		if !plain[path[i]] {
-			size += len("%00") - 1
-		}
-	}
-	if size == len(root)+len(path) {
-		return root + path
-	}
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	b.Grow(size)
-	b.WriteString(root)
-	for i := range len(path) {
-		c := path[i]
-		if plain[c] {
-			b.WriteByte(c)
-			continue
-		}
-		b.WriteByte('%')
-		b.WriteByte(hex[c>>4])
-		b.WriteByte(hex[c&15])
-	}
-	return b.String()
-}
-
-// respellings make of a canonical URL the other ones that clients send:
-// browsers leave "[", "]" and "|" bare, and form encoders write "+" for a space.
-// Every "%" of the URL begins a triplet, so that replacing text is safe.
-var respellings = []*strings.Replacer{
-	strings.NewReplacer("%5B", "[", "%5D", "]", "%7C", "|"),
-	strings.NewReplacer("%20", "+"),
-}
-
 // hasDotSegment reports whether a browser would resolve a part of the path
 // away. In a key, "%2e" is no dot: its "%" is encoded.
 func hasDotSegment(path string) bool {
@@ -53,4 +11,84 @@ func hasDotSegment(path string) bool {
 		}
 	}
 	return false
+}
+
+// A place is what a URL says of where something is.
+type place struct {
+	host  string // in lower case, without a port
+	path  string // "/a%20b", as it is asked for
+	query string // "?v=2", or ""
+}
+
+// cutURL reads an absolute http or https URL; a fragment is cut. What no client
+// sends bare is encoded as a browser does it, so that people may write "/图 1".
+func cutURL(url string) (p place, ok bool) {
+	scheme, rest, ok := strings.Cut(url, "://")
+	if scheme = strings.ToLower(scheme); !ok || scheme != "https" && scheme != "http" {
+		return p, false
+	}
+	rest, _, _ = strings.Cut(rest, "#")
+	end := len(rest)
+	if at := strings.IndexAny(rest, "/?"); at >= 0 {
+		end = at
+	}
+	host := rest[strings.LastIndexByte(rest[:end], '@')+1 : end]
+	if port := strings.LastIndexByte(host, ':'); port >= 0 && digits.all(host[port+1:]) {
+		host = host[:port]
+	}
+	path, query, hasQuery := strings.Cut(rest[end:], "?")
+	p = place{host: strings.ToLower(host), path: sent(path)}
+	if p.path == "" {
+		p.path = "/"
+	}
+	if hasQuery {
+		p.query = "?" + sent(query)
+	}
+	return p, host != ""
+}
+
+// url is the place as a URL with https://, which is that of a Target.
+func (p place) url() string { return "https://" + p.host + p.path + p.query }
+
+// sent percent-encodes what no browser leaves bare in a path (path
+// percent-encode set, URL Standard, section 1.3). It leaves the "^" of that set
+// alone: some clients do.
+func sent(path string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(path) {
+		c := path[i]
+		if c > ' ' && c < 0x7f && strings.IndexByte("\"<>`{}", c) < 0 {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteString("%" + hex[c>>4:c>>4+1] + hex[c&15:c&15+1])
+	}
+	return b.String()
+}
+
+// decode reads a path as OSS does: a bare "+" is a space. A "%" without two
+// hexadecimal digits stands for itself, as it does for lenient servers.
+func decode(path string) string {
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		switch c := path[i]; {
+		case c == '+':
+			b.WriteByte(' ')
+		case c == '%' && len(path) > i+2 && hexDigits.all(path[i+1:i+3]):
+			b.WriteByte(unhex(path[i+1])<<4 | unhex(path[i+2]))
+			i += 2
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// unhex is the value of a hexadecimal digit.
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&^0x20 - 'A' + 10
 }

@@ -23,7 +23,7 @@ func TestCanonicalURL(t *testing.T) {
 		"\xff":                    "%FF",
 		"-._~!$&'()*,;=:@/azAZ09": "-._~!$&'()*,;=:@/azAZ09",
 	} {
-		if got := join("https://example.com/", key); got != "https://example.com/"+want {
+		if got := join("https://example.com/", key, ""); got != "https://example.com/"+want {
 			t.Errorf("join(%q): got %s, want …/%s", key, got, want)
 		}
 	}
@@ -31,27 +31,150 @@ func TestCanonicalURL(t *testing.T) {
 
 // The vectors are 400 awkward keys from a seeded generator. Their URLs were
 // made in Node.js from encodeURIComponent, and url is "" where new URL(u).href
-// is not u: where a browser would ask for something else.
+// is not u: where a browser would ask for something else. The other spellings
+// were made in Python with urllib.parse.quote, and lack https://example.com/;
+// those of all are there for the first 120 keys.
 func TestURLVectors(t *testing.T) {
 	data, err := os.ReadFile("testdata/urls.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var vectors []struct{ Key, URL string }
+	var vectors []struct {
+		Key, URL    string
+		Common, All []string
+	}
 	if err := json.Unmarshal(data, &vectors); err != nil {
 		t.Fatal(err)
 	}
 	if len(vectors) != 400 {
 		t.Fatalf("%d vectors, want 400", len(vectors))
 	}
-	table := parse(t, oneRule("", ""))
-	for _, v := range vectors {
-		got := ""
-		if m := table.Map(Object{Bucket: "my-site", Key: v.Key}); !m.Warning {
-			got = m.Targets[0].URL
+	for i, v := range vectors {
+		if v.URL == "" {
+			if m := parse(t, oneRule("", "")).Map(Object{Bucket: "my-site", Key: v.Key}); !m.Warning {
+				t.Errorf("key %q: got %v, want a warning", v.Key, m.Targets)
+			}
+			continue
 		}
-		if got != v.URL {
-			t.Errorf("key %q: got %q, want %q", v.Key, got, v.URL)
+		want := []string{strings.TrimPrefix(v.URL, "https://example.com/")}
+		common := append(want, v.Common...)
+		for setting, want := range map[string][]string{"canonical": want, "common": common, "all": append(common, v.All...)} {
+			if got := spelt(t, setting, v.Key); (setting != "all" || i < 120) && !slices.Equal(got, want) {
+				t.Errorf("key %q, spellings %s\n got %q\nwant %q", v.Key, setting, got, want)
+			}
+		}
+	}
+}
+
+// spelt returns the URLs of a key without their domain.
+func spelt(t *testing.T, setting, key string) (paths []string) {
+	t.Helper()
+	m := parse(t, oneRule("", "spellings: "+setting)).Map(Object{Bucket: "my-site", Key: key, Event: Created})
+	for i, target := range m.Targets {
+		paths = append(paths, strings.TrimPrefix(target.URL, "https://example.com/"))
+		if target.Respelt != (i > 0) {
+			t.Errorf("key %q: %s: respelt is %t", key, target.URL, target.Respelt)
+		}
+	}
+	return paths
+}
+
+// The rows of the table, each with a key that has it alone.
+func TestSpellings(t *testing.T) {
+	for _, tt := range []struct{ setting, key, want string }{
+		{"canonical", "a b(1)@[2]图.png", "a%20b(1)@%5B2%5D%E5%9B%BE.png"},
+		{"common", "plain-name_1.tar.gz", "plain-name_1.tar.gz"},
+		{"all", "plain/name.html", "plain/name.html"},
+		{"common", "图 1.png", "%E5%9B%BE%201.png"},
+		{"common", "img@2x.png", "img@2x.png img%402x.png"},
+		{"common", "photo (1).jpg", "photo%20(1).jpg photo%20%281%29.jpg"},
+		{"common", "a,b(1)", "a,b(1) a%2Cb%281%29 a%2Cb(1) a,b%281%29"},
+		{"common", "[id].js", "%5Bid%5D.js [id].js"},
+		{"common", "a|b", "a%7Cb a|b"},
+		{"common", "[a|b]", "%5Ba%7Cb%5D [a%7Cb] [a|b]"},
+		{"common", "~user/x", "~user/x"},
+		{"all", "~user/x", "~user/x %7Euser/x"},
+		{"all", "a b.txt", "a%20b.txt a+b.txt"},
+		{"all", "a+b", "a%2Bb a%2bb"}, // never bare: that shows another object
+		{"all", "图.png", "%E5%9B%BE.png %e5%9b%be.png"},
+		{"all", "a\"1 2", "a%221%202 a%221+2"}, // %22 has no letter
+		{"all", "[1](图)", "%5B1%5D(%E5%9B%BE) %5B1%5D%28%E5%9B%BE%29 [1](%E5%9B%BE) %5b1%5d(%e5%9b%be) " +
+			"%5b1%5d%28%e5%9b%be%29 [1](%e5%9b%be) [1]%28%e5%9b%be%29"},
+	} {
+		if got := strings.Join(spelt(t, tt.setting, tt.key), " "); got != tt.want {
+			t.Errorf("%s of %q\n got %s\nwant %s", tt.setting, tt.key, got, tt.want)
+		}
+	}
+}
+
+// No name has more spellings than the table has rows.
+func TestMostSpellings(t *testing.T) {
+	for setting, want := range map[string]int{"canonical": 1, "common": 6, "all": 15} {
+		if got := len(spelt(t, setting, "a (1)@[图]|~.png")); got != want {
+			t.Errorf("%s: %d URLs, want %d", setting, got, want)
+		}
+	}
+}
+
+// A directory covers the files whose URLs begin with its own. So every URL of a
+// file is below one of its directory's, each by the same row.
+func TestDirectoriesAreSpeltAsTheirFiles(t *testing.T) {
+	for _, setting := range []string{"canonical", "common", "all"} {
+		for _, dir := range []string{"plain/", "a (1)/", "图@/[x]|/", "a b/~'/"} {
+			target := "path: '/p [1]@/', spellings: " + setting
+			dirs := locations(t, "type: directory, "+target, dir+"plain.txt")
+			files := locations(t, target, dir+"plain.txt")
+			for i := range dirs {
+				dirs[i] += "plain.txt"
+			}
+			if !slices.Equal(dirs, files) {
+				t.Errorf("%s: directory %q\n  is %q\nfiles %q", setting, dir, dirs, files)
+			}
+			for _, file := range locations(t, target, dir+"図 (2).txt") {
+				holds := func(d string) bool { return strings.HasPrefix(file, strings.TrimSuffix(d, "plain.txt")) }
+				if !slices.ContainsFunc(dirs, holds) {
+					t.Errorf("%s: %s is below none of %q", setting, file, dirs)
+				}
+			}
+		}
+	}
+}
+
+func locations(t *testing.T, target, key string) (all []string) {
+	t.Helper()
+	for _, target := range parse(t, oneRule("", target)).Map(Object{Bucket: "my-site", Key: key, Event: Created}).Targets {
+		all = append(all, target.URL)
+	}
+	return all
+}
+
+func TestRespell(t *testing.T) {
+	for _, tt := range []struct{ url, setting, want string }{
+		{"https://a.com/a%20(1).jpg?v=2", "canonical", ""},
+		{"https://a.com/a%20(1).jpg?v=2", "common", "https://a.com/a%20%281%29.jpg?v=2"},
+		{"https://a.com/a+(1).jpg", "common", "https://a.com/a%20(1).jpg https://a.com/a%20%281%29.jpg"},
+		{"https://a.com/a%20%281%29.jpg", "canonical", "https://a.com/a%20(1).jpg"},
+		{"https://a.com/%e5%9b%be/", "common", "https://a.com/%E5%9B%BE/"},
+		{"https://a.com/a%2Fb", "common", "https://a.com/a/b"},
+		{"https://a.com/a%2F..%2Fb", "all", ""},
+		{"https://a.com/", "all", ""},
+		{"https://a.com/plain", "all", ""},
+	} {
+		if got := strings.Join(Respell(tt.url, tt.setting), " "); got != tt.want {
+			t.Errorf("Respell(%s, %s): got %s, want %s", tt.url, tt.setting, got, tt.want)
+		}
+	}
+}
+
+func TestSpellingsOf(t *testing.T) {
+	table := parse(t, `rules:
+- {bucket: a, targets: [{domain: a.com, spellings: canonical}, {domain: b.com, spellings: canonical}]}
+- {bucket: b, targets: [{domain: b.com}, {domain: c.com}]}
+- {bucket: c, targets: [{domain: c.com, product: cdn, spellings: all}]}
+`)
+	for domain, want := range map[string]string{"a.com": SpellCanonical, "b.com": SpellCommon, "c.com": SpellAll, "d.com": SpellCommon} {
+		if got := table.SpellingsOf(domain); got != want {
+			t.Errorf("%s: got %s, want %s", domain, got, want)
 		}
 	}
 }
@@ -75,15 +198,21 @@ func stable(raw, domain string) bool {
 }
 
 // Whatever the table and the key: every URL is one that browsers leave alone,
-// stays on its domain and below its root, and leads back to the object.
+// stays on its domain and below its root, and leads back to the object, whose
+// change is said to refresh it.
 func FuzzMap(f *testing.F) {
 	shipped, err := os.ReadFile("mapping.yaml")
 	if err != nil {
 		f.Fatal(err)
 	}
-	all := oneRule("prefix: p", "strip_prefix: p, path: '/图 +/', index: [' i+'], queries: ['a=%20'], spellings: all")
-	for _, table := range []string{string(shipped), all, oneRule("", "type: directory"), oneRule("", "type: ignore_params, queries: [v]")} {
-		for _, key := range []string{"www/docs/index.html", "p/a b+[c]/ i+", "p../", "p//evil.com", "a/../b", "\xff\n\\?#%2e"} {
+	all := oneRule("prefix: p", "strip_prefix: p, path: '/图 +/', index: [' i+'], index_without_slash: true, queries: ['a=%20'], spellings: all")
+	styled := oneRule("", "suffixes: ['@!%2e', /s], type: ignore_params, force: true, queries: [v]")
+	for _, table := range []string{
+		string(shipped), all, styled, oneRule("", "type: directory, spellings: all"), oneRule("", "clean_urls: true, suffixes: ['!s']"),
+	} {
+		for _, key := range []string{
+			"www/docs/index.html", "p/a b+[c]/ i+", "p../", "p//evil.com", "a/../b", "\xff\n\\?#%2e", "a/..html", "...html", ".html",
+		} {
 			f.Add([]byte(table), key)
 		}
 	}
@@ -127,7 +256,12 @@ func checkTarget(t *testing.T, table *Table, o Object, target Target) {
 	isObject := func(s Source) bool {
 		return s.Bucket == o.Bucket && (s.Key == o.Key || s.Below && strings.HasPrefix(o.Key, s.Key))
 	}
-	if err != nil || !slices.ContainsFunc(sources, isObject) {
+	i := slices.IndexFunc(sources, isObject)
+	if err != nil || i < 0 {
 		t.Errorf("key %q: its URL %s leads to %v, %v", o.Key, target.URL, sources, err)
+		return
+	}
+	if !slices.ContainsFunc(sources, func(s Source) bool { return isObject(s) && s.Refreshed() }) {
+		t.Errorf("key %q: Sources says that its change does not refresh %s: %+v", o.Key, target.URL, sources[i])
 	}
 }

@@ -62,6 +62,8 @@ func (s *Server) checkPaths(q request) *refusal {
 			return errPath
 		case strings.Contains(host(raw), "*"):
 			return errWildcard
+		case s.NoBareBrackets && strings.ContainsAny(raw, "[]|"):
+			return errPath
 		case s.MalformedURLs != nil && s.MalformedURLs(raw):
 			return errPath
 		}

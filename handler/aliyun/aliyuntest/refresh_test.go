@@ -62,6 +62,10 @@ func TestRefreshChecks(t *testing.T) {
 		{name: "no domains", server: Server{Domains: []string{}}, urls: urls(1, "a.com"), code: "InvalidDomain.NotFound"},
 		{name: "forbidden", server: Server{Forbidden: []string{"b.com"}}, urls: urls(1, "a.com", "b.com"), code: "Forbidden.RAM"},
 		{name: "forbidden before malformed", server: Server{Forbidden: []string{"b.com"}}, urls: []string{"a b", "b.com/"}, code: "Forbidden.RAM"},
+		{name: "bare brackets", urls: []string{"http://a.com/[1]|"}},
+		{name: "no bare brackets", server: Server{NoBareBrackets: true}, urls: []string{"http://a.com/%5B1", "http://a.com/[1"}, code: "InvalidObjectPath.Malformed"},
+		{name: "no bare bars", server: Server{NoBareBrackets: true}, urls: []string{"http://a.com/a|b"}, code: "InvalidObjectPath.Malformed"},
+		{name: "encoded brackets", server: Server{NoBareBrackets: true}, urls: []string{"http://a.com/%5B1%5D%7C"}},
 		{name: "named malformed", server: Server{MalformedURLs: func(url string) bool { return strings.Contains(url, "/3/") }}, urls: urls(4, "a.com"), code: "InvalidObjectPath.Malformed"},
 
 		{name: "quota", server: Server{Quota: Quota{URLs: 4}}, urls: urls(4, "a.com")},

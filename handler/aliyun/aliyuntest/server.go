@@ -84,6 +84,11 @@ type Server struct {
 	NoIgnoreParams bool // ObjectType is File or Directory only: InvalidObjectType.Malformed
 	PushTaskID     bool // the task id is called PushTaskId, as in the API reference's samples
 
+	// NoBareBrackets refuses "[", "]" and "|" that are not percent-encoded, as
+	// RFC 3986 does: InvalidObjectPath.Malformed. Whether the API does is not
+	// documented.
+	NoBareBrackets bool
+
 	// MalformedURLs, unless nil, names further URLs that the API finds
 	// malformed.
 	MalformedURLs func(url string) bool

@@ -15,15 +15,18 @@ type explainCommand struct {
 	tableFlag
 	Event   string   `enum:"created,removed,modified" default:"created" help:"What happened to the object: created, removed or modified."`
 	New     bool     `help:"There was no object of that key before."`
-	Subject []string `arg:"" name:"subject" sep:"none" help:"BUCKET KEY, oss://BUCKET/KEY, or a URL."`
+	Subject []string `arg:"" name:"subject" sep:"none" help:"BUCKET KEY, oss://BUCKET/KEY, s3://BUCKET/KEY, or a URL."`
 }
 
 func (*explainCommand) Help() string {
-	return `Examples:
+	return `Of a URL it tells whether a change of the object refreshes it as it is written: a cache keys the URL as it was asked, and photo%20(1).jpg and photo%20%281%29.jpg are two.
+
+Examples:
 
     ossrefresh explain my-site www/docs/index.html
     ossrefresh explain --event removed oss://my-site/www/old.html
-    ossrefresh explain https://www.example.com/docs/`
+    ossrefresh explain https://www.example.com/docs/
+    ossrefresh explain www.example.com/photo%20%281%29.jpg`
 }
 
 func (cmd *explainCommand) Run(c *console) error {
@@ -51,23 +54,38 @@ func (cmd *explainCommand) Run(c *console) error {
 	return c.show(explainObject(table, cmd.file(), o))
 }
 
+const acceptedSubject = "give BUCKET KEY, oss://BUCKET/KEY, s3://BUCKET/KEY, " +
+	"or a URL such as https://www.example.com/docs/"
+
 // object returns the bucket and key that the command line names; no bucket
 // where it names a URL.
 func (cmd *explainCommand) object() (bucket, key string, err error) {
 	first := cmd.Subject[0]
-	object, isOSS := strings.CutPrefix(first, "oss://")
+	object, isObject := cutScheme(first)
 	switch {
 	case len(cmd.Subject) == 2:
 		return strings.TrimSuffix(object, "/"), cmd.Subject[1], nil
-	case len(cmd.Subject) == 1 && isOSS:
+	case len(cmd.Subject) > 2:
+		err := fmt.Errorf("there are %d arguments, not a bucket and a key", len(cmd.Subject))
+		return "", "", misuse(err, "put a key with spaces in quotes")
+	case isObject:
 		bucket, key, _ = strings.Cut(object, "/")
 		return bucket, key, nil
-	case len(cmd.Subject) == 1 && strings.Contains(first, "://"):
+	case strings.Contains(first, "://"), strings.Contains(first[:hostEnd(first)], "."):
 		return "", "", nil
-	case len(cmd.Subject) > 2:
-		return "", "", misuse(fmt.Errorf("there are %d arguments, not a bucket and a key", len(cmd.Subject)), "put a key with spaces in quotes")
 	}
-	return "", "", misuse(fmt.Errorf("%q is neither a URL nor a bucket with a key", first), "give BUCKET KEY, oss://BUCKET/KEY, or a URL with https://")
+	err = fmt.Errorf("%q is neither a URL nor a bucket with a key", first)
+	return "", "", misuse(err, acceptedSubject)
+}
+
+// cutScheme cuts the scheme that names an object off.
+func cutScheme(s string) (object string, ok bool) {
+	for _, scheme := range []string{"oss://", "s3://"} {
+		if len(s) >= len(scheme) && strings.EqualFold(s[:len(scheme)], scheme) {
+			return s[len(scheme):], true
+		}
+	}
+	return s, false
 }
 
 // An explanation tells how the table comes to an object's URLs.
@@ -188,6 +206,29 @@ type source struct {
 	Bucket  string `json:"bucket"`
 	Key     string `json:"key"`
 	Below   bool   `json:"below,omitempty"` // any key that begins so
+
+	Refreshed bool   `json:"refreshed"`           // a change refreshes the URL as it is written
+	Spellings string `json:"spellings,omitempty"` // the least that has it; none: no setting has
+	OddQuery  bool   `json:"odd_query,omitempty"` // its query is not one of the target's
+
+	spelt bool // the target's setting has this spelling
+}
+
+// fate says whether a change of the object refreshes the URL.
+func (s source) fate() string {
+	spelling := "that takes spellings: " + s.Spellings
+	if s.Spellings == "" {
+		spelling = "no setting has this spelling"
+	}
+	switch {
+	case s.Refreshed:
+		return "refreshed"
+	case !s.OddQuery:
+		return "not refreshed: " + spelling
+	case s.spelt:
+		return "not refreshed: its query is not one of the target's queries"
+	}
+	return "not refreshed: its query is not one of the target's queries, and " + spelling
 }
 
 // keys is the key for people.
@@ -202,21 +243,32 @@ func (s source) keys() string {
 }
 
 func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url string) error {
-	found, err := mapping.Sources(table, url)
+	found, err := mapping.Sources(table, withScheme(url))
 	if err != nil {
-		return misuse(err, "give BUCKET KEY, oss://BUCKET/KEY, or a URL with https://")
+		return misuse(err, acceptedSubject)
+	}
+	if _, fragment, ok := strings.Cut(url, "#"); ok {
+		c.hint("no server is asked for " + shown("#"+fragment) + "; the # of a name is %23 in a URL")
 	}
 	if !utf8.ValidString(url) || slices.ContainsFunc(found, func(f mapping.Source) bool { return !utf8.ValidString(f.Key) }) {
 		return misuse(fmt.Errorf("%q: what is not UTF-8 is no object's URL", url), "check the terminal's encoding")
 	}
 	s := sources{URL: url, Objects: []source{}}
 	for _, f := range found {
-		s.Objects = append(s.Objects, source{place(cmd.file(), f.Rule), string(f.Spec.Product), f.Bucket, f.Key, f.Below})
+		s.Objects = append(s.Objects, newSource(cmd.file(), f))
 	}
 	if len(found) == 0 {
 		s.Domains = domains(table, "")
 	}
 	return c.show(s)
+}
+
+func newSource(file string, f mapping.Source) source {
+	return source{
+		Rule: place(file, f.Rule), Product: string(f.Spec.Product),
+		Bucket: f.Bucket, Key: f.Key, Below: f.Below,
+		Refreshed: f.Refreshed(), Spellings: f.Spelling, OddQuery: f.OddQuery, spelt: f.Spelt,
+	}
 }
 
 // domains lists the domains of a product, or of both.
@@ -237,7 +289,8 @@ func (s sources) text(p *page) {
 	p.title("%s can show", shown(s.URL))
 	var rows [][]string
 	for _, o := range s.Objects {
-		rows = append(rows, []string{short(o.Rule), o.Product, shown(o.Bucket), o.keys()})
+		keys := o.keys() + "  (" + o.fate() + ")"
+		rows = append(rows, []string{short(o.Rule), o.Product, shown(o.Bucket), keys})
 	}
 	p.rows(rows)
 	if len(s.Objects) == 0 {

@@ -50,21 +50,13 @@ func unanswered(err error) error {
 	return &worded
 }
 
-// limitsOf reads how to talk to the API: from the table, or where none is
-// named and none is there, the defaults.
-func limitsOf(flag tableFlag) (mapping.Refresh, error) {
+// tableOf reads the table or, where none is named and none is there, one that
+// has the defaults.
+func tableOf(flag tableFlag) (*mapping.Table, error) {
 	if _, err := os.Stat(flag.file()); err != nil && flag.Mapping == "" {
-		smallest, err := mapping.Parse("defaults", []byte("rules: [{bucket: none, targets: [{domain: example.com}]}]"))
-		if err != nil {
-			return mapping.Refresh{}, err
-		}
-		return smallest.Refresh, nil
+		return mapping.Parse("defaults", []byte("rules: [{bucket: none, targets: [{domain: example.com}]}]"))
 	}
-	table, err := flag.load()
-	if err != nil {
-		return mapping.Refresh{}, err
-	}
-	return table.Refresh, nil
+	return flag.load()
 }
 
 // A sender submits targets as the function does, but for folding files into

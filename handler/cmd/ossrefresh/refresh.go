@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,17 +15,21 @@ type refreshCommand struct {
 	tableFlag
 	Type    string        `enum:"file,directory,ignore_params" default:"file" help:"What the URLs stand for: file, directory or ignore_params (the file with every query)."`
 	Product string        `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
+	Exact   bool          `help:"Send the URLs only as they are given, in no other spelling."`
 	Live    bool          `help:"Send the requests; without it they are only shown."`
 	Timeout time.Duration `default:"2m" help:"When to give up."`
 	URLs    []string      `arg:"" name:"url" sep:"none" help:"URLs, or - for standard input with one a line."`
 }
 
 func (*refreshCommand) Help() string {
-	return `Requests are planned, paced and repeated as the function does it, within the limits of the mapping table if there is one. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
+	return `A URL is sent as it is given, and in the other spellings that the mapping table has for its domain: those of "spellings: common" where it has none. They are marked as added.
+
+Requests are planned, paced and repeated as the function does it, within the limits of the mapping table if there is one. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
 
 Examples:
 
     ossrefresh refresh https://www.example.com/ https://www.example.com/logo.png
+    ossrefresh refresh --exact 'https://www.example.com/a[1].jpg'
     ossrefresh refresh --live --type directory www.example.com/docs/
     ossrefresh refresh --live --product cdn - <urls.txt`
 }
@@ -41,18 +46,21 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	limits, err := limitsOf(cmd.tableFlag)
+	table, err := tableOf(cmd.tableFlag)
 	if err != nil {
 		return err
 	}
-	sender, err := newSender(c, cmd.Live, limits)
+	if !cmd.Exact {
+		targets = respelt(targets, table)
+	}
+	sender, err := newSender(c, cmd.Live, table.Refresh)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
-	doc := newSubmission(cmd.Live)
-	sender.send(ctx, &doc, targets, nil)
+	doc := refreshment{newSubmission(cmd.Live), addedURLs(targets)}
+	sender.send(ctx, &doc.submission, targets, nil)
 	return errors.Join(c.show(doc), doc.failure())
 }
 
@@ -84,7 +92,7 @@ func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
 	var targets []mapping.Target
 	var faults []error
 	for _, text := range urls {
-		full, domain, err := canonical(text)
+		full, domain, err := complete(text)
 		if err == nil {
 			err = cmd.suits(full)
 		}
@@ -109,4 +117,62 @@ func (cmd *refreshCommand) suits(full string) error {
 		return fmt.Errorf("%q is no directory: it does not end in a slash", full)
 	}
 	return nil
+}
+
+// respelt returns the targets and, behind them, the other spellings of their
+// URLs that the table has for their domains.
+func respelt(targets []mapping.Target, table *mapping.Table) []mapping.Target {
+	seen := map[string]bool{}
+	for _, t := range targets {
+		seen[t.URL] = true
+	}
+	all := slices.Clone(targets)
+	for _, t := range targets {
+		for _, url := range mapping.Respell(t.URL, table.SpellingsOf(t.Domain)) {
+			if !seen[url] {
+				seen[url] = true
+				t.URL, t.Respelt = url, true
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+func addedURLs(targets []mapping.Target) []string {
+	added := []string{}
+	for _, t := range targets {
+		if t.Respelt {
+			added = append(added, t.URL)
+		}
+	}
+	return added
+}
+
+// A refreshment is a submission of URLs that were named by hand.
+type refreshment struct {
+	submission
+	Added []string `json:"added"` // URLs that were not named: other spellings
+}
+
+// text marks the URLs that were added.
+func (r refreshment) text(p *page) {
+	marked := func(urls []string) []string {
+		all := slices.Clone(urls)
+		for i, url := range all {
+			if slices.Contains(r.Added, url) {
+				all[i] += "  (added: another spelling)"
+			}
+		}
+		return all
+	}
+	s := r.submission
+	s.Requests, s.Failed = slices.Clone(s.Requests), slices.Clone(s.Failed)
+	for i := range s.Requests {
+		s.Requests[i].URLs = marked(s.Requests[i].URLs)
+	}
+	for i := range s.Failed {
+		s.Failed[i].URLs = marked(s.Failed[i].URLs)
+	}
+	s.text(p)
 }

@@ -9,20 +9,24 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// canonical returns a URL as the API takes it, and its domain. The scheme may
-// be missing; what people copy raw, such as spaces and Chinese, is
-// percent-encoded; a fragment, which no server sees, is cut. http:// becomes
-// https://: the API takes both for one URL, and refreshes both.
-func canonical(text string) (full, domain string, err error) {
-	scheme, rest, ok := strings.Cut(text, "://")
+// withScheme puts https:// before a URL that has no scheme.
+func withScheme(text string) string {
+	scheme, _, ok := strings.Cut(text, "://")
 	if !ok || strings.ContainsAny(scheme, "/?#") { // else it stands in the path or query
-		scheme, rest = "https", text
+		return "https://" + text
 	}
+	return text
+}
+
+// complete returns a URL as the API takes it, and its domain, in the spelling in
+// which it was given. The scheme may be missing; what people copy raw, such as
+// spaces and Chinese, is percent-encoded; a fragment, which no server sees, is
+// cut. http:// becomes https://: the API takes both for one URL, and refreshes
+// both.
+func complete(text string) (full, domain string, err error) {
+	scheme, rest, _ := strings.Cut(withScheme(text), "://")
 	rest, _, _ = strings.Cut(rest, "#")
-	end := strings.IndexAny(rest, "/?")
-	if end < 0 {
-		end = len(rest)
-	}
+	end := hostEnd(rest)
 	domain, rest = strings.ToLower(rest[:end]), rest[end:]
 	if scheme = strings.ToLower(scheme); scheme != "https" && scheme != "http" {
 		return "", "", fmt.Errorf("%q begins with %q, not with https:// or http://", text, scheme+"://")
@@ -43,6 +47,14 @@ func canonical(text string) (full, domain string, err error) {
 		return "", "", fmt.Errorf(`%q: browsers resolve "." and "..", and ask for %q`, text, full)
 	}
 	return full, domain, nil
+}
+
+// hostEnd is where the domain of a URL without its scheme ends.
+func hostEnd(rest string) int {
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		return end
+	}
+	return len(rest)
 }
 
 // resolve takes the segments "." and ".." out of a path as a browser does: an
@@ -81,10 +93,10 @@ func checkDomain(domain string) error {
 	return nil
 }
 
-// encode percent-encodes what a canonical URL does not have bare, and leaves
-// what is encoded already.
+// encode percent-encodes what no URL has bare, and leaves what is encoded
+// already. "[", "]", "|" and "^" stay, since browsers and other clients ask so.
 func encode(s string) string {
-	const bare = "-._~!$&'()*+,;=:@/?"
+	const bare = "-._~!$&'()*+,;=:@/?[]|^"
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
@@ -102,7 +114,7 @@ func encode(s string) string {
 
 func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
 
-// urlTarget makes a target of a canonical URL. Its change counts as one of
+// urlTarget makes a target of a complete URL. Its change counts as one of
 // metadata, so that no Directory stands in for it: what was named is
 // submitted.
 func urlTarget(product mapping.Product, typ mapping.Type, full, domain string) mapping.Target {

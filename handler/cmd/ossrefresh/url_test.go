@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestCanonical(t *testing.T) {
+func TestComplete(t *testing.T) {
 	tests := map[string]string{
 		"www.example.com":                        "https://www.example.com/",
 		"HTTP://WWW.Example.com/A":               "https://www.example.com/A",
@@ -14,7 +14,8 @@ func TestCanonical(t *testing.T) {
 		"https://www.example.com/a%20b?x=图#frag": "https://www.example.com/a%20b?x=%E5%9B%BE",
 		"https://www.example.com/a+b":            "https://www.example.com/a+b",
 		"https://www.example.com/100%/100%2":     "https://www.example.com/100%25/100%252",
-		"https://www.example.com/[1]|\"<>\\":     "https://www.example.com/%5B1%5D%7C%22%3C%3E%5C",
+		"https://www.example.com/[1]|^\"<>\\":    "https://www.example.com/[1]|^%22%3C%3E%5C",
+		"https://www.example.com/%e5%9b%BE%28":   "https://www.example.com/%e5%9b%BE%28",
 		"www.example.com?v=2":                    "https://www.example.com/?v=2",
 		"https://www.example.com//a/":            "https://www.example.com//a/",
 		"www.example.com/x?u=http://b.example/":  "https://www.example.com/x?u=http://b.example/",
@@ -22,14 +23,14 @@ func TestCanonical(t *testing.T) {
 		"www.example.com/a,b/\xff\xe4":           "https://www.example.com/a,b/%FF%E4",
 	}
 	for text, want := range tests {
-		got, domain, err := canonical(text)
+		got, domain, err := complete(text)
 		if err != nil || got != want || domain != "www.example.com" {
-			t.Errorf("canonical(%q) = %q, %q, %v; want %q", text, got, domain, err, want)
+			t.Errorf("complete(%q) = %q, %q, %v; want %q", text, got, domain, err, want)
 		}
 	}
 }
 
-func TestCanonicalRefuses(t *testing.T) {
+func TestCompleteRefuses(t *testing.T) {
 	tests := map[string]string{
 		"ftp://www.example.com/":       "begins with",
 		"https://*.example.com/":       "wildcard",
@@ -41,15 +42,15 @@ func TestCanonicalRefuses(t *testing.T) {
 		"":                             "no domain",
 	}
 	for text, want := range tests {
-		if got, _, err := canonical(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("canonical(%q) = %q, %v; want an error with %q", text, got, err, want)
+		if got, _, err := complete(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("complete(%q) = %q, %v; want an error with %q", text, got, err, want)
 		}
 	}
 }
 
 // What is asked for in place of a URL with dot segments is what new URL(…).href
 // is in a browser.
-func TestCanonicalRefusesDots(t *testing.T) {
+func TestCompleteRefusesDots(t *testing.T) {
 	tests := map[string]string{
 		"/..":            "/",
 		"/a/.":           "/a/",
@@ -62,28 +63,28 @@ func TestCanonicalRefusesDots(t *testing.T) {
 	}
 	for path, want := range tests {
 		want = `ask for "https://www.example.com` + want + `"`
-		if got, _, err := canonical("www.example.com" + path); err == nil || !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("canonical(%q) = %q, %v; want an error with %s", path, got, err, want)
+		if got, _, err := complete("www.example.com" + path); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("complete(%q) = %q, %v; want an error with %s", path, got, err, want)
 		}
 	}
 	for _, path := range []string{"/.a/..b/.../c.", "/a?b/../c", "/%252e%252e/", "//"} {
-		if _, _, err := canonical("www.example.com" + path); err != nil {
-			t.Errorf("canonical(%q): %v", path, err)
+		if _, _, err := complete("www.example.com" + path); err != nil {
+			t.Errorf("complete(%q): %v", path, err)
 		}
 	}
 }
 
-// What is canonical stays as it is, and every URL parser reads it alike.
-func FuzzCanonical(f *testing.F) {
+// What is complete stays as it is, and every URL parser reads it alike.
+func FuzzComplete(f *testing.F) {
 	for _, text := range []string{"www.example.com/a b?图#x", "http://a.b/%zz%41", "a.b/[%]", "a.b/\x00\xff"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		first, domain, err := canonical(text)
+		first, domain, err := complete(text)
 		if err != nil {
 			return
 		}
-		again, _, err := canonical(first)
+		again, _, err := complete(first)
 		if err != nil || again != first {
 			t.Fatalf("%q becomes %q and then %q, %v", text, first, again, err)
 		}
