@@ -6,10 +6,13 @@ package events
 func (d *decoder) deadLetter(payload value, p place) error {
 	if !p.deadLetter {
 		p.deadLetter = true
-		return d.content("requestPayload", payload, p)
+		return d.content("", "requestPayload", payload, p)
 	}
 	o := d.origin(p)
 	d.Loops = append(d.Loops, o)
-	d.Ignored = append(d.Ignored, Ignored{o, "a dead letter inside a dead letter: the function must not be its own destination"})
+	d.Ignored = append(d.Ignored, Ignored{
+		Origin: o,
+		Reason: "a dead letter inside a dead letter: the function must not be its own destination",
+	})
 	return nil
 }

@@ -27,5 +27,5 @@ func TestDeadLetterLoop(t *testing.T) {
 func TestDeadLetterErrors(t *testing.T) {
 	checkError(t, `{"requestPayload":"hello"}`, `reading requestPayload "hello"`)
 	checkError(t, `{"requestPayload":7}`, `reading requestPayload "7": no known shape`)
-	checkError(t, `{"requestPayload":null}`, "no known shape")
+	checkError(t, `{"requestPayload":null}`, "requestPayload is null")
 }

@@ -10,11 +10,17 @@ import (
 // An empty one is a batch of nothing; one in which nothing is known is no batch.
 func (d *decoder) array(v value, p place) error {
 	before, known := *d, v.next(1) == "]"
+	var first *shapeError
 	for i, element := range v.elements {
 		at := d.message(p, i, "")
 		err := d.element(element, at)
-		if err == errShape {
-			err = fmt.Errorf("%w: %s", err, element.excerpt())
+		if unknown, ok := err.(*shapeError); ok { // not a wrapped one: that is about an envelope's content
+			if unknown.what == "" {
+				unknown.what = element.excerpt()
+			}
+			if first == nil {
+				first = unknown
+			}
 		} else {
 			known = true
 		}
@@ -24,7 +30,7 @@ func (d *decoder) array(v value, p place) error {
 	}
 	if !known {
 		*d = before
-		return errShape
+		return &shapeError{"an array that begins with " + first.what}
 	}
 	return nil
 }
@@ -32,8 +38,8 @@ func (d *decoder) array(v value, p place) error {
 // element decodes an element of a batch. Batches do not stand in batches directly.
 func (d *decoder) element(v value, p place) error {
 	opened, err := v.unwrap()
-	if err != nil {
-		return errShape
+	if err != nil || !opened.isObject() {
+		return &shapeError{}
 	}
 	return d.object(opened, p)
 }
@@ -44,8 +50,10 @@ func (d *decoder) element(v value, p place) error {
 // Where fc-runtime-go-sdk has aliyunpublishtime, it wants RFC 3339, which one that
 // ends in "PRC" is not.
 func (d *decoder) cloudEvent(v value, p place) error {
-	var name, at, region, data value
-	err := v.fields(field{"type", &name}, field{"time", &at}, field{"aliyunregionid", &region}, field{"data", &data})
+	var name, source, at, region, data value
+	err := v.fields(
+		field{"type", &name}, field{"source", &source}, field{"time", &at},
+		field{"aliyunregionid", &region}, field{"data", &data})
 	if err != nil {
 		return err
 	}
@@ -57,12 +65,16 @@ func (d *decoder) cloudEvent(v value, p place) error {
 	if err != nil {
 		return fmt.Errorf("reading data: %w", err)
 	}
-	ofOSS := mark == "" && strings.HasPrefix(name.text(), "oss:")
-	if mark != "oss" && !ofOSS {
-		return d.data(record, p)
+	ofOSS := source.text() == "acs.oss" || source.missing() && strings.HasPrefix(name.text(), "oss:")
+	switch {
+	case mark == "oss", mark == "" && ofOSS:
+		d.add(ossChange(record, "data", Change{
+			Name: name.text(), Time: at.time(), Region: region.text(), Origin: d.origin(p),
+		}))
+		return nil
+	case mark == "" && record.isObject():
+		return &shapeError{fmt.Sprintf(
+			"a CloudEvent with %s and %s", source.titled("source"), name.titled("type"))}
 	}
-	d.add(ossChange(record, Change{
-		Name: name.text(), Time: at.time(), Region: region.text(), Origin: d.origin(p),
-	}))
-	return nil
+	return d.data(record, p)
 }

@@ -15,7 +15,6 @@
 package events
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
@@ -73,10 +72,18 @@ func (c Change) New() bool {
 	return c.Kind == Created && c.HasDelta && c.Delta == c.Size
 }
 
-// Ignored is a record that needs no refresh.
+// Ignored is a record that needs no refresh. Its event is known to change nothing
+// that a CDN serves, or it is a test message or a dead letter inside another.
 type Ignored struct {
 	Origin Origin
-	Reason string
+	Name   string // of the event as sent, or "" for a dead letter
+	Bucket string // "" if not told
+	Key    string // UTF-8, not encoded in any way, or "" if not told
+	Reason string // why no refresh is needed
+
+	// Unknown says that the event is of a group of events that this package does
+	// not know: it is ignored because it is not of a group that changes objects.
+	Unknown bool
 }
 
 // Invalid is a record, or a whole message, that cannot be read.
@@ -123,9 +130,18 @@ func Decode(payload []byte) (Batch, error) {
 	return d.Batch, nil
 }
 
-// errShape says that a value has no known shape. It is compared with ==: wrapped,
-// it is about the content of an envelope, which is known itself.
-var errShape = errors.New("no known shape")
+// shapeError says that a value has no known shape. If it is wrapped, it is about the
+// content of an envelope, whose own shape is known.
+type shapeError struct {
+	what string // the value is, or "" if a quotation of it does
+}
+
+func (e *shapeError) Error() string {
+	if e.what == "" {
+		return "no known shape"
+	}
+	return "no known shape: " + e.what
+}
 
 // maxEnvelopes is how deep envelopes may nest, CloudEvents apart. The deepest that
 // is useful is a queue message with a dead letter of an EventBridge batch of queue
@@ -147,11 +163,12 @@ type place struct {
 	deadLetter bool // is one of them a dead letter?
 }
 
-// content decodes what the member called name of an envelope holds.
-func (d *decoder) content(name string, v value, p place) error {
+// content decodes what the member called name, of the value at the path in, of an
+// envelope holds.
+func (d *decoder) content(in, name string, v value, p place) error {
 	p.data = false
 	p.envelopes++
-	return d.inside(name, v, p)
+	return d.inside(in, name, v, p)
 }
 
 // data decodes what a CloudEvent holds. The event adds no layer of text to the
@@ -161,22 +178,25 @@ func (d *decoder) data(v value, p place) error {
 		p.envelopes++
 	}
 	p.data = true
-	return d.inside("data", v, p)
+	return d.inside("", "data", v, p)
 }
 
-func (d *decoder) inside(name string, v value, p place) error {
+func (d *decoder) inside(in, name string, v value, p place) error {
+	at := join(in, name)
 	switch {
-	case v.missing():
-		return fmt.Errorf("%s is missing", name)
+	case v == "":
+		return noMember(in, name)
+	case v == "null":
+		return fmt.Errorf("%s is null", at)
 	case p.envelopes > maxEnvelopes:
-		return fmt.Errorf("reading %s: more than %d envelopes around it", name, maxEnvelopes)
+		return fmt.Errorf("reading %s: more than %d envelopes around it", at, maxEnvelopes)
 	}
 	opened, err := v.unwrap()
 	if err == nil {
 		err = d.value(opened, p)
 	}
 	if err != nil {
-		return fmt.Errorf("reading %s %s: %w", name, v.excerpt(), err)
+		return fmt.Errorf("reading %s %s: %w", at, v.excerpt(), err)
 	}
 	return nil
 }
@@ -190,7 +210,15 @@ func (d *decoder) value(v value, p place) error {
 	case v.isArray():
 		return d.array(v, p)
 	}
-	return errShape
+	return &shapeError{}
+}
+
+// describe says what members an object of no known shape has.
+func (v value) describe() string {
+	if names := v.memberNames(); names != "" {
+		return "an object with the members " + names
+	}
+	return "an object without members"
 }
 
 // object decodes an object by the one member that gives its shape away.
@@ -203,12 +231,12 @@ func (d *decoder) object(v value, p place) error {
 	case "events":
 		return d.ossRecords(marked, p)
 	case "oss":
-		d.add(ossChange(v, Change{Origin: d.origin(p)}))
+		d.add(ossChange(v, "", Change{Origin: d.origin(p)}))
 		return nil
 	case "specversion":
 		return d.cloudEvent(v, p)
 	case "messageBody", "Message":
-		return d.content(mark, marked, p)
+		return d.content("", mark, marked, p)
 	case "attrs":
 		return d.stream(v, p)
 	case "Records":
@@ -222,8 +250,10 @@ func (d *decoder) object(v value, p place) error {
 }
 
 // mark finds the member that gives an object's shape away. An object with two
-// such members could be read in two ways, and half of it would be lost.
+// such members could be read in two ways, and half of it would be lost. One with
+// the value null says nothing, but is an error if there is no other.
 func (v value) mark() (name string, marked value, err error) {
+	null := ""
 	for n, member := range v.members {
 		switch n {
 		case "events", "oss", "specversion", "messageBody", "Message", "attrs", "Records", "detail-type", "requestPayload":
@@ -232,6 +262,7 @@ func (v value) mark() (name string, marked value, err error) {
 		}
 		switch {
 		case member == "null" && n != "attrs":
+			null = n
 		case n == name:
 			return "", "", twice(n)
 		case name != "":
@@ -239,6 +270,9 @@ func (v value) mark() (name string, marked value, err error) {
 		default:
 			name, marked = n, member
 		}
+	}
+	if name == "" && null != "" {
+		return "", "", fmt.Errorf("%s is null", null)
 	}
 	return name, marked, nil
 }
@@ -271,7 +305,11 @@ func (d *decoder) add(c Change, err error) {
 	case err != nil:
 		d.Invalid = append(d.Invalid, Invalid{c.Origin, err})
 	case c.Kind == "":
-		d.Ignored = append(d.Ignored, Ignored{c.Origin, fmt.Sprintf("event %q does not change what a CDN serves", c.Name)})
+		d.Ignored = append(d.Ignored, Ignored{
+			Origin: c.Origin, Name: c.Name, Bucket: c.Bucket, Key: c.Key,
+			Reason:  fmt.Sprintf("event %q does not change what a CDN serves", c.Name),
+			Unknown: isNewGroup(c.Name),
+		})
 	default:
 		d.Changes = append(d.Changes, c)
 	}

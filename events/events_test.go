@@ -109,7 +109,7 @@ func TestSamples(t *testing.T) {
 		"sqs-s3-batch.json":           {index("message 0, record 0"), "message 0, record 1 removed " + old, "message 1, record 0 created my-site/www/img/图 1.png", "message 2 ignored"},
 		"sns-s3.json":                 {index("message 0, record 0")},
 		"dead-letter.json":            {index("0"), "1 removed " + old},
-		"invalid-record.json":         {index("0"), "2 created my-site/www/docs/install.html", "1 invalid: object.key is missing"},
+		"invalid-record.json":         {index("0"), "2 created my-site/www/docs/install.html", "1 invalid: oss.object has no member key"},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, string(sample(t, name)), want...) })
 	}
@@ -178,27 +178,38 @@ func TestEmpty(t *testing.T) {
 
 func TestPayloadErrors(t *testing.T) {
 	for payload, want := range map[string]string{
-		``:                             "unexpected end of JSON input at byte 0",
-		`{"events":[]} x`:              "invalid character 'x' after top-level value at byte 15",
-		"\ufeff {\"events\":]":         "at byte 15",
-		`null`:                         "no known shape",
-		`12`:                           "no known shape",
-		`"hello"`:                      "invalid character 'h'",
-		`{}`:                           "no known shape",
-		`{"events":{}}`:                `"events" is not an array`,
-		`{"events":null}`:              "no known shape",
-		`{"Records":{}}`:               `"Records" is not an array`,
-		`{"events":[],"events":[]}`:    `member "events" is given twice`,
-		`{"events":[],"Records":[]}`:   `both "events" and "Records" are given`,
-		`[1,null,{},"x",[]]`:           "no known shape",
-		`[[]]`:                         "no known shape",
-		`{"specversion":"1.0"}`:        "data is missing",
-		`{"messageBody":7}`:            "no known shape",
-		`{"body":"{\"events\":[]}"}`:   "no known shape",
-		`{"source":"x","detail":{}}`:   "no known shape",
-		strings.Repeat("[", 5000):      "unexpected end of JSON input",
-		strings.Repeat("[", 2_000_000): "exceeded max depth",
-		strings.Repeat("[", 5000) + strings.Repeat("]", 5000): "no known shape",
+		``:                           "unexpected end of JSON input at byte 0",
+		`{"events":[]} x`:            "invalid character 'x' after top-level value at byte 15",
+		"\ufeff {\"events\":]":       "at byte 15",
+		`null`:                       "no known shape; it",
+		`12`:                         "no known shape",
+		`"hello"`:                    "invalid character 'h'",
+		`{}`:                         "no known shape",
+		`{"events":{}}`:              `"events" is not an array`,
+		`{"events":null}`:            "events is null",
+		`{"Records":{}}`:             `"Records" is not an array`,
+		`{"events":[],"events":[]}`:  `member "events" is given twice`,
+		`{"events":[],"Records":[]}`: `both "events" and "Records" are given`,
+		`[1,null,{},"x",[]]`:         `no known shape: an array that begins with "1"; it`,
+		`[[]]`:                       `no known shape: an array that begins with "[]"; it`,
+		`{"specversion":"1.0"}`:      "the record has no member data",
+		`{"messageBody":7}`:          "no known shape",
+		`{"body":"{\"events\":[]}"}`: "no known shape",
+		`{"source":"x","detail":{}}`: `no known shape: an object with the members "source", "detail"; it`,
+		`{"Events":[],"n":1}`:        `no known shape: an object with the members "Events", "n"; it`,
+		`{"records":[]}`:             `no known shape: an object with the members "records"; it`,
+		`{"bucket":"b","key":"k"}`:   `an object with the members "bucket", "key"; it`,
+		`{"oss":null,"events":null}`: "events is null",
+		// A CloudEvent without its specversion, a message of Google's Pub/Sub, an event of Azure.
+		`{"id":"1","source":"acs.oss","type":"oss:ObjectCreated:PutObject","data":{}}`:  `members "id", "source", "type", "data"; it`,
+		`{"message":{"attributes":{"eventType":"OBJECT_FINALIZE"}},"subscription":"s"}`: `members "message", "subscription"; it`,
+		`[{"topic":"t","subject":"s","eventType":"Microsoft.Storage.BlobCreated","data":{}},1]`: `no known shape: an array that begins with ` +
+			`an object with the members "topic", "subject", "eventType", "data"; it`,
+		`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}`: `"g", "h", …; it`,
+		`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8}`:       `"g", "h"; it`,
+		strings.Repeat("[", 5000):                                 "unexpected end of JSON input",
+		strings.Repeat("[", 2_000_000):                            "exceeded max depth",
+		strings.Repeat("[", 5000) + strings.Repeat("]", 5000):     "no known shape",
 	} {
 		checkError(t, payload, want)
 	}

@@ -186,21 +186,81 @@ func (v value) text() string {
 	return ""
 }
 
-// required returns the string v stands for; name is for the error.
-func (v value) required(name string) (string, error) {
+// required returns the text of v, which is the member called name of the value at
+// the path in.
+func (v value) required(in, name string) (string, error) {
+	if s := v.text(); s != "" {
+		return s, nil
+	}
+	return "", v.noText(in, name)
+}
+
+// noText says why v, which is the member called name of the value at the path in,
+// holds no text.
+func (v value) noText(in, name string) error {
+	at := join(in, name)
 	switch {
-	case v.missing():
-		return "", fmt.Errorf("%s is missing", name)
+	case v == "":
+		return noMember(in, name)
+	case v == "null":
+		return fmt.Errorf("%s is null", at)
 	case !v.isString():
-		return "", fmt.Errorf("%s is not a string: %s", name, v.excerpt())
+		return fmt.Errorf("%s is not a string: %s", at, v.excerpt())
 	case v == `""`:
-		return "", fmt.Errorf("%s is empty", name)
+		return fmt.Errorf("%s is empty", at)
 	}
-	s := v.unquote()
-	if !utf8.ValidString(s) {
-		return "", fmt.Errorf("%s is not UTF-8: %.1024q", name, s)
+	return fmt.Errorf("%s is not UTF-8: %.1024q", at, v.unquote())
+}
+
+// notObject says why v, which is the member called name of the value at the path
+// in, is not an object.
+func (v value) notObject(in, name string) error {
+	switch v {
+	case "":
+		return noMember(in, name)
+	case "null":
+		return fmt.Errorf("%s is null", join(in, name))
 	}
-	return s, nil
+	return fmt.Errorf("%s is not an object: %s", join(in, name), v.excerpt())
+}
+
+// noMember says that the value at the path in has no member called name. The empty
+// path is the record itself.
+func noMember(in, name string) error {
+	if in == "" {
+		in = "the record"
+	}
+	return fmt.Errorf("%s has no member %s", in, name)
+}
+
+// join returns the path of the member called name of the value at the path in.
+func join(in, name string) string {
+	if in == "" {
+		return name
+	}
+	return in + "." + name
+}
+
+// titled returns how v begins after its name, or "no" and the name.
+func (v value) titled(name string) string {
+	if v.missing() {
+		return "no " + name
+	}
+	return name + " " + v.excerpt()
+}
+
+// memberNames lists the first members of an object, quoted.
+func (v value) memberNames() string {
+	const most = 8
+	var names []string
+	for name := range v.members {
+		if len(names) == most {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, fmt.Sprintf("%.40q", name))
+	}
+	return strings.Join(names, ", ")
 }
 
 // excerpt returns how v begins, quoted.

@@ -13,5 +13,5 @@ func (d *decoder) stream(v value, p place) error {
 	if err := v.fields(field{"body", &body}); err != nil {
 		return err
 	}
-	return d.content("body", body, p)
+	return d.content("", "body", body, p)
 }

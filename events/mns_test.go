@@ -11,14 +11,14 @@ func TestQueue(t *testing.T) {
 	check(t, `[`+queue+`"hello"},`+queue+quote(list)+`},`+queue+`null},`+queue+`"aGVsbG8="}]`,
 		"message 1, record 0 created b/k", "message 1, record 1 created b/图",
 		`message 0 invalid: reading messageBody "hello": invalid character 'h' looking for beginning of value at byte 1`,
-		`message 2 invalid: no known shape: "{\"requestId\":\"r\",\"messageId\":\"m\",\"messageBody\":null}"`,
+		`message 2 invalid: messageBody is null`,
 		`message 3 invalid: reading messageBody "aGVsbG8=": invalid character 'a' looking for beginning of value at byte 1`)
 }
 
 func TestQueueSpoiltKey(t *testing.T) {
 	list := `{"events":[` + put("\"\xff\"") + `,` + put(`"\ud83d"`) + `,` + put(`"k"`) + `]}`
 	check(t, `[{"messageBody":"`+inBase64(list)+`"}]`, "message 0, record 2 created b/k",
-		`message 0, record 0 invalid: object.key is not UTF-8: "\xff"`, `message 0, record 1 invalid: object.key is not UTF-8: "\xed\xa0\xbd"`)
+		`message 0, record 0 invalid: oss.object.key is not UTF-8: "\xff"`, `message 0, record 1 invalid: oss.object.key is not UTF-8: "\xed\xa0\xbd"`)
 }
 
 func TestTopic(t *testing.T) {
@@ -31,7 +31,7 @@ func TestTopic(t *testing.T) {
 	}
 	check(t, `{"body":`+list+`,"attrs":{}}`, "0 created b/k")
 	checkError(t, `{"Message":"hello"}`, `reading Message "hello"`)
-	checkError(t, `{"attrs":{}}`, "body is missing")
+	checkError(t, `{"attrs":{}}`, "the record has no member body")
 }
 
 // TestHTTPRequest: whoever can send a request must not be able to ask for refreshes.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -33,7 +34,7 @@ func (d *decoder) awsRecords(list value, p place) error {
 
 func (d *decoder) awsRecord(source string, record value, p place) error {
 	switch source {
-	case "aws:s3":
+	case "aws:s3", "minio:s3": // MinIO encodes keys as S3 does; Ceph does not
 		d.add(s3Change(record, Change{Origin: d.origin(p)}))
 		return nil
 	case "aws:sqs":
@@ -41,7 +42,10 @@ func (d *decoder) awsRecord(source string, record value, p place) error {
 	case "aws:sns":
 		return d.snsMessage(record, p)
 	}
-	return fmt.Errorf("eventSource is %q, not aws:s3, aws:sqs or aws:sns", source)
+	if source == "acs:oss" {
+		return errors.New(`eventSource is "acs:oss" in "Records": records of OSS stand in "events"`)
+	}
+	return foreignSource(source)
 }
 
 // areMessages reports whether any record is a message, which is then the place of
@@ -66,7 +70,13 @@ func (v value) source() (source, id string, err error) {
 	}
 	var s, i value
 	err = v.fields(field{"eventSource", &s}, field{"EventSource", &s}, field{"messageId", &i}) // SNS writes EventSource
-	return s.text(), i.text(), err
+	if err == nil {
+		source, err = s.required("", "eventSource")
+	}
+	if s == "" && err != nil && v != "{}" {
+		err = fmt.Errorf("%w, only %s", err, v.memberNames())
+	}
+	return source, i.text(), err
 }
 
 // s3Change reads one record of S3, whose key is form-encoded (Amazon S3: Event
@@ -77,21 +87,28 @@ func s3Change(record value, c Change) (Change, error) {
 	if err != nil {
 		return c, err
 	}
-	if err := c.readEvent(name, at, region); err != nil || c.Kind == "" {
+	if err := c.readEvent("", name, at, region); err != nil {
 		return c, err
 	}
-	if err := c.readObject(s3); err != nil {
-		return c, err
+	err = c.readObject(s3, "", "s3")
+	if err == nil {
+		c.Key, err = decodeKey(c.Key)
 	}
-	key, err := url.QueryUnescape(c.Key)
+	if c.Kind == "" {
+		return c, nil // whether or not it names an object
+	}
+	return c, err
+}
+
+func decodeKey(encoded string) (string, error) {
+	key, err := url.QueryUnescape(encoded)
 	switch {
 	case err != nil:
-		return c, fmt.Errorf("decoding object.key %.1024q: %w", c.Key, err)
+		return "", fmt.Errorf("decoding s3.object.key %.1024q: %w", encoded, err)
 	case !utf8.ValidString(key):
-		return c, fmt.Errorf("object.key is not UTF-8: %.1024q", key)
+		return "", fmt.Errorf("s3.object.key is not UTF-8: %.1024q", key)
 	}
-	c.Key = key
-	return c, nil
+	return key, nil
 }
 
 // amazonEvent decodes an event of S3 through Amazon EventBridge, whose key is raw.
@@ -102,22 +119,41 @@ func (d *decoder) amazonEvent(v value, p place) error {
 		return err
 	}
 	if source.text() != "aws.s3" {
-		return errShape
+		return &shapeError{fmt.Sprintf(
+			"an event of Amazon EventBridge with %s, where %q is read", source.titled("source"), "aws.s3")}
 	}
 	c := Change{Origin: d.origin(p), Time: at.time(), Region: region.text()}
-	if c.Name, err = name.required("detail-type"); err == nil {
-		switch c.Name {
-		case "Object Created":
-			c.Kind = Created
-		case "Object Deleted":
-			c.Kind = Removed
-		}
+	c.Name, err = name.required("", "detail-type")
+	if err == nil {
+		c.Kind, err = kindOfDetail(c.Name)
 	}
-	if c.Kind != "" {
-		err = c.readObject(detail)
+	if err == nil {
+		if err = c.readObject(detail, "", "detail"); c.Kind == "" {
+			err = nil // whether or not it names an object
+		}
 	}
 	d.add(c, err)
 	return nil
+}
+
+// kindOfDetail returns what became of the object in an event of this detail-type
+// (Amazon S3: Using EventBridge), and "" if nothing that a CDN serves has changed.
+func kindOfDetail(name string) (Kind, error) {
+	switch name {
+	case "Object Deleted":
+		return Removed, nil
+	case "Object ACL Updated":
+		return Modified, nil
+	case "Object Restore Initiated", "Object Restore Completed", "Object Restore Expired",
+		"Object Tags Added", "Object Tags Deleted",
+		"Object Storage Class Changed", "Object Access Tier Changed":
+		return "", nil
+	}
+	if strings.HasPrefix(name, "Object ") { // Object Created, and what is new
+		return Created, nil
+	}
+	return "", fmt.Errorf("detail-type is %.80q, which is not read: "+
+		"let the bucket send its own events to Amazon EventBridge, such as %q", name, "Object Created")
 }
 
 // testEvent decodes what S3 sends once, when a notification is set up.
@@ -127,7 +163,7 @@ func (d *decoder) testEvent(v value, p place) error {
 		return err
 	}
 	if service.text() != "Amazon S3" || event.text() != "s3:TestEvent" {
-		return errShape
+		return &shapeError{v.describe()}
 	}
 	d.add(Change{Name: event.text(), Origin: d.origin(p)}, nil)
 	return nil

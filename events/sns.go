@@ -7,8 +7,11 @@ func (d *decoder) snsMessage(record value, p place) error {
 	if err := record.fields(field{"Sns", &sns}); err != nil {
 		return err
 	}
+	if !sns.isObject() {
+		return sns.notObject("", "Sns")
+	}
 	if err := sns.fields(field{"Message", &message}); err != nil {
 		return err
 	}
-	return d.content("Sns.Message", message, p)
+	return d.content("Sns", "Message", message, p)
 }

@@ -7,5 +7,5 @@ func (d *decoder) sqsMessage(record value, p place) error {
 	if err := record.fields(field{"body", &body}); err != nil {
 		return err
 	}
-	return d.content("body", body, p)
+	return d.content("", "body", body, p)
 }
