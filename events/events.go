@@ -103,6 +103,11 @@ type Batch struct {
 	// the ids of those that failed.
 	SQS bool
 
+	// Sweep says that the payload is the event of a timer that asks for a sweep:
+	// what the CDN failed to refresh after it had accepted it is to be refreshed
+	// again. There are no records then.
+	Sweep bool
+
 	// Loops are dead letters inside dead letters: the function is its own
 	// destination. Each is in Ignored too.
 	Loops []Origin
@@ -245,6 +250,8 @@ func (d *decoder) object(v value, p place) error {
 		return d.amazonEvent(v, p)
 	case "requestPayload":
 		return d.deadLetter(marked, p)
+	case "triggerTime":
+		return d.timer(v, p)
 	}
 	return d.testEvent(v, p)
 }
@@ -256,7 +263,8 @@ func (v value) mark() (name string, marked value, err error) {
 	null := ""
 	for n, member := range v.members {
 		switch n {
-		case "events", "oss", "specversion", "messageBody", "Message", "attrs", "Records", "detail-type", "requestPayload":
+		case "events", "oss", "specversion", "messageBody", "Message", "attrs", "Records",
+			"detail-type", "requestPayload", "triggerTime":
 		default:
 			continue
 		}
@@ -329,7 +337,7 @@ type PayloadError struct {
 // Error names the shapes that are known and shows how the payload begins.
 func (e *PayloadError) Error() string {
 	return fmt.Sprintf("reading the event: %v; it begins %q. Known are notifications of OSS and S3, "+
-		"as they are or through EventBridge, Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, and dead letters of these", e.Err, e.Start)
+		"as they are or through EventBridge, Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, dead letters of these, and a timer with the payload %q", e.Err, e.Start, sweepPayload)
 }
 
 // Unwrap returns what was found instead.

@@ -109,6 +109,7 @@ func TestSamples(t *testing.T) {
 		"sqs-s3-batch.json":           {index("message 0, record 0"), "message 0, record 1 removed " + old, "message 1, record 0 created my-site/www/img/图 1.png", "message 2 ignored"},
 		"sns-s3.json":                 {index("message 0, record 0")},
 		"dead-letter.json":            {index("0"), "1 removed " + old},
+		"timer-sweep.json":            {""},
 		"invalid-record.json":         {index("0"), "2 created my-site/www/docs/install.html", "1 invalid: oss.object has no member key"},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, string(sample(t, name)), want...) })
@@ -163,8 +164,8 @@ func TestSampleBurst(t *testing.T) {
 
 func TestSamplesAreTested(t *testing.T) {
 	names, err := filepath.Glob("*.json")
-	if err != nil || len(names) != 13 {
-		t.Errorf("%d samples, want 13: is there a test for each? (%v)", len(names), err)
+	if err != nil || len(names) != 14 {
+		t.Errorf("%d samples, want 14: is there a test for each? (%v)", len(names), err)
 	}
 }
 
@@ -220,7 +221,10 @@ func TestPayloadErrorText(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"no known shape", `begins "{\n  \"triggerTime\"`, "OSS", "S3", "EventBridge", "MNS", "SQS", "SNS", "dead letters"} {
+	for _, want := range []string{
+		`payload is "refresh everything"`, `begins "{\n  \"triggerTime\"`,
+		"OSS", "S3", "EventBridge", "MNS", "SQS", "SNS", "dead letters", "timer",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %q", want, err)
 		}

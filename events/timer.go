@@ -1,0 +1,33 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+)
+
+// sweepPayload is what a timer must be set up to send.
+const sweepPayload = "sweep"
+
+// timer decodes the event of a timer, {"triggerTime":…,"triggerName":…,"payload":…}
+// (Function Compute: Time triggers). It is read by itself, or in the dead letter of an
+// invocation that failed: whoever may write to a queue must not be able to start
+// what a timer starts.
+func (d *decoder) timer(v value, p place) error {
+	alone := p.Message < 0 && !p.data && (p.envelopes == 0 || p.envelopes == 1 && p.deadLetter)
+	if !alone {
+		return errors.New("an event of a timer is read only by itself, or in a dead letter")
+	}
+	var payload value
+	if err := v.fields(field{"payload", &payload}); err != nil {
+		return err
+	}
+	text, err := payload.required("", "payload")
+	if err == nil && text != sweepPayload {
+		err = fmt.Errorf("payload is %s", payload.excerpt())
+	}
+	if err != nil {
+		return fmt.Errorf("%w; accepted from a timer is the payload %q", err, sweepPayload)
+	}
+	d.Sweep = true
+	return nil
+}
