@@ -1,8 +1,8 @@
 package events
 
-// deadLetter decodes the payload that a failed invocation had (Function Compute:
-// Asynchronous invocation, result callback). One inside another is not opened: a
-// function that is its own destination would go round for ever.
+// deadLetter decodes the payload of an invocation that failed (Function Compute:
+// Asynchronous invocation, result callback). A dead letter inside another one is not
+// decoded: a function that is its own destination would never come to an end.
 func (d *decoder) deadLetter(payload value, p place) error {
 	if !p.deadLetter {
 		p.deadLetter = true

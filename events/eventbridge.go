@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// array decodes what EventBridge hands over with a batch window: an array of
-// CloudEvents, or of their data alone, as objects or as strings that hold JSON.
-// An empty one is a batch of nothing; one in which nothing is known is no batch.
+// array decodes the payload of EventBridge with a batch window: an array of
+// CloudEvents, or of their data alone, as objects or as strings that hold JSON. An
+// empty array is an empty batch. An array in which nothing is known is an error.
 func (d *decoder) array(v value, p place) error {
 	before, known := *d, v.next(1) == "]"
 	var first *shapeError
 	for i, element := range v.elements {
 		at := d.message(p, i, "")
 		err := d.element(element, at)
-		if unknown, ok := err.(*shapeError); ok { // not a wrapped one: that is about an envelope's content
+		if unknown, ok := err.(*shapeError); ok { // a wrapped one is about the content
 			if unknown.what == "" {
 				unknown.what = element.excerpt()
 			}
@@ -35,7 +35,7 @@ func (d *decoder) array(v value, p place) error {
 	return nil
 }
 
-// element decodes an element of a batch. Batches do not stand in batches directly.
+// element decodes one element of a batch, which cannot be an array.
 func (d *decoder) element(v value, p place) error {
 	opened, err := v.unwrap()
 	if err != nil || !opened.isObject() {
@@ -45,10 +45,11 @@ func (d *decoder) element(v value, p place) error {
 }
 
 // cloudEvent decodes an event of EventBridge, whose data is a record of OSS or
-// something that holds one. Its type and time stand in for the record's.
+// something that holds one. The event's type, time and region are used where the
+// record has none.
 //
-// Where fc-runtime-go-sdk has aliyunpublishtime, it wants RFC 3339, which one that
-// ends in "PRC" is not.
+// The type of fc-runtime-go-sdk cannot decode these events: it takes aliyunpublishtime
+// for an RFC 3339 time, which one that ends in "PRC" is not.
 func (d *decoder) cloudEvent(v value, p place) error {
 	var name, source, at, region, data value
 	err := v.fields(
@@ -61,20 +62,21 @@ func (d *decoder) cloudEvent(v value, p place) error {
 	if err != nil {
 		return fmt.Errorf("reading data %s: %w", data.excerpt(), err)
 	}
-	mark, _, err := record.mark()
+	shape, _, err := record.shape()
 	if err != nil {
 		return fmt.Errorf("reading data: %w", err)
 	}
-	ofOSS := source.text() == "acs.oss" || source.missing() && strings.HasPrefix(name.text(), "oss:")
+	ofOSS := source.text() == "acs.oss" ||
+		source.missing() && strings.HasPrefix(name.text(), "oss:")
 	switch {
-	case mark == "oss", mark == "" && ofOSS:
+	case shape == "oss", shape == "" && ofOSS:
 		d.add(ossChange(record, "data", Change{
 			Name: name.text(), Time: at.time(), Region: region.text(), Origin: d.origin(p),
 		}))
 		return nil
-	case mark == "" && record.isObject():
+	case shape == "" && record.isObject():
 		return &shapeError{fmt.Sprintf(
-			"a CloudEvent with %s and %s", source.titled("source"), name.titled("type"))}
+			"a CloudEvent with %s and %s", source.labeled("source"), name.labeled("type"))}
 	}
 	return d.data(record, p)
 }

@@ -61,7 +61,7 @@ func TestCloudEventNotOfOSS(t *testing.T) {
 		`{"source":"acs.oss","type":"PutTheObject","data":{}}`:                               `event "PutTheObject" is not one of OSS or S3, whose names look like "ObjectCreated:PutObject"`,
 		`{"source":"custom","type":"custom","data":{"oss":{}}}`:                              `event "custom" is not one of OSS or S3, whose names look like "ObjectCreated:PutObject"`,
 		`{"type":"tos:ObjectCreated:Put","data":{"oss":{}}}`:                                 `event "tos:ObjectCreated:Put" is not one of OSS or S3, whose names look like "ObjectCreated:PutObject"`,
-		`{"source":"acs.oss","data":{"eventName":"PutObject","eventSource":"obs","oss":{}}}`: `eventSource is "obs", a service that is not read: accepted are notifications of OSS (acs:oss) and S3 (aws:s3)`,
+		`{"source":"acs.oss","data":{"eventName":"PutObject","eventSource":"obs","oss":{}}}`: `eventSource is "obs": this service is not read; send event notifications of OSS (acs:oss) or S3 (aws:s3)`,
 	} {
 		event = `{"specversion":"1.0",` + event[1:]
 		check(t, event, "0 invalid: "+want)
@@ -95,7 +95,7 @@ func TestCloudEventActionTrail(t *testing.T) {
 		}
 	}
 	check(t, fmt.Sprintf(event, "ObjectCreated:PutObject", `"PutObject"`),
-		`0 invalid: eventSource is "oss-cn-hangzhou.aliyuncs.com", a record of ActionTrail, which is not read: send OSS's own event notifications`)
+		`0 invalid: eventSource is "oss-cn-hangzhou.aliyuncs.com": records of ActionTrail are not read; send the event notifications of OSS`)
 }
 
 func TestArray(t *testing.T) {

@@ -1,17 +1,13 @@
-// Package events reads what a trigger hands to the function: a payload in, the
-// changes of objects out.
+// Package events decodes the payload that a trigger hands to the function and
+// returns the object changes in it. [Decode] is the way in.
 //
-//	batch, err := events.Decode(payload)
-//	for _, c := range batch.Changes {
-//		fmt.Println(c.Kind, c.Bucket, c.Key) // created my-site www/docs/index.html
-//	}
+// It reads notifications of OSS, S3 and MinIO, whether they arrive by themselves or
+// through EventBridge, Simple Message Queue (formerly MNS), SQS, SNS, Amazon
+// EventBridge or a dead letter of Function Compute. It recognizes each by its
+// content, so nothing has to be configured.
 //
-// It knows notifications of OSS and S3, and what brings them: EventBridge, Simple
-// Message Queue (formerly MNS), SQS, SNS, Amazon EventBridge and dead letters of
-// Function Compute. It tells them apart by their content.
-//
-// It does not decide what is to be refreshed, does not merge changes of the same
-// object, and fetches nothing.
+// It does not decide which URLs to refresh, does not merge changes of the same
+// object, and does no network I/O.
 package events
 
 import (
@@ -19,22 +15,23 @@ import (
 	"time"
 )
 
-// Kind is what became of an object.
+// Kind says what happened to an object.
 type Kind string
 
 // The kinds of change.
 const (
 	Created  Kind = "created"  // written, new or over an older one
 	Removed  Kind = "removed"  // deleted, or hidden by a delete marker
-	Modified Kind = "modified" // its metadata was replaced, not its content
+	Modified Kind = "modified" // its metadata or ACL was replaced, not its content
 )
 
-// Origin says where a record stood in its payload, counted from 0. Message is the
-// place in a batch, Record the place in the message or, if Message is -1, in the
-// payload. Record is -1 for a message that is one record, or cannot be read.
+// Origin is the position of a record in its payload, counted from 0. Message is the
+// position of its message in a batch, or -1 if there is no batch. Record is the
+// position in that message or, without a batch, in the payload; it is -1 for a
+// message that is a single record or cannot be read.
 type Origin struct {
 	Message, Record int
-	MessageID       string // of an SQS message, else ""
+	MessageID       string // of an SQS message; otherwise ""
 }
 
 // String returns "3", "message 2, record 1" or "message 2".
@@ -48,41 +45,42 @@ func (o Origin) String() string {
 	return fmt.Sprintf("message %d, record %d", o.Message, o.Record)
 }
 
-// Change is one object that is not what it was.
+// Change is the change of one object.
 type Change struct {
 	Kind   Kind
-	Name   string    // of the event as sent, for people: "ObjectCreated:PutObject"
+	Name   string    // of the event, as it was sent: "ObjectCreated:PutObject"
 	Bucket string    // never empty
 	Key    string    // never empty; UTF-8, not encoded in any way
-	Region string    // "cn-hangzhou", or "" if not told
-	Time   time.Time // in UTC, or zero if not told
-	Size   int64     // bytes, or 0 if not told
+	Region string    // "cn-hangzhou", or "" if the event does not say
+	Time   time.Time // in UTC, or zero if the event does not say
+	Size   int64     // in bytes, or 0 if the event does not say
 
-	// Delta is the size of an object that is new, and how many bytes an object
-	// grew that is overwritten (Function Compute: OSS triggers).
+	// Delta is the size of a new object, or the number of bytes by which an
+	// overwritten object grew (Function Compute: OSS triggers).
 	Delta    int64
-	HasDelta bool // Size and Delta were both told
+	HasDelta bool // whether the event says both Size and Delta
 
 	Origin Origin
 }
 
 // New reports whether the object did not exist before, or was empty. S3 does not
-// tell, so of its objects none is new.
+// send what is needed to know, so New is false for its objects.
 func (c Change) New() bool {
 	return c.Kind == Created && c.HasDelta && c.Delta == c.Size
 }
 
-// Ignored is a record that needs no refresh. Its event is known to change nothing
-// that a CDN serves, or it is a test message or a dead letter inside another.
+// Ignored is a record that needs no refresh: its event is known to change nothing
+// that a CDN serves, or it is a test message, or a dead letter inside another one.
 type Ignored struct {
 	Origin Origin
-	Name   string // of the event as sent, or "" for a dead letter
-	Bucket string // "" if not told
-	Key    string // UTF-8, not encoded in any way, or "" if not told
+	Name   string // of the event, as it was sent; "" for a dead letter
+	Bucket string // "" if the event does not say
+	Key    string // UTF-8, not encoded in any way; "" if the event does not say
 	Reason string // why no refresh is needed
 
-	// Unknown says that the event is of a group of events that this package does
-	// not know: it is ignored because it is not of a group that changes objects.
+	// Unknown is set if this package does not know the event's group, for example
+	// "ObjectLocked" of "ObjectLocked:Put". Such an event is ignored because it is
+	// in none of the groups that change objects; it deserves a line in the log.
 	Unknown bool
 }
 
@@ -92,24 +90,24 @@ type Invalid struct {
 	Err    error
 }
 
-// Batch is what a payload holds. Each of its records is in exactly one of
-// Changes, Ignored and Invalid, all in the payload's order.
+// Batch is the content of a payload. Each record of the payload is in exactly one of
+// Changes, Ignored and Invalid, which keep the payload's order.
 type Batch struct {
 	Changes []Change
 	Ignored []Ignored
 	Invalid []Invalid
 
-	// SQS says that the payload is a batch of SQS messages, to be answered with
-	// the ids of those that failed.
+	// SQS is set if the payload is a batch of SQS messages. AWS Lambda then expects
+	// an answer that lists the ids of the messages that failed.
 	SQS bool
 
-	// Sweep says that the payload is the event of a timer that asks for a sweep:
-	// what the CDN failed to refresh after it had accepted it is to be refreshed
-	// again. There are no records then.
+	// Sweep is set if the payload is a timer's event that asks to refresh again
+	// what the CDN accepted and later failed to refresh. The batch then has no
+	// records.
 	Sweep bool
 
-	// Loops are dead letters inside dead letters: the function is its own
-	// destination. Each is in Ignored too.
+	// Loops has the dead letters that stood inside dead letters, which means that
+	// the function is its own dead-letter destination. They are in Ignored too.
 	Loops []Origin
 }
 
@@ -118,8 +116,9 @@ func (b Batch) Records() int {
 	return len(b.Changes) + len(b.Ignored) + len(b.Invalid)
 }
 
-// Decode reads a payload of any known shape. A record that cannot be read is in
-// Invalid and stops no other; the error is a [*PayloadError].
+// Decode decodes a payload of any known shape. A record that cannot be read is
+// listed in Invalid and does not affect the others. The error, if the payload as a
+// whole cannot be read, is a [*PayloadError].
 func Decode(payload []byte) (Batch, error) {
 	var d decoder
 	v, err := open(payload)
@@ -135,10 +134,10 @@ func Decode(payload []byte) (Batch, error) {
 	return d.Batch, nil
 }
 
-// shapeError says that a value has no known shape. If it is wrapped, it is about the
-// content of an envelope, whose own shape is known.
+// shapeError says that a value has no known shape. Its unwrapped type matters: a
+// wrapped one is about the content of an envelope, and the envelope is known.
 type shapeError struct {
-	what string // the value is, or "" if a quotation of it does
+	what string // a description of the value; "" where the caller quotes it
 }
 
 func (e *shapeError) Error() string {
@@ -148,45 +147,45 @@ func (e *shapeError) Error() string {
 	return "no known shape: " + e.what
 }
 
-// maxEnvelopes is how deep envelopes may nest, CloudEvents apart. The deepest that
-// is useful is a queue message with a dead letter of an EventBridge batch of queue
-// messages from a topic.
+// maxEnvelopes is how deep envelopes may nest, without counting CloudEvents. The
+// deepest nesting of practical use is a queue message that holds a dead letter, whose
+// payload is an EventBridge batch of queue messages that came from a topic.
 const maxEnvelopes = 4
 
 // decoder collects the records of one payload.
 type decoder struct {
 	Batch
-	count int // records so far, of the message at hand or of the payload
+	count int // records so far in the current message, or in a payload without messages
 }
 
-// place is where the decoder stands in the payload.
+// place is the decoder's position in the payload.
 type place struct {
 	Origin          // Record is set by decoder.origin
-	listed     bool // in a list: a message's only record has no number
-	envelopes  int  // opened around it
-	data       bool // of a CloudEvent, straight inside it
-	deadLetter bool // is one of them a dead letter?
+	listed     bool // in a list, where records are numbered
+	envelopes  int  // how many envelopes are around it
+	data       bool // whether it is the data of a CloudEvent
+	deadLetter bool // whether one of the envelopes is a dead letter
 }
 
-// content decodes what the member called name, of the value at the path in, of an
-// envelope holds.
+// content decodes the content of an envelope: the value v of the member called name,
+// which the object at the path in has.
 func (d *decoder) content(in, name string, v value, p place) error {
 	p.data = false
 	p.envelopes++
-	return d.inside(in, name, v, p)
+	return d.member(in, name, v, p)
 }
 
-// data decodes what a CloudEvent holds. The event adds no layer of text to the
-// message in it, and so is no envelope, unless it stands straight in another.
+// data decodes the data of a CloudEvent. A CloudEvent does not count towards
+// maxEnvelopes, unless it is directly inside another CloudEvent.
 func (d *decoder) data(v value, p place) error {
 	if p.data {
 		p.envelopes++
 	}
 	p.data = true
-	return d.inside("", "data", v, p)
+	return d.member("", "data", v, p)
 }
 
-func (d *decoder) inside(in, name string, v value, p place) error {
+func (d *decoder) member(in, name string, v value, p place) error {
 	at := join(in, name)
 	switch {
 	case v == "":
@@ -206,7 +205,7 @@ func (d *decoder) inside(in, name string, v value, p place) error {
 	return nil
 }
 
-// value decodes a payload, or what an envelope holds. If it returns an error, it
+// value decodes a payload, or the content of an envelope. If it returns an error, it
 // has collected nothing.
 func (d *decoder) value(v value, p place) error {
 	switch {
@@ -218,48 +217,41 @@ func (d *decoder) value(v value, p place) error {
 	return &shapeError{}
 }
 
-// describe says what members an object of no known shape has.
-func (v value) describe() string {
-	if names := v.memberNames(); names != "" {
-		return "an object with the members " + names
-	}
-	return "an object without members"
-}
-
-// object decodes an object by the one member that gives its shape away.
+// object decodes an object according to the one member that tells its shape.
 func (d *decoder) object(v value, p place) error {
-	mark, marked, err := v.mark()
+	name, content, err := v.shape()
 	if err != nil {
 		return err
 	}
-	switch mark {
+	switch name {
 	case "events":
-		return d.ossRecords(marked, p)
+		return d.ossRecords(content, p)
 	case "oss":
 		d.add(ossChange(v, "", Change{Origin: d.origin(p)}))
 		return nil
 	case "specversion":
 		return d.cloudEvent(v, p)
 	case "messageBody", "Message":
-		return d.content("", mark, marked, p)
+		return d.content("", name, content, p)
 	case "attrs":
 		return d.stream(v, p)
 	case "Records":
-		return d.awsRecords(marked, p)
+		return d.awsRecords(content, p)
 	case "detail-type":
 		return d.amazonEvent(v, p)
 	case "requestPayload":
-		return d.deadLetter(marked, p)
+		return d.deadLetter(content, p)
 	case "triggerTime":
 		return d.timer(v, p)
 	}
 	return d.testEvent(v, p)
 }
 
-// mark finds the member that gives an object's shape away. An object with two
-// such members could be read in two ways, and half of it would be lost. One with
-// the value null says nothing, but is an error if there is no other.
-func (v value) mark() (name string, marked value, err error) {
+// shape returns the member that tells an object's shape, or no name if there is none.
+// An object with two such members could be read in two ways, and half of it would be
+// lost, so that is an error. A member that is null does not count, but is an error if
+// it is the only one.
+func (v value) shape() (name string, content value, err error) {
 	null := ""
 	for n, member := range v.members {
 		switch n {
@@ -276,17 +268,17 @@ func (v value) mark() (name string, marked value, err error) {
 		case name != "":
 			return "", "", fmt.Errorf("both %q and %q are given", name, n)
 		default:
-			name, marked = n, member
+			name, content = n, member
 		}
 	}
 	if name == "" && null != "" {
 		return "", "", fmt.Errorf("%s is null", null)
 	}
-	return name, marked, nil
+	return name, content, nil
 }
 
-// message is the place of a batch's message i. In a batch inside a message it is
-// one more record of that message: SQS is told of whole messages.
+// message returns the place of message i of a batch. The messages of a batch inside a
+// message are records of the outer one, because SQS is told of whole messages.
 func (d *decoder) message(p place, i int, id string) place {
 	if p.Message >= 0 {
 		p.listed = true
@@ -297,7 +289,7 @@ func (d *decoder) message(p place, i int, id string) place {
 	return p
 }
 
-// origin numbers a record.
+// origin returns the position of the next record.
 func (d *decoder) origin(p place) Origin {
 	if p.Message < 0 || p.listed {
 		p.Record = d.count
@@ -306,8 +298,8 @@ func (d *decoder) origin(p place) Origin {
 	return p.Origin
 }
 
-// add collects one record: what could be read of it, and why no more. A change
-// without a kind is ignored.
+// add collects one record, given as much as could be read of it and the error, if
+// any. A change without a kind is ignored.
 func (d *decoder) add(c Change, err error) {
 	switch {
 	case err != nil:
@@ -328,17 +320,19 @@ func (d *decoder) invalid(p place, err error) {
 	d.Invalid = append(d.Invalid, Invalid{d.origin(p), err})
 }
 
-// PayloadError says that nothing in a payload has a known shape.
+// PayloadError says that a payload as a whole cannot be read.
 type PayloadError struct {
-	Start string // its first 200 bytes
-	Err   error  // what was found instead
+	Start string // the first 200 bytes of the payload
+	Err   error  // the reason
 }
 
-// Error names the shapes that are known and shows how the payload begins.
+// Error says why the payload cannot be read, how it begins, and what can be read.
 func (e *PayloadError) Error() string {
-	return fmt.Sprintf("reading the event: %v; it begins %q. Known are notifications of OSS and S3, "+
-		"as they are or through EventBridge, Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, dead letters of these, and a timer with the payload %q", e.Err, e.Start, sweepPayload)
+	return fmt.Sprintf("reading the event: %v; it begins %q. "+
+		"Accepted are notifications of OSS and S3, by themselves or through EventBridge, "+
+		"Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, their dead letters, "+
+		"and a timer with the payload %q", e.Err, e.Start, sweepPayload)
 }
 
-// Unwrap returns what was found instead.
+// Unwrap returns the reason.
 func (e *PayloadError) Unwrap() error { return e.Err }

@@ -9,8 +9,8 @@ import (
 
 var errNotObject = errors.New("the record is not an object")
 
-// recordBytes is what a record usually takes at least, to make room for all of a
-// list at once.
+// recordBytes is about the size of the smallest records that OSS sends. It serves to
+// allocate the changes of a list at once.
 const recordBytes = 600
 
 // ossRecords decodes the list of an OSS notification, {"events":[…]} (Function
@@ -31,11 +31,11 @@ func (d *decoder) ossRecords(list value, p place) error {
 	return nil
 }
 
-// ossChange reads one record of OSS, which stands at the path in. c holds what its
-// envelope tells.
+// ossChange reads one record of OSS, which is at the path in. c has what is known
+// from the envelope.
 //
-// The region stands beside "oss" in a trigger's payload, and inside it in OSS's
-// own documentation of notifications.
+// The region is beside "oss" in a trigger's payload, and inside it in OSS's own
+// documentation of notifications.
 func ossChange(record value, in string, c Change) (Change, error) {
 	var name, source, at, region, oss value
 	err := record.fields(
@@ -54,7 +54,8 @@ func ossChange(record value, in string, c Change) (Change, error) {
 	if err := c.readEvent(in, name, at, region); err != nil {
 		return c, err
 	}
-	// The data of an ActionTrail event names the service that recorded the call.
+	// The eventSource of an ActionTrail record is the host that was called. Its
+	// envelope has said already that it comes from OSS and can be ignored.
 	if c.Kind != "" || c.Name != envelope {
 		if err := checkOSSSource(source.text()); err != nil {
 			return c, err
@@ -66,32 +67,34 @@ func ossChange(record value, in string, c Change) (Change, error) {
 		err = record.notObject("", in)
 	}
 	if c.Kind == "" {
-		return c, nil // whether or not it names an object
+		return c, nil // ignored, whether or not its object can be read
 	}
 	return c, err
 }
 
-// checkOSSSource refuses a record of another service. One that does not name its
-// service is known by its member oss.
+// checkOSSSource returns an error if a record comes from another service than OSS. A
+// record without eventSource is recognized by its member oss.
 func checkOSSSource(source string) error {
 	switch source {
 	case "", "acs:oss", "acs.oss":
 		return nil
 	case "aws:s3", "minio:s3":
-		return fmt.Errorf(`eventSource is %q in a list of OSS: records of S3 stand in "Records"`, source)
+		return fmt.Errorf(`eventSource is %q in "events": records of S3 belong in "Records"`, source)
 	}
 	return foreignSource(source)
 }
 
-// foreignSource says what a record of a service that is not read is, and what to
-// send instead.
+// foreignSource says that this package does not read the records of a service, and
+// what to send instead.
 func foreignSource(source string) error {
-	is, instead := "a service that is not read", "accepted are notifications of OSS (acs:oss) and S3 (aws:s3)"
 	switch {
 	case strings.HasSuffix(source, ".amazonaws.com"):
-		is, instead = "a record of CloudTrail, which is not read", "send S3's own event notifications"
+		return fmt.Errorf("eventSource is %.80q: records of CloudTrail are not read; "+
+			"send the event notifications of S3", source)
 	case strings.HasSuffix(source, ".aliyuncs.com"):
-		is, instead = "a record of ActionTrail, which is not read", "send OSS's own event notifications"
+		return fmt.Errorf("eventSource is %.80q: records of ActionTrail are not read; "+
+			"send the event notifications of OSS", source)
 	}
-	return fmt.Errorf("eventSource is %.80q, %s: %s", source, is, instead)
+	return fmt.Errorf("eventSource is %.80q: this service is not read; "+
+		"send event notifications of OSS (acs:oss) or S3 (aws:s3)", source)
 }

@@ -76,18 +76,16 @@ func TestUnknownNames(t *testing.T) {
 
 // TestOSSForeignSource has records of other services in the list of OSS.
 func TestOSSForeignSource(t *testing.T) {
-	const accepted = ", a service that is not read: accepted are notifications of OSS (acs:oss) and S3 (aws:s3)"
+	const accepted = ": this service is not read; send event notifications of OSS (acs:oss) or S3 (aws:s3)"
 	for source, want := range map[string]string{
 		`"tos"`:            `eventSource is "tos"` + accepted,
 		`"ks3"`:            `eventSource is "ks3"` + accepted,
 		`"acs:tablestore"`: `eventSource is "acs:tablestore"` + accepted,
 		`"qcs::cos"`:       `eventSource is "qcs::cos"` + accepted,
-		`"aws:s3"`:         `eventSource is "aws:s3" in a list of OSS: records of S3 stand in "Records"`,
-		`"minio:s3"`:       `eventSource is "minio:s3" in a list of OSS: records of S3 stand in "Records"`,
-		`"s3.amazonaws.com"`: `eventSource is "s3.amazonaws.com", a record of CloudTrail, which is not read: ` +
-			"send S3's own event notifications",
-		`"oss-cn-hangzhou.aliyuncs.com"`: `eventSource is "oss-cn-hangzhou.aliyuncs.com", a record of ActionTrail, ` +
-			"which is not read: send OSS's own event notifications",
+		`"aws:s3"`:         `eventSource is "aws:s3" in "events": records of S3 belong in "Records"`,
+		`"minio:s3"`:       `eventSource is "minio:s3" in "events": records of S3 belong in "Records"`,
+		`"s3.amazonaws.com"`: `eventSource is "s3.amazonaws.com": records of CloudTrail are not read; send the event notifications of S3`,
+		`"oss-cn-hangzhou.aliyuncs.com"`: `eventSource is "oss-cn-hangzhou.aliyuncs.com": records of ActionTrail are not read; send the event notifications of OSS`,
 	} {
 		for _, name := range []string{"ObjectCreated:PutObject", "ObjectDownloaded:GetObject", "PutObject"} {
 			check(t, `{"events":[{"eventName":"`+name+`","eventSource":`+source+

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// groups are the groups of events that OSS (Event notification: event types), S3
-// (Event notification types and destinations) and MinIO (Bucket notifications) have.
-// kind returns what became of the object in an action of the group, and "" if
-// nothing that a CDN serves has changed. An action that is new in a group of changes
-// is taken for a change: a refresh too many is cheap, one too few is not noticed.
+// groups has the groups of events of OSS (Event notification: event types), S3 (Event
+// notification types and destinations) and MinIO (Bucket notifications). kind returns
+// what an action of the group did to the object, or "" if it changed nothing that a
+// CDN serves. An unknown action in a group of changes counts as a change: a refresh
+// too many is cheap, but nobody notices one too few.
 var groups = []struct {
 	name string
 	kind func(action string) Kind
@@ -19,7 +19,7 @@ var groups = []struct {
 	{"ObjectRemoved", removedBy},
 	{"ObjectModified", modifiedBy},
 	{"ObjectReplication", replicated},
-	{"ObjectAcl", always(Modified)}, // of an object that is private now, the CDN may keep a copy
+	{"ObjectAcl", always(Modified)}, // the CDN would go on serving an object that was made private
 	{"LifecycleExpiration", always(Removed)},
 	{"LifecycleDelMarkerExpiration", always(Removed)},
 	{"ReducedRedundancyLostObject", always(Removed)},
@@ -28,22 +28,22 @@ var groups = []struct {
 	{"ObjectRestore", always("")},
 	{"BucketCreated", always("")},
 	{"BucketRemoved", always("")},
-	{"ActionTrail", always("")}, // a change has an event of its own beside these two
-	{"CloudMonitor", always("")},
+	{"ActionTrail", always("")},  // for a change, OSS sends an ObjectCreated or
+	{"CloudMonitor", always("")}, // ObjectRemoved beside these two
 	{"ObjectTagging", always("")},
 	{"ObjectAccessed", always("")},
 	{"ObjectTransition", always("")},
 	{"LifecycleTransition", always("")},
 	{"IntelligentTiering", always("")},
-	{"Replication", always("")}, // tells how a copy to another bucket went
+	{"Replication", always("")}, // how copying to another bucket went
 	{"TestEvent", always("")},
 }
 
 func always(kind Kind) func(string) Kind { return func(string) Kind { return kind } }
 
-// kindOf returns what became of the object in an event, "" if nothing that a CDN
-// serves has changed, and whether the event is known. Group and action are
-// compared without case; some places write "oss:" or "s3:" before them.
+// kindOf returns what an event did to its object, or "" if it changed nothing that a
+// CDN serves, and reports whether the event is known. Case does not matter in the
+// name of a group. Some services put "oss:" or "s3:" before the name.
 func kindOf(name string) (kind Kind, known bool) {
 	group, action, grouped := strings.Cut(trimService(name), ":")
 	for _, g := range groups {
@@ -57,10 +57,9 @@ func kindOf(name string) (kind Kind, known bool) {
 	return kindOfAction(group)
 }
 
-// isNewGroup reports whether an event is named as those of OSS are, "Group:Action",
-// but of a group that is not known. It then is not of a group of changes. A name
-// that begins with a small letter is one of another service, as in
-// "tos:ObjectCreated:Put".
+// isNewGroup reports whether an event has a name like those of OSS, "Group:Action",
+// with a group that is not known. A name that begins with a lower-case letter is not
+// like those: it begins with the name of another service, "tos:ObjectCreated:Put".
 func isNewGroup(name string) bool {
 	group, action, grouped := strings.Cut(trimService(name), ":")
 	if !grouped || group == "" || group[0] < 'A' || group[0] > 'Z' || strings.Contains(action, ":") {
@@ -74,11 +73,12 @@ func trimService(name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, "oss:"), "s3:")
 }
 
-// kindOfAction is kindOf for an action of OSS without its group, as OSS's table of
-// event types lists it.
+// kindOfAction does the same as kindOf for an action of OSS without its group, which
+// is how OSS's table of event types lists them.
 func kindOfAction(action string) (kind Kind, known bool) {
 	switch action {
-	case "PutObject", "PostObject", "CopyObject", "AppendObject", "PutSymlink", "CompleteMultipartUpload":
+	case "PutObject", "PostObject", "CopyObject", "AppendObject", "PutSymlink",
+		"CompleteMultipartUpload":
 		return Created, true
 	case "DeleteObject", "DeleteObjects":
 		return Removed, true
@@ -123,9 +123,9 @@ func replicated(action string) Kind {
 	return Created
 }
 
-// readObject reads what the records of OSS, S3 and Amazon EventBridge have alike,
-// {"bucket":{"name":…},"object":{"key":…,"size":…,"deltaSize":…}}, from v, which is
-// the member called name of the value at the path in.
+// readObject reads the part that the records of OSS, S3 and Amazon EventBridge have in
+// common, {"bucket":{"name":…},"object":{"key":…,"size":…,"deltaSize":…}}. v is that
+// part, the member called name of the object at the path in.
 func (c *Change) readObject(v value, in, name string) error {
 	var bucket, object, bucketName, key, size, delta value
 	if !v.isObject() {
@@ -143,7 +143,9 @@ func (c *Change) readObject(v value, in, name string) error {
 	if err := bucket.fields(field{"name", &bucketName}); err != nil {
 		return err
 	}
-	if err := object.fields(field{"key", &key}, field{"size", &size}, field{"deltaSize", &delta}); err != nil {
+	err := object.fields(
+		field{"key", &key}, field{"size", &size}, field{"deltaSize", &delta})
+	if err != nil {
 		return err
 	}
 	var hasSize, hasDelta bool
@@ -159,9 +161,9 @@ func (c *Change) readObject(v value, in, name string) error {
 	return nil
 }
 
-// readEvent reads what happened, when and where, of the record at the path in. What
-// is missing stays as it is, and so does a name of OSS with its group where the
-// record's is without one.
+// readEvent reads the name, time and region of the event, whose record is at the path
+// in. c keeps what it has where they are missing. It also keeps a name of OSS with a
+// group where the record's own name has none.
 func (c *Change) readEvent(in string, name, at, region value) error {
 	if !name.missing() || c.Name == "" {
 		own, err := name.required(in, "eventName")
@@ -187,8 +189,8 @@ func (c *Change) readEvent(in string, name, at, region value) error {
 	return nil
 }
 
-// time returns the time v stands for. People read it, nothing depends on it, so
-// an odd one is no error.
+// time returns the time that v stands for, or zero. An unusual format is not an error:
+// the time is for people to read, and nothing depends on it.
 func (v value) time() time.Time {
 	t, err := time.Parse(time.RFC3339, v.text())
 	if err != nil {

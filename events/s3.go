@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// awsRecords decodes what AWS Lambda hands over, {"Records":[…]}: records of S3, or
-// messages of SQS or SNS. The types of aws-lambda-go/events would add to the
-// function's size, and lose a batch for one key that is encoded badly.
+// awsRecords decodes the payload of AWS Lambda, {"Records":[…]}, which has records of
+// S3 or messages of SQS or SNS. The types of aws-lambda-go/events would make the
+// function bigger, and one badly encoded key would fail the whole batch.
 func (d *decoder) awsRecords(list value, p place) error {
 	if !list.isArray() {
 		return errors.New(`"Records" is not an array`)
@@ -19,7 +19,8 @@ func (d *decoder) awsRecords(list value, p place) error {
 	for i, record := range list.elements {
 		source, id, err := record.source()
 		at := p
-		if at.listed = true; messages {
+		at.listed = true
+		if messages {
 			at = d.message(p, i, id)
 		}
 		if err == nil {
@@ -43,13 +44,13 @@ func (d *decoder) awsRecord(source string, record value, p place) error {
 		return d.snsMessage(record, p)
 	}
 	if source == "acs:oss" {
-		return errors.New(`eventSource is "acs:oss" in "Records": records of OSS stand in "events"`)
+		return errors.New(`eventSource is "acs:oss" in "Records": records of OSS belong in "events"`)
 	}
 	return foreignSource(source)
 }
 
-// areMessages reports whether any record is a message, which is then the place of
-// all of them.
+// areMessages reports whether any record of the list is a message. The positions of
+// all of them are then those of messages.
 func (d *decoder) areMessages(list value, p place) bool {
 	found := false
 	for _, record := range list.elements {
@@ -63,18 +64,20 @@ func (d *decoder) areMessages(list value, p place) bool {
 	return found
 }
 
-// source returns the service a record is from, and its id if that is SQS.
+// source returns the service that a record comes from, and the id of a message of
+// SQS. SNS writes EventSource.
 func (v value) source() (source, id string, err error) {
 	if !v.isObject() {
 		return "", "", errNotObject
 	}
 	var s, i value
-	err = v.fields(field{"eventSource", &s}, field{"EventSource", &s}, field{"messageId", &i}) // SNS writes EventSource
+	err = v.fields(
+		field{"eventSource", &s}, field{"EventSource", &s}, field{"messageId", &i})
 	if err == nil {
 		source, err = s.required("", "eventSource")
 	}
-	if s == "" && err != nil && v != "{}" {
-		err = fmt.Errorf("%w, only %s", err, v.memberNames())
+	if names := v.memberNames(); s == "" && names != "" {
+		err = fmt.Errorf("%w, only %s", err, names)
 	}
 	return source, i.text(), err
 }
@@ -83,7 +86,9 @@ func (v value) source() (source, id string, err error) {
 // message structure).
 func s3Change(record value, c Change) (Change, error) {
 	var name, at, region, s3 value
-	err := record.fields(field{"eventName", &name}, field{"eventTime", &at}, field{"awsRegion", &region}, field{"s3", &s3})
+	err := record.fields(
+		field{"eventName", &name}, field{"eventTime", &at},
+		field{"awsRegion", &region}, field{"s3", &s3})
 	if err != nil {
 		return c, err
 	}
@@ -95,7 +100,7 @@ func s3Change(record value, c Change) (Change, error) {
 		c.Key, err = decodeKey(c.Key)
 	}
 	if c.Kind == "" {
-		return c, nil // whether or not it names an object
+		return c, nil // ignored, whether or not its object can be read
 	}
 	return c, err
 }
@@ -114,13 +119,15 @@ func decodeKey(encoded string) (string, error) {
 // amazonEvent decodes an event of S3 through Amazon EventBridge, whose key is raw.
 func (d *decoder) amazonEvent(v value, p place) error {
 	var name, source, at, region, detail value
-	err := v.fields(field{"detail-type", &name}, field{"source", &source}, field{"time", &at}, field{"region", &region}, field{"detail", &detail})
+	err := v.fields(
+		field{"detail-type", &name}, field{"source", &source}, field{"time", &at},
+		field{"region", &region}, field{"detail", &detail})
 	if err != nil {
 		return err
 	}
 	if source.text() != "aws.s3" {
 		return &shapeError{fmt.Sprintf(
-			"an event of Amazon EventBridge with %s, where %q is read", source.titled("source"), "aws.s3")}
+			`an event of Amazon EventBridge with %s; only "aws.s3" is read`, source.labeled("source"))}
 	}
 	c := Change{Origin: d.origin(p), Time: at.time(), Region: region.text()}
 	c.Name, err = name.required("", "detail-type")
@@ -129,15 +136,15 @@ func (d *decoder) amazonEvent(v value, p place) error {
 	}
 	if err == nil {
 		if err = c.readObject(detail, "", "detail"); c.Kind == "" {
-			err = nil // whether or not it names an object
+			err = nil // ignored, whether or not its object can be read
 		}
 	}
 	d.add(c, err)
 	return nil
 }
 
-// kindOfDetail returns what became of the object in an event of this detail-type
-// (Amazon S3: Using EventBridge), and "" if nothing that a CDN serves has changed.
+// kindOfDetail returns what an event of this detail-type did to its object (Amazon S3:
+// Using EventBridge), or "" if it changed nothing that a CDN serves.
 func kindOfDetail(name string) (Kind, error) {
 	switch name {
 	case "Object Deleted":
@@ -149,14 +156,15 @@ func kindOfDetail(name string) (Kind, error) {
 		"Object Storage Class Changed", "Object Access Tier Changed":
 		return "", nil
 	}
-	if strings.HasPrefix(name, "Object ") { // Object Created, and what is new
+	if strings.HasPrefix(name, "Object ") { // "Object Created", and types that are new
 		return Created, nil
 	}
-	return "", fmt.Errorf("detail-type is %.80q, which is not read: "+
-		"let the bucket send its own events to Amazon EventBridge, such as %q", name, "Object Created")
+	return "", fmt.Errorf("detail-type is %.80q, which is not read; "+
+		"let the bucket itself send events such as %q to Amazon EventBridge",
+		name, "Object Created")
 }
 
-// testEvent decodes what S3 sends once, when a notification is set up.
+// testEvent decodes the message that S3 sends once, when a notification is set up.
 func (d *decoder) testEvent(v value, p place) error {
 	var service, event value
 	if err := v.fields(field{"Service", &service}, field{"Event", &event}); err != nil {

@@ -17,7 +17,7 @@ func TestS3(t *testing.T) {
 	batch := check(t, `{"Records":[`+s3Put(`"a+b%2Bc.txt"`)+`,`+s3Put(`"50%"`)+`,`+s3Put(`"%ff"`)+`,`+s3Put(`null`)+`,null,{"eventSource":"aws:dynamodb"},`+s3Put(`"%E5%9B%BE"`)+`]}`,
 		"0 created b/a b+c.txt", "6 created b/图",
 		`1 invalid: decoding s3.object.key "50%": invalid URL escape "%"`, `2 invalid: s3.object.key is not UTF-8: "\xff"`, "3 invalid: s3.object.key is null",
-		"4 invalid: the record is not an object", `5 invalid: eventSource is "aws:dynamodb", a service that is not read: accepted are notifications of OSS (acs:oss) and S3 (aws:s3)`)
+		"4 invalid: the record is not an object", `5 invalid: eventSource is "aws:dynamodb": this service is not read; send event notifications of OSS (acs:oss) or S3 (aws:s3)`)
 	c := batch.Changes[0]
 	if batch.SQS || c.Region != "r" || c.Size != 5 || c.HasDelta || c.New() || !c.Time.Equal(time.Date(2026, 5, 12, 6, 45, 43, 0, time.UTC)) {
 		t.Errorf("got %+v, SQS %v", c, batch.SQS)
@@ -70,11 +70,11 @@ func TestAmazonEventBridge(t *testing.T) {
 	check(t, event(`""`, `"k"`), "0 invalid: detail-type is empty")
 	check(t, `{"detail-type":"Object Created","source":"aws.s3"}`, "0 invalid: the record has no member detail")
 	check(t, `{"detail-type":"Object Created","source":"aws.s3","detail":{"key":"k"}}`, "0 invalid: detail has no member bucket")
-	checkError(t, `{"detail-type":"Object Created","detail":{}}`, "an event of Amazon EventBridge with no source,")
+	checkError(t, `{"detail-type":"Object Created","detail":{}}`, "an event of Amazon EventBridge with no source;")
 	check(t, event(`"Object Created"`, `"\udc00"`), `0 invalid: detail.object.key is not UTF-8: "\xed\xb0\x80"`)
 	check(t, event(`7`, `"k"`), `0 invalid: detail-type is not a string: "7"`)
 	checkError(t, `{"detail-type":"Scheduled Event","source":"aws.events","detail":{}}`,
-		`no known shape: an event of Amazon EventBridge with source "aws.events", where "aws.s3" is read`)
+		`no known shape: an event of Amazon EventBridge with source "aws.events"; only "aws.s3" is read`)
 }
 
 // TestCloudTrail: what CloudTrail records has no event of S3 beside it, unless the
@@ -83,11 +83,11 @@ func TestCloudTrail(t *testing.T) {
 	const detail = `"detail":{"eventSource":"s3.amazonaws.com","eventName":"PutObject","requestParameters":{"bucketName":"b","key":"k"}}`
 	for _, name := range []string{"AWS API Call via CloudTrail", "AWS Service Event via CloudTrail", "AWS Insight via CloudTrail", "object created", "Objects"} {
 		check(t, `{"version":"0","detail-type":`+quote(name)+`,"source":"aws.s3",`+detail+`}`, `0 invalid: detail-type is `+quote(name)+
-			`, which is not read: let the bucket send its own events to Amazon EventBridge, such as "Object Created"`)
+			`, which is not read; let the bucket itself send events such as "Object Created" to Amazon EventBridge`)
 	}
 	const record = `{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"PutObject"}`
 	check(t, `{"Records":[`+record+`]}`,
-		`0 invalid: eventSource is "s3.amazonaws.com", a record of CloudTrail, which is not read: send S3's own event notifications`)
+		`0 invalid: eventSource is "s3.amazonaws.com": records of CloudTrail are not read; send the event notifications of S3`)
 }
 
 // TestS3Likes has records of services that write what looks like S3's.
@@ -98,12 +98,12 @@ func TestS3Likes(t *testing.T) {
 	check(t, record(`"eventSource":"minio:s3",`, `"s3"`), "0 created b/a b+.txt")
 	check(t, `{"EventName":"s3:ObjectCreated:Put","Key":"b/a+b.txt","Records":[{"eventSource":"minio:s3","awsRegion":"",
 		"eventName":"s3:ObjectRemoved:Delete","s3":{"bucket":{"name":"b"},"object":{"key":"a+b.txt"}}}]}`, "0 removed b/a b.txt")
-	const notRead = ", a service that is not read: accepted are notifications of OSS (acs:oss) and S3 (aws:s3)"
+	const notRead = ": this service is not read; send event notifications of OSS (acs:oss) or S3 (aws:s3)"
 	for source, want := range map[string]string{
 		`"ceph:s3"`:  `eventSource is "ceph:s3"` + notRead,
 		`"ctyun:s3"`: `eventSource is "ctyun:s3"` + notRead,
 		`"OBS"`:      `eventSource is "OBS"` + notRead,
-		`"acs:oss"`:  `eventSource is "acs:oss" in "Records": records of OSS stand in "events"`,
+		`"acs:oss"`:  `eventSource is "acs:oss" in "Records": records of OSS belong in "events"`,
 		`7`:          `eventSource is not a string: "7"`,
 		`null`:       `eventSource is null`,
 		`""`:         `eventSource is empty`,

@@ -11,7 +11,7 @@ func TestSQS(t *testing.T) {
 	batch := check(t, `{"Records":[`+sqs("A", two)+`,`+sqs("B", `"hello"`)+`,`+sqs("C", note)+`,{"eventSource":"aws:kinesis","messageId":"D"},`+sqs("E", `null`)+`]}`,
 		"message 0, record 0 created b/k", "message 0, record 1 created b/l", "message 2, record 0 created b/k", "message 2, record 1 created b/l",
 		`message 1 invalid: reading body "hello": invalid character 'h' looking for beginning of value at byte 1`,
-		`message 3 invalid: eventSource is "aws:kinesis", a service that is not read: accepted are notifications of OSS (acs:oss) and S3 (aws:s3)`, "message 4 invalid: body is null")
+		`message 3 invalid: eventSource is "aws:kinesis": this service is not read; send event notifications of OSS (acs:oss) or S3 (aws:s3)`, "message 4 invalid: body is null")
 	if !batch.SQS {
 		t.Error("the batch is not marked as one of SQS")
 	}

@@ -9,12 +9,11 @@ import (
 const sweepPayload = "sweep"
 
 // timer decodes the event of a timer, {"triggerTime":…,"triggerName":…,"payload":…}
-// (Function Compute: Time triggers). It is read by itself, or in the dead letter of an
-// invocation that failed: whoever may write to a queue must not be able to start
-// what a timer starts.
+// (Function Compute: Time triggers). It must be the whole payload, or that of a dead
+// letter: whoever can write to a queue must not be able to start a sweep.
 func (d *decoder) timer(v value, p place) error {
-	alone := p.Message < 0 && !p.data && (p.envelopes == 0 || p.envelopes == 1 && p.deadLetter)
-	if !alone {
+	whole := p.envelopes == 0 || p.envelopes == 1 && p.deadLetter
+	if !whole || p.data || p.Message >= 0 {
 		return errors.New("an event of a timer is read only by itself, or in a dead letter")
 	}
 	var payload value
