@@ -7,7 +7,9 @@ import (
 )
 
 func TestDeadLetterLoop(t *testing.T) {
-	letter := func(payload string) string { return `{"timestamp":"2026","requestPayload":` + payload + `}` }
+	letter := func(payload string) string {
+		return `{"timestamp":"2026","requestPayload":` + payload + `}`
+	}
 	once := letter(quote(`{"events":[` + put(`"k"`) + `]}`))
 	check(t, once, "0 created b/k")
 
@@ -15,12 +17,15 @@ func TestDeadLetterLoop(t *testing.T) {
 	if diff := cmp.Diff([]Origin{{Message: -1}}, loop.Loops); diff != "" {
 		t.Errorf("loops (-want +got):\n%s", diff)
 	}
-	queued := check(t, letter(quote(`[`+quote(put(`"l"`))+`,{"messageBody":`+quote(once)+`}]`)), "message 0 created b/l", "message 1 ignored")
+	queued := check(t, letter(quote(`[`+quote(put(`"l"`))+`,{"messageBody":`+quote(once)+`}]`)),
+		"message 0 created b/l", "message 1 ignored")
 	if diff := cmp.Diff([]Origin{{Message: 1, Record: -1}}, queued.Loops); diff != "" {
 		t.Errorf("loops (-want +got):\n%s", diff)
 	}
-	if batch := check(t, `[`+once+`,`+once+`]`, "message 0, record 0 created b/k", "message 1, record 0 created b/k"); batch.Loops != nil {
-		t.Errorf("loops %v, want none: the letters stand side by side", batch.Loops)
+	two := check(t, `[`+once+`,`+once+`]`,
+		"message 0, record 0 created b/k", "message 1, record 0 created b/k")
+	if two.Loops != nil {
+		t.Errorf("loops %v, want none: neither letter is inside the other", two.Loops)
 	}
 }
 

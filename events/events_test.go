@@ -52,7 +52,8 @@ func checkError(t *testing.T, payload, want string) {
 	t.Helper()
 	batch, err := Decode([]byte(payload))
 	if _, ok := errors.AsType[*PayloadError](err); !ok || !strings.Contains(err.Error(), want) {
-		t.Errorf("Decode(%.80q) = %d records, error %v; want a PayloadError with %q", payload, batch.Records(), err, want)
+		t.Errorf("Decode(%.80q) = %d records, error %v; want a PayloadError with %q",
+			payload, batch.Records(), err, want)
 	}
 }
 
@@ -78,23 +79,11 @@ func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]b
 
 // put returns a record of OSS, given the JSON of its key.
 func put(key string) string {
-	return `{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"b"},"object":{"key":` + key + `}}}`
+	return `{"eventName":"ObjectCreated:PutObject",` +
+		`"oss":{"bucket":{"name":"b"},"object":{"key":` + key + `}}}`
 }
 
 const old = "my-site/www/docs/old-guide.html"
-
-func ExampleDecode() {
-	payload := []byte(`{"events":[{"eventName":"ObjectCreated:PutObject",
-		"oss":{"bucket":{"name":"my-site"},"object":{"key":"www/docs/index.html"}}}]}`)
-	batch, err := Decode(payload)
-	if err != nil {
-		fmt.Println(err)
-	}
-	for _, c := range batch.Changes {
-		fmt.Println(c.Kind, c.Bucket, c.Key)
-	}
-	// Output: created my-site www/docs/index.html
-}
 
 func TestSamples(t *testing.T) {
 	index := func(origin string) string { return origin + " created my-site/www/docs/index.html" }
@@ -118,10 +107,14 @@ func TestSamples(t *testing.T) {
 
 func TestSampleInFull(t *testing.T) {
 	want := Change{
-		Kind: Created, Name: "ObjectCreated:PutObject", Bucket: "my-site", Key: "www/docs/index.html", Region: "cn-hangzhou",
-		Time: time.Date(2026, 5, 12, 6, 45, 43, 0, time.UTC), Size: 14820, Delta: 312, HasDelta: true, Origin: Origin{Message: -1},
+		Kind: Created, Name: "ObjectCreated:PutObject", Region: "cn-hangzhou",
+		Bucket: "my-site", Key: "www/docs/index.html",
+		Time: time.Date(2026, 5, 12, 6, 45, 43, 0, time.UTC),
+		Size: 14820, Delta: 312, HasDelta: true, Origin: Origin{Message: -1},
 	}
-	for _, name := range []string{"oss-put-object.json", "eventbridge-put-object.json", "mns-topic.json"} {
+	for _, name := range []string{
+		"oss-put-object.json", "eventbridge-put-object.json", "mns-topic.json",
+	} {
 		batch, err := Decode(sample(t, name))
 		if err != nil {
 			t.Fatal(err)
@@ -147,11 +140,14 @@ func TestSampleBurst(t *testing.T) {
 		t.Errorf("kinds (-want +got):\n%s", diff)
 	}
 	if len(batch.Ignored) != 4 || len(batch.Invalid) != 0 {
-		t.Errorf("%d ignored, %d invalid; want 4 parts ignored, none invalid", len(batch.Ignored), len(batch.Invalid))
+		t.Errorf("%d ignored, %d invalid; want 4 parts ignored, none invalid",
+			len(batch.Ignored), len(batch.Invalid))
 	}
 	for _, key := range []string{
-		"my-site/www/downloads/a+b.txt", "my-site/www/downloads/100%25.txt", "my-site/www/assets/img/图 1.png",
-		"my-site/www/downloads/what?#now.txt", "my-site/www/downloads/[draft] notes.txt", "my-downloads/releases/latest.json",
+		"my-site/www/downloads/a+b.txt", "my-site/www/downloads/100%25.txt",
+		"my-site/www/assets/img/图 1.png",
+		"my-site/www/downloads/what?#now.txt", "my-site/www/downloads/[draft] notes.txt",
+		"my-downloads/releases/latest.json",
 	} {
 		if objects[key] != 1 {
 			t.Errorf("%q is there %d times, want once", key, objects[key])
@@ -171,7 +167,8 @@ func TestSamplesAreTested(t *testing.T) {
 
 func TestEmpty(t *testing.T) {
 	for _, payload := range []string{
-		`[]`, ` [ ] `, `{"events":[]}`, `{"Records":[]}`, "\ufeff[]", `"[]"`, inBase64(`{"events":[]}`), `{"requestPayload":"[]"}`,
+		`[]`, ` [ ] `, `{"events":[]}`, `{"Records":[]}`, "\ufeff[]", `"[]"`, inBase64(`{"events":[]}`),
+		`{"requestPayload":"[]"}`,
 	} {
 		check(t, payload)
 	}
@@ -251,7 +248,8 @@ func TestEnvelopes(t *testing.T) {
 		t.Error("an array is no SQS batch")
 	}
 	deep, err := Decode([]byte(`[` + nested(1) + `,` + nested(5) + `]`))
-	if err != nil || len(deep.Changes) != 1 || len(deep.Invalid) != 1 || deep.Invalid[0].Origin.String() != "message 1" {
+	if err != nil || len(deep.Changes) != 1 || len(deep.Invalid) != 1 ||
+		deep.Invalid[0].Origin.String() != "message 1" {
 		t.Errorf("got %v, error %v; want one change, and message 1 invalid", summary(deep), err)
 	}
 }
@@ -264,7 +262,8 @@ func TestEnvelopesOfCloudEvents(t *testing.T) {
 	event := func(data string) string { return `{"specversion":"1.0","type":"t","data":` + data + `}` }
 	message := func(text string) string { return `{"messageBody":` + quote(text) + `}` }
 	batch := `[` + event(message(`{"Message":`+quote(oss)+`}`)) + `]`
-	check(t, `[`+event(message(`{"requestPayload":`+quote(batch)+`}`))+`]`, "message 0, record 0 created b/k")
+	check(t, `[`+event(message(`{"requestPayload":`+quote(batch)+`}`))+`]`,
+		"message 0, record 0 created b/k")
 
 	nested := oss
 	for range 5 {
@@ -272,7 +271,9 @@ func TestEnvelopesOfCloudEvents(t *testing.T) {
 	}
 	check(t, nested, "0 created b/k")
 	checkError(t, event(nested), "more than 4 envelopes")
-	sqs := check(t, event(`{"Records":[{"eventSource":"aws:sqs","messageId":"m","body":`+quote(oss)+`}]}`), "message 0, record 0 created b/k")
+	sqs := check(t,
+		event(`{"Records":[{"eventSource":"aws:sqs","messageId":"m","body":`+quote(oss)+`}]}`),
+		"message 0, record 0 created b/k")
 	if sqs.SQS {
 		t.Error("a CloudEvent is not answered with message ids")
 	}
@@ -280,7 +281,8 @@ func TestEnvelopesOfCloudEvents(t *testing.T) {
 
 func TestOriginString(t *testing.T) {
 	for want, o := range map[string]Origin{
-		"3": {Message: -1, Record: 3}, "message 2, record 1": {Message: 2, Record: 1}, "message 2": {Message: 2, Record: -1},
+		"3": {Message: -1, Record: 3}, "message 2, record 1": {Message: 2, Record: 1},
+		"message 2": {Message: 2, Record: -1},
 	} {
 		if got := o.String(); got != want {
 			t.Errorf("%#v is %q, want %q", o, got, want)
@@ -290,7 +292,9 @@ func TestOriginString(t *testing.T) {
 
 // TestRoutes sends awkward keys through every kind of envelope.
 func TestRoutes(t *testing.T) {
-	for _, key := range []string{"a+b%2Bc.txt", "100%25.txt", "图 1.png", "a\"\\/\b\f\n\r\t\x00😀\ufffd"} {
+	for _, key := range []string{
+		"a+b%2Bc.txt", "100%25.txt", "图 1.png", "a\"\\/\b\f\n\r\t\x00😀\ufffd",
+	} {
 		for name, payload := range routes(key) {
 			t.Run(name, func(t *testing.T) {
 				batch, err := Decode([]byte(payload))

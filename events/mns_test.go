@@ -18,13 +18,19 @@ func TestQueue(t *testing.T) {
 func TestQueueSpoiltKey(t *testing.T) {
 	list := `{"events":[` + put("\"\xff\"") + `,` + put(`"\ud83d"`) + `,` + put(`"k"`) + `]}`
 	check(t, `[{"messageBody":"`+inBase64(list)+`"}]`, "message 0, record 2 created b/k",
-		`message 0, record 0 invalid: oss.object.key is not UTF-8: "\xff"`, `message 0, record 1 invalid: oss.object.key is not UTF-8: "\xed\xa0\xbd"`)
+		`message 0, record 0 invalid: oss.object.key is not UTF-8: "\xff"`,
+		`message 0, record 1 invalid: oss.object.key is not UTF-8: "\xed\xa0\xbd"`)
 }
 
 func TestTopic(t *testing.T) {
 	list := `{"events":[` + put(`"k"`) + `]} ` // with the space, Base64 is padded
-	for _, body := range []string{list, inBase64(list), base64.RawStdEncoding.EncodeToString([]byte(list)), inBase64("\ufeff" + list), inBase64(list) + "\n"} {
-		check(t, `{"TopicOwner":"1","Message":`+quote(body)+`,"PublishTime":1550216302888,"TopicName":"t"}`, "0 created b/k")
+	for _, body := range []string{
+		list, inBase64(list),
+		base64.RawStdEncoding.EncodeToString([]byte(list)), inBase64("\ufeff" + list),
+		inBase64(list) + "\n",
+	} {
+		check(t, `{"TopicOwner":"1","Message":`+quote(body)+
+			`,"PublishTime":1550216302888,"TopicName":"t"}`, "0 created b/k")
 		check(t, `{"body":`+quote(body)+`,"attrs":{"Extend":"x"}}`, "0 created b/k")
 		check(t, `{"attrs":null,"body":`+quote(body)+`}`, "0 created b/k")
 		check(t, body, "0 created b/k")
@@ -36,5 +42,6 @@ func TestTopic(t *testing.T) {
 
 // TestHTTPRequest: whoever can send a request must not be able to ask for refreshes.
 func TestHTTPRequest(t *testing.T) {
-	checkError(t, `{"version":"v1","rawPath":"/","headers":{},"isBase64Encoded":false,"body":`+quote(`{"events":[`+put(`"k"`)+`]}`)+`}`, "no known shape")
+	checkError(t, `{"version":"v1","rawPath":"/","headers":{},"isBase64Encoded":false,"body":`+
+		quote(`{"events":[`+put(`"k"`)+`]}`)+`}`, "no known shape")
 }

@@ -61,7 +61,8 @@ func TestUnknownNames(t *testing.T) {
 			if got := isNewGroup(name); got != want {
 				t.Errorf("the group of %s is new: %v, want %v", name, got, want)
 			}
-			list := `{"events":[{"eventName":` + quote(name) + `,"oss":{"bucket":{"name":"b"},"object":{"key":"k"}}}]}`
+			list := `{"events":[{"eventName":` + quote(name) +
+				`,"oss":{"bucket":{"name":"b"},"object":{"key":"k"}}}]}`
 			if !want {
 				check(t, list, `0 invalid: event `+quote(name)+
 					` is not one of OSS or S3, whose names look like "ObjectCreated:PutObject"`)
@@ -78,16 +79,19 @@ func TestUnknownNames(t *testing.T) {
 func TestOSSForeignSource(t *testing.T) {
 	const accepted = ": this service is not read; send event notifications of OSS (acs:oss) or S3 (aws:s3)"
 	for source, want := range map[string]string{
-		`"tos"`:            `eventSource is "tos"` + accepted,
-		`"ks3"`:            `eventSource is "ks3"` + accepted,
-		`"acs:tablestore"`: `eventSource is "acs:tablestore"` + accepted,
-		`"qcs::cos"`:       `eventSource is "qcs::cos"` + accepted,
-		`"aws:s3"`:         `eventSource is "aws:s3" in "events": records of S3 belong in "Records"`,
-		`"minio:s3"`:       `eventSource is "minio:s3" in "events": records of S3 belong in "Records"`,
-		`"s3.amazonaws.com"`: `eventSource is "s3.amazonaws.com": records of CloudTrail are not read; send the event notifications of S3`,
+		`"tos"`:                          `eventSource is "tos"` + accepted,
+		`"ks3"`:                          `eventSource is "ks3"` + accepted,
+		`"acs:tablestore"`:               `eventSource is "acs:tablestore"` + accepted,
+		`"qcs::cos"`:                     `eventSource is "qcs::cos"` + accepted,
+		`"aws:s3"`:                       `eventSource is "aws:s3" in "events": records of S3 belong in "Records"`,
+		`"minio:s3"`:                     `eventSource is "minio:s3" in "events": records of S3 belong in "Records"`,
+		`"s3.amazonaws.com"`:             `eventSource is "s3.amazonaws.com": records of CloudTrail are not read; send the event notifications of S3`,
 		`"oss-cn-hangzhou.aliyuncs.com"`: `eventSource is "oss-cn-hangzhou.aliyuncs.com": records of ActionTrail are not read; send the event notifications of OSS`,
 	} {
-		for _, name := range []string{"ObjectCreated:PutObject", "ObjectDownloaded:GetObject", "PutObject"} {
+		for _, name := range []string{
+			"ObjectCreated:PutObject", "ObjectDownloaded:GetObject",
+			"PutObject",
+		} {
 			check(t, `{"events":[{"eventName":"`+name+`","eventSource":`+source+
 				`,"oss":{"bucket":{"name":"b"},"object":{"key":"k"}}}]}`, "0 invalid: "+want)
 		}
@@ -143,7 +147,8 @@ func TestOSSRecords(t *testing.T) {
 		with(name, `{},"oss":{}`):                                                       `member "oss" is given twice`,
 	} {
 		t.Run(record, func(t *testing.T) {
-			check(t, `{"events":[`+put(`"0"`)+`,`+record+`,`+put(`"2"`)+`]}`, "0 created b/0", "2 created b/2", "1 invalid: "+want)
+			check(t, `{"events":[`+put(`"0"`)+`,`+record+`,`+put(`"2"`)+`]}`, "0 created b/0",
+				"2 created b/2", "1 invalid: "+want)
 		})
 	}
 }
@@ -157,7 +162,8 @@ func TestOSSBareActions(t *testing.T) {
 		}
 		return `{"events":[` + strings.Join(records, ",") + `]}`
 	}
-	check(t, list("PutObject", "DeleteObjects", "UpdateObjectMeta", "UploadPart"), "0 created b/k", "1 removed b/k", "2 modified b/k", "3 ignored")
+	check(t, list("PutObject", "DeleteObjects", "UpdateObjectMeta", "UploadPart"), "0 created b/k",
+		"1 removed b/k", "2 modified b/k", "3 ignored")
 }
 
 func TestOSSIgnored(t *testing.T) {
@@ -173,7 +179,10 @@ func TestOSSIgnored(t *testing.T) {
 			Reason: `event "ObjectCreated:UploadPart"` + changes,
 		},
 		{
-			Origin: Origin{Message: -1, Record: 2}, Name: "ObjectDownloaded:GetObject", Bucket: "b", Key: "图 1.png",
+			Origin: Origin{
+				Message: -1,
+				Record:  2,
+			}, Name: "ObjectDownloaded:GetObject", Bucket: "b", Key: "图 1.png",
 			Reason: `event "ObjectDownloaded:GetObject"` + changes,
 		},
 		{

@@ -9,10 +9,14 @@ func TestTimer(t *testing.T) {
 		`{"requestPayload":` + quote(timer) + `}`, `{"requestPayload":` + timer + `}`,
 	} {
 		if batch := check(t, payload); !batch.Sweep || batch.Records() != 0 {
-			t.Errorf("%s: sweep %v, %d records; want a sweep without records", payload, batch.Sweep, batch.Records())
+			t.Errorf("%s: sweep %v, %d records; want a sweep without records", payload, batch.Sweep,
+				batch.Records())
 		}
 	}
-	for _, payload := range []string{`[]`, `{"events":[` + put(`"k"`) + `]}`, `{"requestPayload":"[]"}`} {
+	for _, payload := range []string{
+		`[]`, `{"events":[` + put(`"k"`) + `]}`,
+		`{"requestPayload":"[]"}`,
+	} {
 		if batch, err := Decode([]byte(payload)); err != nil || batch.Sweep {
 			t.Errorf("%s: sweep %v, error %v; want neither", payload, batch.Sweep, err)
 		}
@@ -30,10 +34,13 @@ func TestTimerErrors(t *testing.T) {
 		`{"sweep":true}`:            `payload is not a string: "{\"sweep\":true}"` + accepted,
 		`"sweep","payload":"sweep"`: `member "payload" is given twice`,
 	} {
-		checkError(t, `{"triggerTime":"2026-11-25T03:30:00Z","triggerName":"t","payload":`+payload+`}`, want)
+		checkError(t, `{"triggerTime":"2026-11-25T03:30:00Z","triggerName":"t","payload":`+payload+`}`,
+			want)
 	}
-	checkError(t, `{"triggerTime":"2026-11-25T03:30:00Z"}`, "the record has no member payload"+accepted)
-	checkError(t, `{"triggerName":"t","payload":"sweep"}`, `an object with the members "triggerName", "payload"`)
+	checkError(t, `{"triggerTime":"2026-11-25T03:30:00Z"}`,
+		"the record has no member payload"+accepted)
+	checkError(t, `{"triggerName":"t","payload":"sweep"}`,
+		`an object with the members "triggerName", "payload"`)
 }
 
 // TestTimerElsewhere: only the platform's own timer starts a sweep, not whoever can
