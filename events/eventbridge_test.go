@@ -119,7 +119,7 @@ func TestArray(t *testing.T) {
 }
 
 // TestArrayUnknownInMessage: a message with a batch in which nothing is known is
-// one that cannot be read, whatever stands in the batch.
+// one that cannot be read, however long the batch is.
 func TestArrayUnknownInMessage(t *testing.T) {
 	check(t, `[{"messageBody":"[1,2,{}]"},`+put(`"k"`)+`]`, "message 1 created b/k",
 		`message 0 invalid: reading messageBody "[1,2,{}]": no known shape: an array that begins with "1"`)

@@ -217,7 +217,7 @@ func (d *decoder) value(v value, p place) error {
 	return &shapeError{}
 }
 
-// object decodes an object according to the one member that tells its shape.
+// object decodes an object according to the one member that identifies its shape.
 func (d *decoder) object(v value, p place) error {
 	name, content, err := v.shape()
 	if err != nil {
@@ -247,7 +247,7 @@ func (d *decoder) object(v value, p place) error {
 	return d.testEvent(v, p)
 }
 
-// shape returns the member that tells an object's shape, or no name if there is none.
+// shape returns the member that identifies an object's shape, or "" if there is none.
 // An object with two such members could be read in two ways, and half of it would be
 // lost, so that is an error. A member that is null does not count, but is an error if
 // it is the only one.
@@ -278,7 +278,7 @@ func (v value) shape() (name string, content value, err error) {
 }
 
 // message returns the place of message i of a batch. The messages of a batch inside a
-// message are records of the outer one, because SQS is told of whole messages.
+// message are records of the outer one, because SQS takes answers about whole messages.
 func (d *decoder) message(p place, i int, id string) place {
 	if p.Message >= 0 {
 		p.listed = true
@@ -305,11 +305,12 @@ func (d *decoder) add(c Change, err error) {
 	case err != nil:
 		d.Invalid = append(d.Invalid, Invalid{c.Origin, err})
 	case c.Kind == "":
-		d.Ignored = append(d.Ignored, Ignored{
-			Origin: c.Origin, Name: c.Name, Bucket: c.Bucket, Key: c.Key,
-			Reason:  fmt.Sprintf("event %q does not change what a CDN serves", c.Name),
-			Unknown: isNewGroup(c.Name),
-		})
+		i := Ignored{Origin: c.Origin, Name: c.Name, Bucket: c.Bucket, Key: c.Key}
+		i.Reason = fmt.Sprintf("event %q does not change what a CDN serves", c.Name)
+		if i.Unknown = isNewGroup(c.Name); i.Unknown {
+			i.Reason = fmt.Sprintf("event %q is not in a group that changes objects", c.Name)
+		}
+		d.Ignored = append(d.Ignored, i)
 	default:
 		d.Changes = append(d.Changes, c)
 	}
@@ -329,9 +330,9 @@ type PayloadError struct {
 // Error says why the payload cannot be read, how it begins, and what can be read.
 func (e *PayloadError) Error() string {
 	return fmt.Sprintf("reading the event: %v; it begins %q. "+
-		"Accepted are notifications of OSS and S3, by themselves or through EventBridge, "+
-		"Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, their dead letters, "+
-		"and a timer with the payload %q", e.Err, e.Start, sweepPayload)
+		"It must be a notification of OSS or S3, by itself or through EventBridge, "+
+		"Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, a dead letter with one, "+
+		"or the event of a timer with the payload %q", e.Err, e.Start, sweepPayload)
 }
 
 // Unwrap returns the reason.

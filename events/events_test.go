@@ -214,18 +214,19 @@ func TestPayloadErrors(t *testing.T) {
 }
 
 func TestPayloadErrorText(t *testing.T) {
-	_, err := Decode(sample(t, "invalid-payload.json"))
-	if err == nil {
-		t.Fatal("no error")
+	_, err := Decode([]byte(`{"a":1}`))
+	const want = `reading the event: no known shape: an object with the members "a"; it begins "{\"a\":1}". ` +
+		"It must be a notification of OSS or S3, by itself or through EventBridge, " +
+		"Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, a dead letter with one, " +
+		`or the event of a timer with the payload "sweep"`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
 	}
-	for _, want := range []string{
-		`payload is "refresh everything"`, `begins "{\n  \"triggerTime\"`,
-		"OSS", "S3", "EventBridge", "MNS", "SQS", "SNS", "dead letters", "timer",
-	} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is not in %q", want, err)
-		}
+	if unknown, ok := errors.AsType[*shapeError](err); !ok || unknown.what == "" {
+		t.Errorf("%#v does not wrap its reason", err)
 	}
+	checkError(t, string(sample(t, "invalid-payload.json")),
+		`payload is "refresh everything"; the payload of a timer must be "sweep"; it begins "{\n  \"triggerTime\"`)
 	_, err = Decode([]byte(strings.Repeat("x", 1000)))
 	if start := err.(*PayloadError).Start; len(start) != 200 {
 		t.Errorf("%d bytes are shown, want 200", len(start))
@@ -245,7 +246,7 @@ func TestEnvelopes(t *testing.T) {
 	checkError(t, nested(5), "more than 4 envelopes")
 	batch := check(t, `[`+nested(4)+`]`, "message 0, record 0 created b/k")
 	if batch.SQS {
-		t.Error("an array is no SQS batch")
+		t.Error("an array is not an SQS batch")
 	}
 	deep, err := Decode([]byte(`[` + nested(1) + `,` + nested(5) + `]`))
 	if err != nil || len(deep.Changes) != 1 || len(deep.Invalid) != 1 ||
@@ -254,7 +255,7 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
-// TestEnvelopesOfCloudEvents: the data of a CloudEvent is no envelope, so that a
+// TestEnvelopesOfCloudEvents: the data of a CloudEvent is not an envelope, so that a
 // queue with dead letters of a queue of topics can be read, but CloudEvents
 // straight inside each other do count.
 func TestEnvelopesOfCloudEvents(t *testing.T) {

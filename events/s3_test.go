@@ -47,7 +47,7 @@ func TestS3(t *testing.T) {
 		`0 invalid: member "EventSource" is given twice`)
 }
 
-// TestS3DecodedKey: form-decoding can make text that is no key of what was one.
+// TestS3DecodedKey: form-decoding can turn valid UTF-8 into bytes that are not.
 func TestS3DecodedKey(t *testing.T) {
 	for key, want := range map[string]string{
 		"%ff": `"\xff"`, "a%C3": `"a\xc3"`, "%ED%A0%BD": `"\xed\xa0\xbd"`,

@@ -25,7 +25,7 @@ func (d *decoder) timer(v value, p place) error {
 		err = fmt.Errorf("payload is %s", payload.excerpt())
 	}
 	if err != nil {
-		return fmt.Errorf("%w; accepted from a timer is the payload %q", err, sweepPayload)
+		return fmt.Errorf("%w; the payload of a timer must be %q", err, sweepPayload)
 	}
 	d.Sweep = true
 	return nil

@@ -24,7 +24,7 @@ func TestTimer(t *testing.T) {
 }
 
 func TestTimerErrors(t *testing.T) {
-	const accepted = `; accepted from a timer is the payload "sweep"`
+	const accepted = `; the payload of a timer must be "sweep"`
 	for payload, want := range map[string]string{
 		`"refresh everything"`:      `payload is "refresh everything"` + accepted,
 		`"Sweep"`:                   `payload is "Sweep"` + accepted,
