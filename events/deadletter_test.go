@@ -30,7 +30,8 @@ func TestDeadLetterLoop(t *testing.T) {
 }
 
 func TestDeadLetterErrors(t *testing.T) {
-	checkError(t, `{"requestPayload":"hello"}`, `reading requestPayload "hello"`)
+	checkError(t, `{"requestPayload":"hello"}`, `reading requestPayload "hello": `+
+		"invalid character 'h' looking for beginning of value at byte 1")
 	checkError(t, `{"requestPayload":7}`, `reading requestPayload "7": no known shape`)
 	checkError(t, `{"requestPayload":null}`, "requestPayload is null")
 }

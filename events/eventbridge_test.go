@@ -43,9 +43,12 @@ func TestCloudEvent(t *testing.T) {
 	check(t, event("oss:ObjectCreated:PutObject", `{}`), "0 invalid: data has no member oss")
 	check(t, event("oss:ObjectCreated:PutObject", `{"eventName":1,`+oss+`}`),
 		`0 invalid: data.eventName is not a string: "1"`)
-	checkError(t, event("oss:ObjectCreated:PutObject", `"text"`), `reading data "text"`)
+	checkError(t, event("oss:ObjectCreated:PutObject", `"text"`), `reading data "text": `+
+		"invalid character 'e' in literal true (expecting 'r') at byte 2")
 	checkError(t, event("ecs:Instance:StateChange", `{"state":"Running"}`),
 		`no known shape: a CloudEvent with no source and type "ecs:Instance:StateChange"`)
+	checkError(t, event("oss:ObjectCreated:PutObject", `{"oss":{},"Records":[]}`),
+		`reading data: both "oss" and "Records" are given`)
 	checkError(t, event("oss:ObjectCreated:PutObject", `{},"data":{}`), `member "data" is given twice`)
 }
 

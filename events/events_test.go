@@ -47,13 +47,19 @@ func check(t *testing.T, payload string, want ...string) Batch {
 	return batch
 }
 
-// checkError decodes a payload that must be refused, with want in the error.
+// checkError decodes a payload that must be refused, and compares the end of the
+// reason, which may have the envelopes before it.
 func checkError(t *testing.T, payload, want string) {
 	t.Helper()
 	batch, err := Decode([]byte(payload))
-	if _, ok := errors.AsType[*PayloadError](err); !ok || !strings.Contains(err.Error(), want) {
-		t.Errorf("Decode(%.80q) = %d records, error %v; want a PayloadError with %q",
+	refused, ok := errors.AsType[*PayloadError](err)
+	if !ok {
+		t.Errorf("Decode(%.80q) = %d records, error %v; want a PayloadError: %s",
 			payload, batch.Records(), err, want)
+		return
+	}
+	if got := refused.Err.Error(); !strings.HasSuffix(got, want) {
+		t.Errorf("Decode(%.80q)\n got %s\nwant %s", payload, got, want)
 	}
 }
 
@@ -178,36 +184,37 @@ func TestPayloadErrors(t *testing.T) {
 	for payload, want := range map[string]string{
 		``:                           "unexpected end of JSON input at byte 0",
 		`{"events":[]} x`:            "invalid character 'x' after top-level value at byte 15",
-		"\ufeff {\"events\":]":       "at byte 15",
-		`null`:                       "no known shape; it",
+		"\ufeff {\"events\":]":       "invalid character ']' looking for beginning of value at byte 15",
+		`null`:                       "no known shape",
 		`12`:                         "no known shape",
-		`"hello"`:                    "invalid character 'h'",
-		`{}`:                         "no known shape",
+		`"hello"`:                    "invalid character 'h' looking for beginning of value at byte 1",
+		`{}`:                         "no known shape: an object without members",
 		`{"events":{}}`:              `"events" is not an array`,
 		`{"events":null}`:            "events is null",
 		`{"Records":{}}`:             `"Records" is not an array`,
 		`{"events":[],"events":[]}`:  `member "events" is given twice`,
 		`{"events":[],"Records":[]}`: `both "events" and "Records" are given`,
-		`[1,null,{},"x",[]]`:         `no known shape: an array that begins with "1"; it`,
-		`[[]]`:                       `no known shape: an array that begins with "[]"; it`,
+		`[1,null,{},"x",[]]`:         `no known shape: an array that begins with "1"`,
+		`[[]]`:                       `no known shape: an array that begins with "[]"`,
 		`{"specversion":"1.0"}`:      "the record has no member data",
 		`{"messageBody":7}`:          "no known shape",
-		`{"body":"{\"events\":[]}"}`: "no known shape",
-		`{"source":"x","detail":{}}`: `no known shape: an object with the members "source", "detail"; it`,
-		`{"Events":[],"n":1}`:        `no known shape: an object with the members "Events", "n"; it`,
-		`{"records":[]}`:             `no known shape: an object with the members "records"; it`,
-		`{"bucket":"b","key":"k"}`:   `an object with the members "bucket", "key"; it`,
+		`{"body":"{\"events\":[]}"}`: `no known shape: an object with the members "body"`,
+		`{"source":"x","detail":{}}`: `no known shape: an object with the members "source", "detail"`,
+		`{"Events":[],"n":1}`:        `no known shape: an object with the members "Events", "n"`,
+		`{"records":[]}`:             `no known shape: an object with the members "records"`,
+		`{"bucket":"b","key":"k"}`:   `an object with the members "bucket", "key"`,
 		`{"oss":null,"events":null}`: "events is null",
 		// A CloudEvent without its specversion, a message of Google's Pub/Sub, an event of Azure.
-		`{"id":"1","source":"acs.oss","type":"oss:ObjectCreated:PutObject","data":{}}`:  `members "id", "source", "type", "data"; it`,
-		`{"message":{"attributes":{"eventType":"OBJECT_FINALIZE"}},"subscription":"s"}`: `members "message", "subscription"; it`,
+		`{"id":"1","source":"acs.oss","type":"oss:ObjectCreated:PutObject","data":{}}`:  `members "id", "source", "type", "data"`,
+		`{"message":{"attributes":{"eventType":"OBJECT_FINALIZE"}},"subscription":"s"}`: `members "message", "subscription"`,
 		`[{"topic":"t","subject":"s","eventType":"Microsoft.Storage.BlobCreated","data":{}},1]`: `no known shape: an array that begins with ` +
-			`an object with the members "topic", "subject", "eventType", "data"; it`,
-		`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}`: `"g", "h", …; it`,
-		`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8}`:       `"g", "h"; it`,
-		strings.Repeat("[", 5000):                                 "unexpected end of JSON input",
-		strings.Repeat("[", 2_000_000):                            "exceeded max depth",
-		strings.Repeat("[", 5000) + strings.Repeat("]", 5000):     "no known shape",
+			`an object with the members "topic", "subject", "eventType", "data"`,
+		`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}`: `"g", "h", …`,
+		`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8}`:       `"g", "h"`,
+		strings.Repeat("[", 5000):                                 "unexpected end of JSON input at byte 5000",
+		strings.Repeat("[", 2_000_000):                            "exceeded max depth at byte 10001",
+		strings.Repeat("[", 5000) + strings.Repeat("]", 5000): `no known shape: an array that begins with "` +
+			strings.Repeat("[", 80) + `"`,
 	} {
 		checkError(t, payload, want)
 	}
@@ -226,10 +233,45 @@ func TestPayloadErrorText(t *testing.T) {
 		t.Errorf("%#v does not wrap its reason", err)
 	}
 	checkError(t, string(sample(t, "invalid-payload.json")),
-		`payload is "refresh everything"; the payload of a timer must be "sweep"; it begins "{\n  \"triggerTime\"`)
+		`payload is "refresh everything"; the payload of a timer must be "sweep"`)
 	_, err = Decode([]byte(strings.Repeat("x", 1000)))
 	if start := err.(*PayloadError).Start; len(start) != 200 {
 		t.Errorf("%d bytes are shown, want 200", len(start))
+	}
+}
+
+// TestGivenTwice gives each member that is read twice: one of the two would be lost.
+func TestGivenTwice(t *testing.T) {
+	const object = `{"bucket":{"name":"b"},"object":{"key":"k","size":1,"deltaSize":1}}`
+	for payload, members := range map[string]string{
+		`{"events":[{"eventName":"PutObject","eventSource":"acs:oss","eventTime":"","region":"r","oss":` + object + `}]}`:             "events eventName eventSource eventTime region oss bucket object name key size deltaSize",
+		`{"events":[{"eventName":"PutObject","oss":{"region":"r",` + object[1:] + `}]}`:                                               "region",
+		`{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","eventTime":"","awsRegion":"","s3":` + object + `}]}`:    "Records eventSource eventName eventTime awsRegion s3 bucket object name key size",
+		`{"detail-type":"Object Created","source":"aws.s3","time":"","region":"","detail":` + object + `}`:                            "detail-type source time region detail bucket object name key",
+		`{"specversion":"1.0","type":"oss:PutObject","source":"acs.oss","time":"","aliyunregionid":"","data":{"oss":` + object + `}}`: "specversion type source time aliyunregionid data oss",
+		`{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"[]"}}]}`:                                                              "EventSource Sns Message",
+		`{"Records":[{"eventSource":"aws:sqs","messageId":"m","body":"[]"}]}`:                                                         "eventSource messageId body",
+		`{"body":"[]","attrs":{}}`:                                 "body attrs",
+		`[{"messageBody":"[]"}]`:                                   "messageBody",
+		`{"Message":"[]"}`:                                         "Message",
+		`{"requestPayload":"[]"}`:                                  "requestPayload",
+		`{"Service":"Amazon S3","Event":"s3:TestEvent"}`:           "Service Event",
+		`{"triggerTime":"2026-11-25T03:30:00Z","payload":"sweep"}`: "triggerTime payload",
+	} {
+		if batch, err := Decode([]byte(payload)); err != nil || batch.Invalid != nil {
+			t.Errorf("%s: %v, error %v", payload, batch.Invalid, err)
+		}
+		for member := range strings.FieldsSeq(members) {
+			twice := strings.Replace(payload, `"`+member+`":`, `"`+member+`":0,"`+member+`":`, 1)
+			batch, err := Decode([]byte(twice))
+			if len(batch.Invalid) == 1 {
+				err = batch.Invalid[0].Err
+			}
+			want := fmt.Sprintf("member %q is given twice", member)
+			if err == nil || !strings.Contains(err.Error(), want) || len(batch.Changes) > 0 {
+				t.Errorf("%s: error %v, want %s", twice, err, want)
+			}
+		}
 	}
 }
 
@@ -243,7 +285,7 @@ func TestEnvelopes(t *testing.T) {
 		return payload
 	}
 	check(t, nested(4), "0 created b/k")
-	checkError(t, nested(5), "more than 4 envelopes")
+	checkError(t, nested(5), "more than 4 envelopes around it")
 	batch := check(t, `[`+nested(4)+`]`, "message 0, record 0 created b/k")
 	if batch.SQS {
 		t.Error("an array is not an SQS batch")
@@ -271,7 +313,7 @@ func TestEnvelopesOfCloudEvents(t *testing.T) {
 		nested = event(nested)
 	}
 	check(t, nested, "0 created b/k")
-	checkError(t, event(nested), "more than 4 envelopes")
+	checkError(t, event(nested), "more than 4 envelopes around it")
 	sqs := check(t,
 		event(`{"Records":[{"eventSource":"aws:sqs","messageId":"m","body":`+quote(oss)+`}]}`),
 		"message 0, record 0 created b/k")

@@ -36,12 +36,14 @@ func TestTopic(t *testing.T) {
 		check(t, body, "0 created b/k")
 	}
 	check(t, `{"body":`+list+`,"attrs":{}}`, "0 created b/k")
-	checkError(t, `{"Message":"hello"}`, `reading Message "hello"`)
+	checkError(t, `{"Message":"hello"}`, `reading Message "hello": `+
+		"invalid character 'h' looking for beginning of value at byte 1")
 	checkError(t, `{"attrs":{}}`, "the record has no member body")
 }
 
 // TestHTTPRequest: whoever can send a request must not be able to ask for refreshes.
 func TestHTTPRequest(t *testing.T) {
 	checkError(t, `{"version":"v1","rawPath":"/","headers":{},"isBase64Encoded":false,"body":`+
-		quote(`{"events":[`+put(`"k"`)+`]}`)+`}`, "no known shape")
+		quote(`{"events":[`+put(`"k"`)+`]}`)+`}`,
+		`an object with the members "version", "rawPath", "headers", "isBase64Encoded", "body"`)
 }

@@ -90,7 +90,8 @@ func TestAmazonEventBridge(t *testing.T) {
 	check(t, `{"detail-type":"Object Created","source":"aws.s3","detail":{"key":"k"}}`,
 		"0 invalid: detail has no member bucket")
 	checkError(t, `{"detail-type":"Object Created","detail":{}}`,
-		"an event of Amazon EventBridge with no source;")
+		"an event of Amazon EventBridge with no source; "+
+			`only "aws.s3" is read`)
 	check(t, event(`"Object Created"`, `"\udc00"`),
 		`0 invalid: detail.object.key is not UTF-8: "\xed\xb0\x80"`)
 	check(t, event(`7`, `"k"`), `0 invalid: detail-type is not a string: "7"`)
@@ -144,6 +145,10 @@ func TestS3Likes(t *testing.T) {
 	check(t, `{"Records":[{"cos":{},"event":{"eventName":"cos:ObjectCreated:Post","eventSource":"qcs::cos"}}]}`,
 		`0 invalid: the record has no member eventSource, only "cos", "event"`)
 	check(t, `{"Records":[{}]}`, `0 invalid: the record has no member eventSource`)
+	check(t, `{"Records":[{"eventSource":"aws:s3"}]}`, `0 invalid: the record has no member eventName`)
+	check(t, `{"Records":[{"eventSource":"aws:s3","eventName":"ObjectLifecycle:Expiration:Current"}]}`,
+		`0 invalid: event "ObjectLifecycle:Expiration:Current" is not one of OSS or S3, `+
+			`whose names look like "ObjectCreated:PutObject"`)
 	check(t, record(`"eventSource":"aws:s3",`, `"obs"`), `0 invalid: the record has no member s3`)
 }
 
