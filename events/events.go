@@ -1,5 +1,5 @@
 // Package events decodes the payload that a trigger hands to the function and
-// returns the object changes in it. [Decode] is the way in.
+// returns the object changes in it. See [Decode].
 //
 // It reads notifications of OSS, S3 and MinIO, whether they arrive by themselves or
 // through EventBridge, Simple Message Queue (formerly MNS), SQS, SNS, Amazon

@@ -66,7 +66,8 @@ func ossChange(record value, in string, c Change) (Change, error) {
 	} else {
 		err = record.notObject("", in)
 	}
-	if c.Kind == "" {
+	ofOSS := in != "" || source.text() != "" || oss.isObject()
+	if c.Kind == "" && (ofOSS || !isNewGroup(c.Name)) {
 		return c, nil // ignored, whether or not its object can be read
 	}
 	return c, err

@@ -68,6 +68,9 @@ func TestUnknownNames(t *testing.T) {
 					` is not one of OSS or S3, whose names look like "ObjectCreated:PutObject"`)
 				continue
 			}
+			check(t, `{"events":[{"eventName":`+quote(name)+`,"tos":{}}]}`, "0 invalid: the record has no member oss")
+			check(t, `{"events":[{"eventName":`+quote(name)+`,"eventSource":"acs:oss"}]}`, "0 ignored")
+			check(t, `{"specversion":"1.0","source":"acs.oss","type":`+quote(name)+`,"data":null}`, "0 ignored")
 			if i := check(t, list, "0 ignored").Ignored[0]; !i.Unknown || i.Name != name {
 				t.Errorf("%s: ignored as %+v, want it unknown", name, i)
 			}

@@ -76,8 +76,8 @@ func (v value) source() (source, id string, err error) {
 	if err == nil {
 		source, err = s.required("", "eventSource")
 	}
-	if names := v.memberNames(); s == "" && names != "" {
-		err = fmt.Errorf("%w, only %s", err, names)
+	if s == "" && v.memberNames() != "" {
+		err = fmt.Errorf("%w, only %s", err, v.memberNames())
 	}
 	return source, i.text(), err
 }

@@ -14,7 +14,7 @@ const sweepPayload = "sweep"
 func (d *decoder) timer(v value, p place) error {
 	whole := p.envelopes == 0 || p.envelopes == 1 && p.deadLetter
 	if !whole || p.data || p.Message >= 0 {
-		return errors.New("an event of a timer is read only by itself, or in a dead letter")
+		return errors.New("a timer's event must be the whole payload, or that of a dead letter")
 	}
 	var payload value
 	if err := v.fields(field{"payload", &payload}); err != nil {

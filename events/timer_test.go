@@ -48,7 +48,7 @@ func TestTimerErrors(t *testing.T) {
 func TestTimerElsewhere(t *testing.T) {
 	const (
 		timer = `{"triggerTime":"2026-11-25T03:30:00Z","payload":"sweep"}`
-		wrong = "an event of a timer is read only by itself, or in a dead letter"
+		wrong = "a timer's event must be the whole payload, or that of a dead letter"
 	)
 	for _, payload := range []string{
 		`{"Message":` + quote(timer) + `}`, `{"attrs":{},"body":` + quote(timer) + `}`,
