@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	fc "github.com/aliyun/fc-runtime-go-sdk/events"
@@ -59,16 +60,18 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// TestAllocations keeps the memory of the common case in bounds.
+// TestAllocations keeps the memory of the common cases in bounds.
 func TestAllocations(t *testing.T) {
 	const records, most = 150, 2
-	payload := burst(t, records)
-	got := testing.AllocsPerRun(10, func() {
-		if _, err := Decode(payload); err != nil {
-			t.Fatal(err)
+	s3 := `{"Records":[` + strings.Repeat(s3Put(`"www/a.html"`)+`,`, records-1) + s3Put(`"k"`) + `]}`
+	for name, payload := range map[string][]byte{"OSS": burst(t, records), "S3": []byte(s3)} {
+		got := testing.AllocsPerRun(10, func() {
+			if batch, err := Decode(payload); err != nil || batch.Records() != records {
+				t.Fatalf("%d records, error %v", batch.Records(), err)
+			}
+		})
+		if got > records*most {
+			t.Errorf("%s: %v allocations for %d records, want at most %d for each", name, got, records, most)
 		}
-	})
-	if got > records*most {
-		t.Errorf("%v allocations for %d records, want at most %d for each", got, records, most)
 	}
 }

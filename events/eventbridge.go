@@ -5,16 +5,22 @@ import (
 	"strings"
 )
 
-// array decodes what EventBridge hands over with a batch window: an array of
-// CloudEvents, or of their data alone, as objects or as strings that hold JSON.
-// An empty one is a batch of nothing; one in which nothing is known is no batch.
+// array decodes the payload of EventBridge with a batch window: an array of
+// CloudEvents, or of their data alone, as objects or as strings that hold JSON. An
+// empty array is an empty batch. An array in which nothing is known is an error.
 func (d *decoder) array(v value, p place) error {
 	before, known := *d, v.next(1) == "]"
+	var first *shapeError
 	for i, element := range v.elements {
 		at := d.message(p, i, "")
 		err := d.element(element, at)
-		if err == errShape {
-			err = fmt.Errorf("%w: %s", err, element.excerpt())
+		if unknown, ok := err.(*shapeError); ok { // a wrapped one is about the content
+			if unknown.what == "" {
+				unknown.what = element.excerpt()
+			}
+			if first == nil {
+				first = unknown
+			}
 		} else {
 			known = true
 		}
@@ -24,28 +30,31 @@ func (d *decoder) array(v value, p place) error {
 	}
 	if !known {
 		*d = before
-		return errShape
+		return &shapeError{"an array that begins with " + first.what}
 	}
 	return nil
 }
 
-// element decodes an element of a batch. Batches do not stand in batches directly.
+// element decodes one element of a batch, which cannot be an array.
 func (d *decoder) element(v value, p place) error {
 	opened, err := v.unwrap()
-	if err != nil {
-		return errShape
+	if err != nil || !opened.isObject() {
+		return &shapeError{}
 	}
 	return d.object(opened, p)
 }
 
 // cloudEvent decodes an event of EventBridge, whose data is a record of OSS or
-// something that holds one. Its type and time stand in for the record's.
+// something that holds one. The event's type, time and region are used where the
+// record has none.
 //
-// Where fc-runtime-go-sdk has aliyunpublishtime, it wants RFC 3339, which one that
-// ends in "PRC" is not.
+// The type of fc-runtime-go-sdk cannot decode these events: it takes aliyunpublishtime
+// for an RFC 3339 time, which one that ends in "PRC" is not.
 func (d *decoder) cloudEvent(v value, p place) error {
-	var name, at, region, data value
-	err := v.fields(field{"type", &name}, field{"time", &at}, field{"aliyunregionid", &region}, field{"data", &data})
+	var name, source, at, region, data value
+	err := v.fields(
+		field{"type", &name}, field{"source", &source}, field{"time", &at},
+		field{"aliyunregionid", &region}, field{"data", &data})
 	if err != nil {
 		return err
 	}
@@ -53,16 +62,21 @@ func (d *decoder) cloudEvent(v value, p place) error {
 	if err != nil {
 		return fmt.Errorf("reading data %s: %w", data.excerpt(), err)
 	}
-	mark, _, err := record.mark()
+	shape, _, err := record.shape()
 	if err != nil {
 		return fmt.Errorf("reading data: %w", err)
 	}
-	ofOSS := mark == "" && strings.HasPrefix(name.text(), "oss:")
-	if mark != "oss" && !ofOSS {
-		return d.data(record, p)
+	ofOSS := source.text() == "acs.oss" ||
+		source.missing() && strings.HasPrefix(name.text(), "oss:")
+	switch {
+	case shape == "oss", shape == "" && ofOSS:
+		d.add(ossChange(record, "data", Change{
+			Name: name.text(), Time: at.time(), Region: region.text(), Origin: d.origin(p),
+		}))
+		return nil
+	case shape == "" && record.isObject():
+		return &shapeError{fmt.Sprintf(
+			"a CloudEvent with %s and %s", source.labeled("source"), name.labeled("type"))}
 	}
-	d.add(ossChange(record, Change{
-		Name: name.text(), Time: at.time(), Region: region.text(), Origin: d.origin(p),
-	}))
-	return nil
+	return d.data(record, p)
 }

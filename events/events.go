@@ -1,41 +1,37 @@
-// Package events reads what a trigger hands to the function: a payload in, the
-// changes of objects out.
+// Package events decodes the payload that a trigger hands to the function and
+// returns the object changes in it. See [Decode].
 //
-//	batch, err := events.Decode(payload)
-//	for _, c := range batch.Changes {
-//		fmt.Println(c.Kind, c.Bucket, c.Key) // created my-site www/docs/index.html
-//	}
+// It reads notifications of OSS, S3 and MinIO, whether they arrive by themselves or
+// through EventBridge, Simple Message Queue (formerly MNS), SQS, SNS, Amazon
+// EventBridge or a dead letter of Function Compute. It recognizes each by its
+// content, so nothing has to be configured.
 //
-// It knows notifications of OSS and S3, and what brings them: EventBridge, Simple
-// Message Queue (formerly MNS), SQS, SNS, Amazon EventBridge and dead letters of
-// Function Compute. It tells them apart by their content.
-//
-// It does not decide what is to be refreshed, does not merge changes of the same
-// object, and fetches nothing.
+// It does not decide which URLs to refresh, does not merge changes of the same
+// object, and does no network I/O.
 package events
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
 
-// Kind is what became of an object.
+// Kind says what happened to an object.
 type Kind string
 
 // The kinds of change.
 const (
 	Created  Kind = "created"  // written, new or over an older one
 	Removed  Kind = "removed"  // deleted, or hidden by a delete marker
-	Modified Kind = "modified" // its metadata was replaced, not its content
+	Modified Kind = "modified" // its metadata or ACL was replaced, not its content
 )
 
-// Origin says where a record stood in its payload, counted from 0. Message is the
-// place in a batch, Record the place in the message or, if Message is -1, in the
-// payload. Record is -1 for a message that is one record, or cannot be read.
+// Origin is the position of a record in its payload, counted from 0. Message is the
+// position of its message in a batch, or -1 if there is no batch. Record is the
+// position in that message or, without a batch, in the payload; it is -1 for a
+// message that is a single record or cannot be read.
 type Origin struct {
 	Message, Record int
-	MessageID       string // of an SQS message, else ""
+	MessageID       string // of an SQS message; otherwise ""
 }
 
 // String returns "3", "message 2, record 1" or "message 2".
@@ -49,34 +45,43 @@ func (o Origin) String() string {
 	return fmt.Sprintf("message %d, record %d", o.Message, o.Record)
 }
 
-// Change is one object that is not what it was.
+// Change is the change of one object.
 type Change struct {
 	Kind   Kind
-	Name   string    // of the event as sent, for people: "ObjectCreated:PutObject"
+	Name   string    // of the event, as it was sent: "ObjectCreated:PutObject"
 	Bucket string    // never empty
 	Key    string    // never empty; UTF-8, not encoded in any way
-	Region string    // "cn-hangzhou", or "" if not told
-	Time   time.Time // in UTC, or zero if not told
-	Size   int64     // bytes, or 0 if not told
+	Region string    // "cn-hangzhou", or "" if the event does not say
+	Time   time.Time // in UTC, or zero if the event does not say
+	Size   int64     // in bytes, or 0 if the event does not say
 
-	// Delta is the size of an object that is new, and how many bytes an object
-	// grew that is overwritten (Function Compute: OSS triggers).
+	// Delta is the size of a new object, or the number of bytes by which an
+	// overwritten object grew (Function Compute: OSS triggers).
 	Delta    int64
-	HasDelta bool // Size and Delta were both told
+	HasDelta bool // whether the event says both Size and Delta
 
 	Origin Origin
 }
 
 // New reports whether the object did not exist before, or was empty. S3 does not
-// tell, so of its objects none is new.
+// send what is needed to know, so New is false for its objects.
 func (c Change) New() bool {
 	return c.Kind == Created && c.HasDelta && c.Delta == c.Size
 }
 
-// Ignored is a record that needs no refresh.
+// Ignored is a record that needs no refresh: its event is known to change nothing
+// that a CDN serves, or it is a test message, or a dead letter inside another one.
 type Ignored struct {
 	Origin Origin
-	Reason string
+	Name   string // of the event, as it was sent; "" for a dead letter
+	Bucket string // "" if the event does not say
+	Key    string // UTF-8, not encoded in any way; "" if the event does not say
+	Reason string // why no refresh is needed
+
+	// Unknown is set if this package does not know the event's group, for example
+	// "ObjectLocked" of "ObjectLocked:Put". Such an event is ignored because it is
+	// in none of the groups that change objects; it deserves a line in the log.
+	Unknown bool
 }
 
 // Invalid is a record, or a whole message, that cannot be read.
@@ -85,19 +90,24 @@ type Invalid struct {
 	Err    error
 }
 
-// Batch is what a payload holds. Each of its records is in exactly one of
-// Changes, Ignored and Invalid, all in the payload's order.
+// Batch is the content of a payload. Each record of the payload is in exactly one of
+// Changes, Ignored and Invalid, which keep the payload's order.
 type Batch struct {
 	Changes []Change
 	Ignored []Ignored
 	Invalid []Invalid
 
-	// SQS says that the payload is a batch of SQS messages, to be answered with
-	// the ids of those that failed.
+	// SQS is set if the payload is a batch of SQS messages. AWS Lambda then expects
+	// an answer that lists the ids of the messages that failed.
 	SQS bool
 
-	// Loops are dead letters inside dead letters: the function is its own
-	// destination. Each is in Ignored too.
+	// Sweep is set if the payload is a timer's event that asks to refresh again
+	// what the CDN accepted and later failed to refresh. The batch then has no
+	// records.
+	Sweep bool
+
+	// Loops has the dead letters that stood inside dead letters, which means that
+	// the function is its own dead-letter destination. They are in Ignored too.
 	Loops []Origin
 }
 
@@ -106,8 +116,9 @@ func (b Batch) Records() int {
 	return len(b.Changes) + len(b.Ignored) + len(b.Invalid)
 }
 
-// Decode reads a payload of any known shape. A record that cannot be read is in
-// Invalid and stops no other; the error is a [*PayloadError].
+// Decode decodes a payload of any known shape. A record that cannot be read is
+// listed in Invalid and does not affect the others. The error, if the payload as a
+// whole cannot be read, is a [*PayloadError].
 func Decode(payload []byte) (Batch, error) {
 	var d decoder
 	v, err := open(payload)
@@ -123,65 +134,78 @@ func Decode(payload []byte) (Batch, error) {
 	return d.Batch, nil
 }
 
-// errShape says that a value has no known shape. It is compared with ==: wrapped,
-// it is about the content of an envelope, which is known itself.
-var errShape = errors.New("no known shape")
+// shapeError says that a value has no known shape. Its unwrapped type matters: a
+// wrapped one is about the content of an envelope, and the envelope is known.
+type shapeError struct {
+	what string // a description of the value; "" where the caller quotes it
+}
 
-// maxEnvelopes is how deep envelopes may nest, CloudEvents apart. The deepest that
-// is useful is a queue message with a dead letter of an EventBridge batch of queue
-// messages from a topic.
+func (e *shapeError) Error() string {
+	if e.what == "" {
+		return "no known shape"
+	}
+	return "no known shape: " + e.what
+}
+
+// maxEnvelopes is how deep envelopes may nest, without counting CloudEvents. The
+// deepest nesting of practical use is a queue message that holds a dead letter, whose
+// payload is an EventBridge batch of queue messages that came from a topic.
 const maxEnvelopes = 4
 
 // decoder collects the records of one payload.
 type decoder struct {
 	Batch
-	count int // records so far, of the message at hand or of the payload
+	count int // records so far in the current message, or in a payload without messages
 }
 
-// place is where the decoder stands in the payload.
+// place is the decoder's position in the payload.
 type place struct {
 	Origin          // Record is set by decoder.origin
-	listed     bool // in a list: a message's only record has no number
-	envelopes  int  // opened around it
-	data       bool // of a CloudEvent, straight inside it
-	deadLetter bool // is one of them a dead letter?
+	listed     bool // in a list, where records are numbered
+	envelopes  int  // how many envelopes are around it
+	data       bool // whether it is the data of a CloudEvent
+	deadLetter bool // whether one of the envelopes is a dead letter
 }
 
-// content decodes what the member called name of an envelope holds.
-func (d *decoder) content(name string, v value, p place) error {
+// content decodes the content of an envelope: the value v of the member called name,
+// which the object at the path in has.
+func (d *decoder) content(in, name string, v value, p place) error {
 	p.data = false
 	p.envelopes++
-	return d.inside(name, v, p)
+	return d.member(in, name, v, p)
 }
 
-// data decodes what a CloudEvent holds. The event adds no layer of text to the
-// message in it, and so is no envelope, unless it stands straight in another.
+// data decodes the data of a CloudEvent. A CloudEvent does not count towards
+// maxEnvelopes, unless it is directly inside another CloudEvent.
 func (d *decoder) data(v value, p place) error {
 	if p.data {
 		p.envelopes++
 	}
 	p.data = true
-	return d.inside("data", v, p)
+	return d.member("", "data", v, p)
 }
 
-func (d *decoder) inside(name string, v value, p place) error {
+func (d *decoder) member(in, name string, v value, p place) error {
+	at := join(in, name)
 	switch {
-	case v.missing():
-		return fmt.Errorf("%s is missing", name)
+	case v == "":
+		return noMember(in, name)
+	case v == "null":
+		return fmt.Errorf("%s is null", at)
 	case p.envelopes > maxEnvelopes:
-		return fmt.Errorf("reading %s: more than %d envelopes around it", name, maxEnvelopes)
+		return fmt.Errorf("reading %s: more than %d envelopes around it", at, maxEnvelopes)
 	}
 	opened, err := v.unwrap()
 	if err == nil {
 		err = d.value(opened, p)
 	}
 	if err != nil {
-		return fmt.Errorf("reading %s %s: %w", name, v.excerpt(), err)
+		return fmt.Errorf("reading %s %s: %w", at, v.excerpt(), err)
 	}
 	return nil
 }
 
-// value decodes a payload, or what an envelope holds. If it returns an error, it
+// value decodes a payload, or the content of an envelope. If it returns an error, it
 // has collected nothing.
 func (d *decoder) value(v value, p place) error {
 	switch {
@@ -190,61 +214,71 @@ func (d *decoder) value(v value, p place) error {
 	case v.isArray():
 		return d.array(v, p)
 	}
-	return errShape
+	return &shapeError{}
 }
 
-// object decodes an object by the one member that gives its shape away.
+// object decodes an object according to the one member that identifies its shape.
 func (d *decoder) object(v value, p place) error {
-	mark, marked, err := v.mark()
+	name, content, err := v.shape()
 	if err != nil {
 		return err
 	}
-	switch mark {
+	switch name {
 	case "events":
-		return d.ossRecords(marked, p)
+		return d.ossRecords(content, p)
 	case "oss":
-		d.add(ossChange(v, Change{Origin: d.origin(p)}))
+		d.add(ossChange(v, "", Change{Origin: d.origin(p)}))
 		return nil
 	case "specversion":
 		return d.cloudEvent(v, p)
 	case "messageBody", "Message":
-		return d.content(mark, marked, p)
+		return d.content("", name, content, p)
 	case "attrs":
 		return d.stream(v, p)
 	case "Records":
-		return d.awsRecords(marked, p)
+		return d.awsRecords(content, p)
 	case "detail-type":
 		return d.amazonEvent(v, p)
 	case "requestPayload":
-		return d.deadLetter(marked, p)
+		return d.deadLetter(content, p)
+	case "triggerTime":
+		return d.timer(v, p)
 	}
 	return d.testEvent(v, p)
 }
 
-// mark finds the member that gives an object's shape away. An object with two
-// such members could be read in two ways, and half of it would be lost.
-func (v value) mark() (name string, marked value, err error) {
+// shape returns the member that identifies an object's shape, or "" if there is none.
+// An object with two such members could be read in two ways, and half of it would be
+// lost, so that is an error. A member that is null does not count, but is an error if
+// it is the only one.
+func (v value) shape() (name string, content value, err error) {
+	null := ""
 	for n, member := range v.members {
 		switch n {
-		case "events", "oss", "specversion", "messageBody", "Message", "attrs", "Records", "detail-type", "requestPayload":
+		case "events", "oss", "specversion", "messageBody", "Message", "attrs", "Records",
+			"detail-type", "requestPayload", "triggerTime":
 		default:
 			continue
 		}
 		switch {
 		case member == "null" && n != "attrs":
+			null = n
 		case n == name:
 			return "", "", twice(n)
 		case name != "":
 			return "", "", fmt.Errorf("both %q and %q are given", name, n)
 		default:
-			name, marked = n, member
+			name, content = n, member
 		}
 	}
-	return name, marked, nil
+	if name == "" && null != "" {
+		return "", "", fmt.Errorf("%s is null", null)
+	}
+	return name, content, nil
 }
 
-// message is the place of a batch's message i. In a batch inside a message it is
-// one more record of that message: SQS is told of whole messages.
+// message returns the place of message i of a batch. The messages of a batch inside a
+// message are records of the outer one, because SQS takes answers about whole messages.
 func (d *decoder) message(p place, i int, id string) place {
 	if p.Message >= 0 {
 		p.listed = true
@@ -255,7 +289,7 @@ func (d *decoder) message(p place, i int, id string) place {
 	return p
 }
 
-// origin numbers a record.
+// origin returns the position of the next record.
 func (d *decoder) origin(p place) Origin {
 	if p.Message < 0 || p.listed {
 		p.Record = d.count
@@ -264,14 +298,19 @@ func (d *decoder) origin(p place) Origin {
 	return p.Origin
 }
 
-// add collects one record: what could be read of it, and why no more. A change
-// without a kind is ignored.
+// add collects one record, given as much as could be read of it and the error, if
+// any. A change without a kind is ignored.
 func (d *decoder) add(c Change, err error) {
 	switch {
 	case err != nil:
 		d.Invalid = append(d.Invalid, Invalid{c.Origin, err})
 	case c.Kind == "":
-		d.Ignored = append(d.Ignored, Ignored{c.Origin, fmt.Sprintf("event %q does not change what a CDN serves", c.Name)})
+		i := Ignored{Origin: c.Origin, Name: c.Name, Bucket: c.Bucket, Key: c.Key}
+		i.Reason = fmt.Sprintf("event %q does not change what a CDN serves", c.Name)
+		if i.Unknown = isNewGroup(c.Name); i.Unknown {
+			i.Reason = fmt.Sprintf("event %q is not in a group that changes objects", c.Name)
+		}
+		d.Ignored = append(d.Ignored, i)
 	default:
 		d.Changes = append(d.Changes, c)
 	}
@@ -282,17 +321,19 @@ func (d *decoder) invalid(p place, err error) {
 	d.Invalid = append(d.Invalid, Invalid{d.origin(p), err})
 }
 
-// PayloadError says that nothing in a payload has a known shape.
+// PayloadError says that a payload as a whole cannot be read.
 type PayloadError struct {
-	Start string // its first 200 bytes
-	Err   error  // what was found instead
+	Start string // the first 200 bytes of the payload
+	Err   error  // the reason
 }
 
-// Error names the shapes that are known and shows how the payload begins.
+// Error says why the payload cannot be read, how it begins, and what can be read.
 func (e *PayloadError) Error() string {
-	return fmt.Sprintf("reading the event: %v; it begins %q. Known are notifications of OSS and S3, "+
-		"as they are or through EventBridge, Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, and dead letters of these", e.Err, e.Start)
+	return fmt.Sprintf("reading the event: %v; it begins %q. "+
+		"It must be a notification of OSS or S3, by itself or through EventBridge, "+
+		"Simple Message Queue (MNS), SQS, SNS or Amazon EventBridge, a dead letter with one, "+
+		"or the event of a timer with the payload %q", e.Err, e.Start, sweepPayload)
 }
 
-// Unwrap returns what was found instead.
+// Unwrap returns the reason.
 func (e *PayloadError) Unwrap() error { return e.Err }

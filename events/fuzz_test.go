@@ -14,8 +14,12 @@ import (
 func routes(key string) map[string]string {
 	record := put(quote(key))
 	oss := `{"events":[` + record + `]}`
-	s3 := `{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":` + quote(url.QueryEscape(key)) + `}}}]}`
-	amazon := `{"detail-type":"Object Created","source":"aws.s3","detail":{"bucket":{"name":"b"},"object":{"key":` + quote(key) + `}}}`
+	object := func(key string) string {
+		return `{"bucket":{"name":"b"},"object":{"key":` + quote(key) + `}}`
+	}
+	s3 := `{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put",` +
+		`"s3":` + object(url.QueryEscape(key)) + `}]}`
+	amazon := `{"detail-type":"Object Created","source":"aws.s3","detail":` + object(key) + `}`
 	event := `{"specversion":"1.0","type":"oss:ObjectCreated:PutObject","data":%s}`
 	queue := `{"requestId":"r","messageId":"m","messageBody":%s}`
 	sqs := `{"Records":[{"eventSource":"aws:sqs","messageId":"m","body":%s}]}`
@@ -51,7 +55,10 @@ func routes(key string) map[string]string {
 
 // FuzzRoutes: a key that is put into a payload comes out of it, once.
 func FuzzRoutes(f *testing.F) {
-	for _, key := range []string{"a+b%2Bc.txt", "100%25.txt", "图 1.png", `\"\u`, "\u2028<&>", "😀", "\ufffd", "{}[],:"} {
+	for _, key := range []string{
+		"a+b%2Bc.txt", "100%25.txt", "图 1.png", `\"\u`, "\u2028<&>", "😀",
+		"\ufffd", "{}[],:",
+	} {
 		f.Add(key)
 	}
 	f.Fuzz(func(t *testing.T, key string) {
@@ -79,7 +86,10 @@ func FuzzDecode(f *testing.F) {
 	for _, payload := range routes("k") {
 		f.Add([]byte(payload))
 	}
-	for _, payload := range []string{`{"events":[{},null,1,"",[]]}`, `{"events":[],"events":[{}]}`, `[[["\"]"]]]`, `{"a":"\\","events":["\\\""]}`} {
+	for _, payload := range []string{
+		`{"events":[{},null,1,"",[]]}`, `{"events":[],"events":[{}]}`,
+		`[[["\"]"]]]`, `{"a":"\\","events":["\\\""]}`,
+	} {
 		f.Add([]byte(payload))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -94,7 +104,8 @@ func FuzzDecode(f *testing.F) {
 		}
 		var native map[string]json.RawMessage
 		var list []json.RawMessage
-		if json.Unmarshal(payload, &native) != nil || json.Unmarshal(native["events"], &list) != nil || list == nil {
+		if json.Unmarshal(payload, &native) != nil || json.Unmarshal(native["events"], &list) != nil ||
+			list == nil {
 			return
 		}
 		if err == nil && batch.Records() != len(list) {

@@ -12,16 +12,16 @@ import (
 	"unicode/utf8"
 )
 
-// value is one well-formed JSON value as it was sent, without white space
-// around it; "" where a member is not there.
+// value is the text of one well-formed JSON value, without the white space around
+// it. It is "" for a member that an object does not have.
 //
-// encoding/json checks the syntax, but does not fill structs: of two members of
-// one name it keeps the last, it mends what is not UTF-8 to U+FFFD, which makes
-// it another key, and one odd type can cost a whole batch. Walking text that is
-// known to be well-formed takes little code, and half the time.
+// encoding/json checks the syntax, but does not decode. Of two members with the same
+// name it keeps only the last. It replaces bytes that are not UTF-8 by U+FFFD, which
+// makes a different key. And one field of an unexpected type fails the whole batch.
+// Walking text that is known to be well-formed takes little code and half the time.
 type value string
 
-// open returns the JSON value that text holds, as it is or in Base64.
+// open returns the JSON value in text, which may be in Base64.
 func open(text []byte) (value, error) {
 	v, err := parse(text)
 	if err == nil {
@@ -56,7 +56,7 @@ func parse(text []byte) (value, error) {
 	return "", err
 }
 
-// unwrap returns the value that v holds if v is a string, and else v.
+// unwrap returns the JSON value in the string v. If v is not a string, it returns v.
 func (v value) unwrap() (value, error) {
 	if v.isString() {
 		return open([]byte(v.unquote()))
@@ -69,14 +69,14 @@ func (v value) isString() bool { return v != "" && v[0] == '"' }
 func (v value) isObject() bool { return v != "" && v[0] == '{' }
 func (v value) isArray() bool  { return v != "" && v[0] == '[' }
 
-// field is a member that is wanted, and where to put its value.
+// field names a wanted member and says where to store its value.
 type field struct {
 	name string
 	to   *value
 }
 
-// fields finds the wanted members of an object; what is no object has none. A
-// wanted member that is given twice is an error: one of the two would be lost.
+// fields stores the wanted members of an object. A value that is not an object has
+// none. A wanted member that is given twice is an error, since one would be lost.
 func (v value) fields(wanted ...field) error {
 	for name, member := range v.members {
 		for _, w := range wanted {
@@ -94,7 +94,8 @@ func (v value) fields(wanted ...field) error {
 
 func twice(name string) error { return fmt.Errorf("member %q is given twice", name) }
 
-// members ranges over the members of an object.
+// members ranges over the members of an object. A value that is not an object has
+// none.
 func (v value) members(yield func(string, value) bool) {
 	if !v.isObject() {
 		return
@@ -110,7 +111,7 @@ func (v value) members(yield func(string, value) bool) {
 	}
 }
 
-// elements ranges over the elements of an array and their places.
+// elements ranges over the indexes and elements of an array.
 func (v value) elements(yield func(int, value) bool) {
 	rest := v.next(1)
 	for i := 0; rest[0] != ']'; i++ {
@@ -122,8 +123,8 @@ func (v value) elements(yield func(int, value) bool) {
 	}
 }
 
-// next drops n bytes of v and the separators after them. White space, comma and
-// colon all separate: which may stand where, parse has checked.
+// next drops n bytes of v and the separators after them: white space, commas and
+// colons. They are where they belong, because parse has checked the syntax.
 func (v value) next(n int) value {
 	for v[n] <= ' ' || v[n] == ',' || v[n] == ':' {
 		n++
@@ -131,7 +132,7 @@ func (v value) next(n int) value {
 	return v[n:]
 }
 
-// first returns the value at the front of v, which something follows.
+// first returns the value at the front of v. There is more text behind it.
 func (v value) first() value {
 	switch v[0] {
 	case '"':
@@ -142,8 +143,8 @@ func (v value) first() value {
 	return v[:strings.IndexAny(string(v), " \t\r\n,]}")]
 }
 
-// stringEnd returns the length of the string at the front of v, which ends at the
-// first quote that an even number of backslashes stand before.
+// stringEnd returns the length of the string at the front of v. It ends at the first
+// quotation mark that follows an even number of backslashes.
 func (v value) stringEnd() int {
 	for end := 1; ; end++ {
 		end += strings.IndexByte(string(v[end:]), '"')
@@ -158,7 +159,7 @@ func (v value) stringEnd() int {
 }
 
 // nestEnd returns the length of the object or array at the front of v. It counts
-// instead of calling itself: depth costs no stack.
+// brackets instead of recursing, so that deep nesting costs no stack.
 func (v value) nestEnd() int {
 	depth := 0
 	for i := 0; ; i++ {
@@ -175,7 +176,8 @@ func (v value) nestEnd() int {
 	}
 }
 
-// text returns the string v stands for, or "" if that is no text.
+// text returns the string that v stands for, or "" if v is not a string or is not
+// valid UTF-8.
 func (v value) text() string {
 	if !v.isString() {
 		return ""
@@ -186,24 +188,92 @@ func (v value) text() string {
 	return ""
 }
 
-// required returns the string v stands for; name is for the error.
-func (v value) required(name string) (string, error) {
-	switch {
-	case v.missing():
-		return "", fmt.Errorf("%s is missing", name)
-	case !v.isString():
-		return "", fmt.Errorf("%s is not a string: %s", name, v.excerpt())
-	case v == `""`:
-		return "", fmt.Errorf("%s is empty", name)
+// required returns the text of v, which is the member called name of the object at
+// the path in. It is an error if there is none.
+func (v value) required(in, name string) (string, error) {
+	if s := v.text(); s != "" {
+		return s, nil
 	}
-	s := v.unquote()
-	if !utf8.ValidString(s) {
-		return "", fmt.Errorf("%s is not UTF-8: %.1024q", name, s)
-	}
-	return s, nil
+	return "", v.noText(in, name)
 }
 
-// excerpt returns how v begins, quoted.
+// noText says why text is "" for v, which is the member called name of the object at
+// the path in.
+func (v value) noText(in, name string) error {
+	at := join(in, name)
+	switch {
+	case v == "":
+		return noMember(in, name)
+	case v == "null":
+		return fmt.Errorf("%s is null", at)
+	case !v.isString():
+		return fmt.Errorf("%s is not a string: %s", at, v.excerpt())
+	case v == `""`:
+		return fmt.Errorf("%s is empty", at)
+	}
+	return fmt.Errorf("%s is not UTF-8: %.1024q", at, v.unquote())
+}
+
+// notObject says why v, which is the member called name of the object at the path
+// in, is not an object.
+func (v value) notObject(in, name string) error {
+	switch v {
+	case "":
+		return noMember(in, name)
+	case "null":
+		return fmt.Errorf("%s is null", join(in, name))
+	}
+	return fmt.Errorf("%s is not an object: %s", join(in, name), v.excerpt())
+}
+
+// noMember says that the object at the path in has no member called name. The empty
+// path is the record itself.
+func noMember(in, name string) error {
+	if in == "" {
+		in = "the record"
+	}
+	return fmt.Errorf("%s has no member %s", in, name)
+}
+
+// join returns the path of the member called name of the object at the path in.
+func join(in, name string) string {
+	if in == "" {
+		return name
+	}
+	return in + "." + name
+}
+
+// labeled returns v with its name, such as `source "x"`, or "no source".
+func (v value) labeled(name string) string {
+	if v.missing() {
+		return "no " + name
+	}
+	return name + " " + v.excerpt()
+}
+
+// describe says which members an object of no known shape has.
+func (v value) describe() string {
+	if names := v.memberNames(); names != "" {
+		return "an object with the members " + names
+	}
+	return "an object without members"
+}
+
+// memberNames returns the quoted names of an object's first members.
+func (v value) memberNames() string {
+	const most = 8
+	var names []string
+	for name := range v.members {
+		if len(names) == most {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, fmt.Sprintf("%.40q", name))
+	}
+	return strings.Join(names, ", ")
+}
+
+// excerpt returns the beginning of v, quoted.
 func (v value) excerpt() string {
 	if v.isString() {
 		return fmt.Sprintf("%.80q", v.unquote())
@@ -211,7 +281,7 @@ func (v value) excerpt() string {
 	return fmt.Sprintf("%.80q", string(v))
 }
 
-// integer returns the number v stands for, and whether it is an integer.
+// integer returns the number that v stands for, and reports whether v is an integer.
 func (v value) integer() (int64, bool) {
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	if err != nil {
@@ -220,9 +290,9 @@ func (v value) integer() (int64, bool) {
 	return n, true
 }
 
-// unquote returns the bytes a string stands for. Half a surrogate pair becomes
-// bytes that are not UTF-8, for required to refuse, and not U+FFFD: the string
-// may hold JSON of which it spoils one record only.
+// unquote returns the bytes that the string v stands for. Half a surrogate pair
+// becomes three bytes that are not valid UTF-8, and not U+FFFD: text and required
+// then refuse the key that it is in, and only that one where v holds many records.
 func (v value) unquote() string {
 	s := string(v[1 : len(v)-1])
 	i := strings.IndexByte(s, '\\')
@@ -239,8 +309,8 @@ func (v value) unquote() string {
 	return b.String()
 }
 
-// unescape writes what the escape at the front of s, less its backslash, stands
-// for, and returns what follows it.
+// unescape writes what an escape stands for, and returns the text after it. s begins
+// with the escape, without its backslash.
 func unescape(b *strings.Builder, s string) string {
 	if s[0] != 'u' {
 		b.WriteByte(unescaped(s[0]))
@@ -269,6 +339,6 @@ func unescaped(c byte) byte {
 }
 
 func hex4(s string) rune {
-	n, _ := strconv.ParseUint(s[:4], 16, 32) // parse has seen four hexadecimal digits
+	n, _ := strconv.ParseUint(s[:4], 16, 32) // parse has checked that these are digits
 	return rune(n)
 }

@@ -36,13 +36,16 @@ func TestOpenBase64(t *testing.T) {
 	}
 	for _, encoded := range []string{
 		standard, web, strings.TrimRight(standard, "="), strings.TrimRight(web, "="),
-		" \t" + standard + " \r\n", "\t" + web + "\t ", standard[:20] + "\r\n" + standard[20:], standard + "\n",
+		" \t" + standard + " \r\n", "\t" + web + "\t ",
+		standard[:20] + "\r\n" + standard[20:], standard + "\n",
 	} {
 		if v, err := open([]byte(encoded)); err != nil || string(v) != text {
 			t.Errorf("open(%q) = %q, %v; want %q", encoded, v, err, text)
 		}
 	}
-	for _, mixed := range []string{"+_" + standard, standard[:8] + " " + standard[8:], standard + "=x"} {
+	for _, mixed := range []string{
+		"+_" + standard, standard[:8] + " " + standard[8:], standard + "=x",
+	} {
 		if v, err := open([]byte(mixed)); err == nil {
 			t.Errorf("open(%q) = %q, want an error", mixed, v)
 		}
@@ -122,7 +125,8 @@ func TestLinear(t *testing.T) {
 		start := time.Now()
 		batch, err := Decode([]byte(payload))
 		if took := time.Since(start); took > 20*time.Second {
-			t.Errorf("%s: %d bytes took %v: %d records, error %v", name, len(payload), took, batch.Records(), err)
+			t.Errorf("%s: %d bytes took %v: %d records, error %v",
+				name, len(payload), took, batch.Records(), err)
 		}
 	}
 }

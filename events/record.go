@@ -1,45 +1,94 @@
 package events
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
 
-// kindOf returns what became of the object in an event, and "" if nothing that a
-// CDN serves has changed. The names are those of OSS (Event notification: event
-// types) and S3 (Event notification types and destinations), which begin with
-// "oss:" or "s3:" in some places. A name that is new in a group of changes is
-// taken for a change: a refresh too many is cheap, one too few is not noticed.
-func kindOf(name string) Kind {
-	name = strings.TrimPrefix(strings.TrimPrefix(name, "oss:"), "s3:")
-	group, action, _ := strings.Cut(name, ":")
-	switch group {
-	case "ObjectCreated":
-		return createdBy(action)
-	case "ObjectRemoved":
-		return removedBy(action)
-	case "ObjectModified":
-		return modifiedBy(action)
-	case "ObjectReplication":
-		return replicated(action)
-	case "LifecycleExpiration":
-		return Removed
-	}
-	return kindOfAction(name)
+// groups has the groups of events of OSS (Event notification: event types), S3 (Event
+// notification types and destinations) and MinIO (Bucket notifications). kind returns
+// what an action of the group did to the object, or "" if it changed nothing that a
+// CDN serves. An unknown action in a group of changes counts as a change: a refresh
+// too many is cheap, but nobody notices one too few.
+var groups = []struct {
+	name string
+	kind func(action string) Kind
+}{
+	{"ObjectCreated", createdBy},
+	{"ObjectRemoved", removedBy},
+	{"ObjectModified", modifiedBy},
+	{"ObjectReplication", replicated},
+	{"ObjectAcl", always(Modified)}, // the CDN would go on serving an object that was made private
+	{"LifecycleExpiration", always(Removed)},
+	{"LifecycleDelMarkerExpiration", always(Removed)},
+	{"ReducedRedundancyLostObject", always(Removed)},
+
+	{"ObjectDownloaded", always("")},
+	{"ObjectRestore", always("")},
+	{"BucketCreated", always("")},
+	{"BucketRemoved", always("")},
+	{"ActionTrail", always("")},  // for a change, OSS sends an ObjectCreated or
+	{"CloudMonitor", always("")}, // ObjectRemoved beside these two
+	{"ObjectTagging", always("")},
+	{"ObjectAccessed", always("")},
+	{"ObjectTransition", always("")},
+	{"LifecycleTransition", always("")},
+	{"IntelligentTiering", always("")},
+	{"Replication", always("")}, // how copying to another bucket went
+	{"TestEvent", always("")},
 }
 
-// kindOfAction is kindOf for an action of OSS without its group, as OSS's table of
-// event types lists it. Of the multipart uploads only the completion counts.
-func kindOfAction(action string) Kind {
-	switch action {
-	case "PutObject", "PostObject", "CopyObject", "AppendObject", "PutSymlink", "CompleteMultipartUpload":
-		return Created
-	case "DeleteObject", "DeleteObjects":
-		return Removed
-	case "UpdateObjectMeta":
-		return Modified
+func always(kind Kind) func(string) Kind { return func(string) Kind { return kind } }
+
+// kindOf returns what an event did to its object, or "" if it changed nothing that a
+// CDN serves, and reports whether the event is known. Case does not matter in the
+// name of a group. Some services put "oss:" or "s3:" before the name.
+func kindOf(name string) (kind Kind, known bool) {
+	group, action, grouped := strings.Cut(trimService(name), ":")
+	for _, g := range groups {
+		if strings.EqualFold(g.name, group) {
+			return g.kind(action), true
+		}
 	}
-	return ""
+	if grouped {
+		return "", false
+	}
+	return kindOfAction(group)
+}
+
+// isNewGroup reports whether an event has a name like those of OSS, "Group:Action",
+// with a group that is not known. A name that begins with a lower-case letter is not
+// like those: it begins with the name of another service, "tos:ObjectCreated:Put".
+func isNewGroup(name string) bool {
+	group, action, grouped := strings.Cut(trimService(name), ":")
+	if !grouped || group == "" || group[0] < 'A' || group[0] > 'Z' || strings.Contains(action, ":") {
+		return false
+	}
+	_, known := kindOf(name)
+	return !known
+}
+
+func trimService(name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, "oss:"), "s3:")
+}
+
+// kindOfAction does the same as kindOf for an action of OSS without its group, which
+// is how OSS's table of event types lists them.
+func kindOfAction(action string) (kind Kind, known bool) {
+	switch action {
+	case "PutObject", "PostObject", "CopyObject", "AppendObject", "PutSymlink",
+		"CompleteMultipartUpload":
+		return Created, true
+	case "DeleteObject", "DeleteObjects":
+		return Removed, true
+	case "UpdateObjectMeta", "PutObjectAcl", "PutObjectACL":
+		return Modified, true
+	case "InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "AbortMultipartUpload",
+		"ChangeStorageClass", "GetObject", "FinishRestore":
+		return "", true
+	}
+	return "", false
 }
 
 func createdBy(action string) Kind {
@@ -58,11 +107,10 @@ func removedBy(action string) Kind {
 }
 
 func modifiedBy(action string) Kind {
-	switch action {
-	case "UpdateObjectMeta", "":
-		return Modified
+	if action == "ChangeStorageClass" {
+		return ""
 	}
-	return ""
+	return Modified
 }
 
 func replicated(action string) Kind {
@@ -75,36 +123,50 @@ func replicated(action string) Kind {
 	return Created
 }
 
-// readObject reads what the records of OSS, S3 and Amazon EventBridge have alike:
-// {"bucket":{"name":…},"object":{"key":…,"size":…,"deltaSize":…}}.
-func (c *Change) readObject(v value) error {
-	var bucket, object, name, key, size, delta value
+// readObject reads the part that the records of OSS, S3 and Amazon EventBridge have in
+// common, {"bucket":{"name":…},"object":{"key":…,"size":…,"deltaSize":…}}. v is that
+// part, the member called name of the object at the path in.
+func (c *Change) readObject(v value, in, name string) error {
+	var bucket, object, bucketName, key, size, delta value
+	if !v.isObject() {
+		return v.notObject(in, name)
+	}
 	if err := v.fields(field{"bucket", &bucket}, field{"object", &object}); err != nil {
 		return err
 	}
-	if err := bucket.fields(field{"name", &name}); err != nil {
+	if !bucket.isObject() {
+		return bucket.notObject(join(in, name), "bucket")
+	}
+	if !object.isObject() {
+		return object.notObject(join(in, name), "object")
+	}
+	if err := bucket.fields(field{"name", &bucketName}); err != nil {
 		return err
 	}
-	if err := object.fields(field{"key", &key}, field{"size", &size}, field{"deltaSize", &delta}); err != nil {
+	err := object.fields(
+		field{"key", &key}, field{"size", &size}, field{"deltaSize", &delta})
+	if err != nil {
 		return err
 	}
 	var hasSize, hasDelta bool
 	c.Size, hasSize = size.integer()
 	c.Delta, hasDelta = delta.integer()
 	c.HasDelta = hasSize && hasDelta
-	var err error
-	if c.Bucket, err = name.required("bucket.name"); err != nil {
-		return err
+	if c.Bucket = bucketName.text(); c.Bucket == "" {
+		return bucketName.noText(join(join(in, name), "bucket"), "name")
 	}
-	c.Key, err = key.required("object.key")
-	return err
+	if c.Key = key.text(); c.Key == "" {
+		return key.noText(join(join(in, name), "object"), "key")
+	}
+	return nil
 }
 
-// readEvent reads what happened, when and where. What is missing stays as it is,
-// and so does a name of OSS with its group where the record's is without one.
-func (c *Change) readEvent(name, at, region value) error {
+// readEvent reads the name, time and region of the event, whose record is at the path
+// in. c keeps what it has where they are missing. It also keeps a name of OSS with a
+// group where the record's own name has none.
+func (c *Change) readEvent(in string, name, at, region value) error {
 	if !name.missing() || c.Name == "" {
-		own, err := name.required("eventName")
+		own, err := name.required(in, "eventName")
 		if err != nil {
 			return err
 		}
@@ -113,7 +175,11 @@ func (c *Change) readEvent(name, at, region value) error {
 			c.Name = own
 		}
 	}
-	c.Kind = kindOf(c.Name)
+	var known bool
+	if c.Kind, known = kindOf(c.Name); !known && !isNewGroup(c.Name) {
+		return fmt.Errorf("event %.80q is not one of OSS or S3, whose names look like %q",
+			c.Name, "ObjectCreated:PutObject")
+	}
 	if t := at.time(); !t.IsZero() {
 		c.Time = t
 	}
@@ -123,8 +189,8 @@ func (c *Change) readEvent(name, at, region value) error {
 	return nil
 }
 
-// time returns the time v stands for. People read it, nothing depends on it, so
-// an odd one is no error.
+// time returns the time that v stands for, or zero. An unusual format is not an error:
+// the time is for people to read, and nothing depends on it.
 func (v value) time() time.Time {
 	t, err := time.Parse(time.RFC3339, v.text())
 	if err != nil {

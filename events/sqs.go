@@ -1,11 +1,11 @@
 package events
 
-// sqsMessage decodes a message of SQS, whose body is a notification of S3 or one
-// of SNS that holds it.
+// sqsMessage decodes a message of SQS. Its body is a notification of S3, or a message
+// of SNS that holds one.
 func (d *decoder) sqsMessage(record value, p place) error {
 	var body value
 	if err := record.fields(field{"body", &body}); err != nil {
 		return err
 	}
-	return d.content("body", body, p)
+	return d.content("", "body", body, p)
 }

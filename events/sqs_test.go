@@ -8,10 +8,13 @@ func TestSQS(t *testing.T) {
 	}
 	two := quote(`{"Records":[` + s3Put(`"k"`) + `,` + s3Put(`"l"`) + `]}`)
 	note := quote(`{"Type":"Notification","Message":` + two + `}`)
-	batch := check(t, `{"Records":[`+sqs("A", two)+`,`+sqs("B", `"hello"`)+`,`+sqs("C", note)+`,{"eventSource":"aws:kinesis","messageId":"D"},`+sqs("E", `null`)+`]}`,
-		"message 0, record 0 created b/k", "message 0, record 1 created b/l", "message 2, record 0 created b/k", "message 2, record 1 created b/l",
+	batch := check(t,
+		`{"Records":[`+sqs("A", two)+`,`+sqs("B", `"hello"`)+`,`+sqs("C", note)+
+			`,{"eventSource":"aws:kinesis","messageId":"D"},`+sqs("E", `null`)+`]}`,
+		"message 0, record 0 created b/k", "message 0, record 1 created b/l",
+		"message 2, record 0 created b/k", "message 2, record 1 created b/l",
 		`message 1 invalid: reading body "hello": invalid character 'h' looking for beginning of value at byte 1`,
-		`message 3 invalid: eventSource is "aws:kinesis", not aws:s3, aws:sqs or aws:sns`, "message 4 invalid: body is missing")
+		`message 3 invalid: eventSource is "aws:kinesis": this service is not read; send event notifications of OSS (acs:oss) or S3 (aws:s3)`, "message 4 invalid: body is null")
 	if !batch.SQS {
 		t.Error("the batch is not marked as one of SQS")
 	}
@@ -28,7 +31,9 @@ func TestSQS(t *testing.T) {
 }
 
 func TestSQSInDeadLetter(t *testing.T) {
-	batch := check(t, `{"requestPayload":{"Records":[{"eventSource":"aws:sqs","body":`+quote(`{"Records":[`+s3Put(`"k"`)+`]}`)+`}]}}`, "message 0, record 0 created b/k")
+	batch := check(t,
+		`{"requestPayload":{"Records":[{"eventSource":"aws:sqs","body":`+
+			quote(`{"Records":[`+s3Put(`"k"`)+`]}`)+`}]}}`, "message 0, record 0 created b/k")
 	if batch.SQS {
 		t.Error("a dead letter is not answered with message ids")
 	}
