@@ -55,6 +55,7 @@ var specFields = []field[Spec]{
 
 var refreshFields = []field[Refresh]{
 	{"on_quota_exceeded", "", func(d *decoder, n *yaml.Node, r *Refresh) { r.OnQuotaExceeded = choice(d, n, onQuota) }},
+	{"unmatched", "", func(d *decoder, n *yaml.Node, r *Refresh) { r.Unmatched = choice(d, n, onUnmatched) }},
 	{"limits", "", func(d *decoder, n *yaml.Node, r *Refresh) { object(d, n, limitFields, &r.Limits) }},
 	{"calls_per_second", "", func(d *decoder, n *yaml.Node, r *Refresh) { object(d, n, callFields, &r.CallsPerSecond) }},
 }
@@ -86,7 +87,8 @@ var (
 	spellings = []word[string]{
 		{SpellCommon, SpellCommon}, {SpellCanonical, SpellCanonical}, {SpellAll, SpellAll},
 	}
-	onQuota = []word[string]{{QuotaFail, QuotaFail}, {QuotaDirectory, QuotaDirectory}}
+	onUnmatched = []word[string]{{UnmatchedWarn, UnmatchedWarn}, {UnmatchedFail, UnmatchedFail}}
+	onQuota     = []word[string]{{QuotaFail, QuotaFail}, {QuotaDirectory, QuotaDirectory}}
 )
 
 // decoder reads YAML nodes and collects what is wrong with them.

@@ -20,6 +20,12 @@ const maxBytes = 1 << 20
 // maxFaults bounds the memory that faults can cost: 1 MiB holds up to 500,000.
 const maxFaults = 1000
 
+// The values of Refresh.Unmatched.
+const (
+	UnmatchedWarn = "warn"
+	UnmatchedFail = "fail"
+)
+
 // The values of Refresh.OnQuotaExceeded.
 const (
 	QuotaFail      = "fail"
@@ -29,6 +35,13 @@ const (
 // Load reads the table in a file. The error is Faults if the file is not a
 // table, and otherwise says why it cannot be read.
 func Load(file string) (*Table, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the mapping table: %w", err)
+	}
+	if !info.Mode().IsRegular() { // what is not may never end
+		return nil, fmt.Errorf("reading the mapping table: %s is not a regular file", file)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading the mapping table: %w", err)
@@ -70,6 +83,7 @@ func defaultRefresh() Refresh {
 	def := func(name string) int { return bounds[name].def }
 	return Refresh{
 		OnQuotaExceeded: QuotaFail,
+		Unmatched:       UnmatchedWarn,
 		Limits: Limits{
 			URLsPerRequest:        def("urls_per_request"),
 			URLsPerDomain:         def("urls_per_domain"),

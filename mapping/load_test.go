@@ -44,7 +44,7 @@ func TestLoad(t *testing.T) {
 	if d := cmp.Diff(want, got.Rules, cmpopts.IgnoreUnexported(Spec{})); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(Refresh{"fail", Limits{1000, 100, 10, 100, 262144}, CallsPerSecond{30, 50}}, got.Refresh); d != "" {
+	if d := cmp.Diff(Refresh{"fail", "warn", Limits{1000, 100, 10, 100, 262144}, CallsPerSecond{30, 50}}, got.Refresh); d != "" {
 		t.Errorf("refresh (-want +got):\n%s", d)
 	}
 }
@@ -55,8 +55,9 @@ refresh:
   on_quota_exceeded: directory
   limits: {urls_per_request: 2, urls_per_domain: 3, domains_per_request: 4, directories_per_request: 5, request_bytes: 2048}
   calls_per_second: {dcdn: 6}
+  unmatched: fail
 `).Refresh
-	if d := cmp.Diff(Refresh{"directory", Limits{2, 3, 4, 5, 2048}, CallsPerSecond{6, 50}}, got); d != "" {
+	if d := cmp.Diff(Refresh{"directory", "fail", Limits{2, 3, 4, 5, 2048}, CallsPerSecond{6, 50}}, got); d != "" {
 		t.Errorf("refresh (-want +got):\n%s", d)
 	}
 }

@@ -177,6 +177,9 @@ type Refresh struct {
 	// What becomes of the files left over when the day's quota is used up:
 	// they fail, or their directories are refreshed instead.
 	OnQuotaExceeded string `json:"on_quota_exceeded,omitempty"`
+	// What becomes of an object that no rule is for: a warning in the log, or the
+	// invocation fails.
+	Unmatched string `json:"unmatched,omitempty"`
 	// What one request may hold.
 	Limits Limits `json:"limits,omitzero"`
 	// How many calls may start in any one second.

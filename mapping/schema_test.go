@@ -191,10 +191,12 @@ func refine(s *jsonschema.Schema) {
 		}
 	}
 	refresh.Properties["on_quota_exceeded"].Enum = enum(onQuota).Enum
+	refresh.Properties["unmatched"].Enum = enum(onUnmatched).Enum
 	spec.Properties["spellings"].Enum = enum(spellings).Enum
 	for p, def := range map[*jsonschema.Schema]string{
 		spec.Properties["product"]: "dcdn", spec.Properties["path"]: "/", spec.Properties["type"]: "file",
 		spec.Properties["spellings"]: SpellCommon, refresh.Properties["on_quota_exceeded"]: QuotaFail,
+		refresh.Properties["unmatched"]: UnmatchedWarn,
 	} {
 		p.Default, _ = json.Marshal(def)
 	}
