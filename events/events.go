@@ -101,6 +101,11 @@ type Batch struct {
 	// an answer that lists the ids of the messages that failed.
 	SQS bool
 
+	// MessageIDs has the ids of the queue messages (SMQ or SQS) that all records came
+	// in, in the payload's order. It is nil if a record came in none that has an id. A
+	// queue that delivers messages again repeats their ids.
+	MessageIDs []string
+
 	// Sweep is set if the payload is a timer's event that asks to refresh again
 	// what the CDN accepted and later failed to refresh. The batch then has no
 	// records.
@@ -131,6 +136,9 @@ func Decode(payload []byte) (Batch, error) {
 	if err != nil {
 		return Batch{}, &PayloadError{Start: string(payload[:min(len(payload), 200)]), Err: err}
 	}
+	if len(d.ids) == max(d.messages, 1) {
+		d.MessageIDs = d.ids
+	}
 	return d.Batch, nil
 }
 
@@ -155,7 +163,9 @@ const maxEnvelopes = 4
 // decoder collects the records of one payload.
 type decoder struct {
 	Batch
-	count int // records so far in the current message, or in a payload without messages
+	count    int      // records so far in the current message, or in a payload without messages
+	messages int      // of the batch so far; 0 in a payload without messages
+	ids      []string // of those messages that have one
 }
 
 // place is the decoder's position in the payload.
@@ -231,7 +241,14 @@ func (d *decoder) object(v value, p place) error {
 		return nil
 	case "specversion":
 		return d.cloudEvent(v, p)
-	case "messageBody", "Message":
+	case "messageBody":
+		var id value
+		if err := v.fields(field{"messageId", &id}); err != nil {
+			return err
+		}
+		d.noteID(id.text())
+		return d.content("", name, content, p)
+	case "Message":
 		return d.content("", name, content, p)
 	case "attrs":
 		return d.stream(v, p)
@@ -285,8 +302,18 @@ func (d *decoder) message(p place, i int, id string) place {
 		return p
 	}
 	d.count = 0
+	d.messages++
+	d.noteID(id)
 	p.Message, p.MessageID = i, id
 	return p
+}
+
+// noteID notes the id of the current message, unless it has one already: a message
+// may hold others.
+func (d *decoder) noteID(id string) {
+	if id != "" && len(d.ids) < max(d.messages, 1) {
+		d.ids = append(d.ids, id)
+	}
 }
 
 // origin returns the position of the next record.
