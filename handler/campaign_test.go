@@ -168,8 +168,12 @@ func randomFault(r *rand.Rand) aliyuntest.Fault {
 // A lab is a handler with its API and its log.
 type lab struct {
 	*handler.Handler
-	api *aliyuntest.Server
-	log *lockedBuffer
+	api   *aliyuntest.Server
+	log   *lockedBuffer
+	retry int // how often the platform has delivered the event before
+
+	table    string // its file
+	platform handler.Platform
 }
 
 type lockedBuffer struct {
@@ -204,15 +208,17 @@ func newLab(t *testing.T, api *aliyuntest.Server, table string) *lab {
 		t.Fatal(err)
 	}
 	t.Cleanup(api.Close)
-	l := &lab{api: api, log: new(lockedBuffer)}
+	l := &lab{api: api, log: new(lockedBuffer), table: file}
 	client := aliyun.NewClient(aliyun.Endpoint(api.URL))
 	c := aliyuntest.TestCredential
-	l.Handler = handler.New(handler.Settings{MappingFile: file, Output: l.log}, handler.Platform{
+	l.platform = handler.Platform{
 		API: func(context.Context) refresh.Refresher {
 			return client.With(aliyun.Credentials{AccessKeyID: c.AccessKeyID, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken})
 		},
 		RequestID: func(ctx context.Context) string { id, _ := ctx.Value(requestID{}).(string); return id },
-	})
+		Retry:     func(context.Context) int { return l.retry },
+	}
+	l.Handler = l.with(t, handler.Settings{})
 	return l
 }
 
@@ -334,7 +340,7 @@ func campaign(t *testing.T, seed uint64) {
 	p := randomPublish(r, 1+r.IntN(400))
 	var before map[string]bool
 	requests := 0
-	for range 3 { // the platform's tries
+	for l.retry = range 3 { // the platform's tries
 		sent := len(l.api.Accepted())
 		report, err := l.handle(t, p.payload, 2500*time.Millisecond)
 		if report == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -32,8 +33,15 @@ func (e *IncompleteError) Error() string {
 	return e.Report.summary() + "\n" + e.Report.cut(maxErrorMessage-len(e.Report.summary())-1)
 }
 
+// A LogError means that the log could not be written in time, which is the only
+// complete record of what became of the event. Everything was refreshed.
+type LogError struct{ Err error }
+
+func (e *LogError) Error() string { return "writing the log: " + fit(e.Err.Error()) }
+func (e *LogError) Unwrap() error { return e.Err }
+
 // ErrorType names an error of this package as answers do: ConfigError,
-// EventError, RefreshIncomplete. Any other is not this package's.
+// EventError, RefreshIncomplete, LogError. Any other is not this package's.
 func ErrorType(err error) string {
 	switch err.(type) {
 	case *ConfigError:
@@ -42,6 +50,8 @@ func ErrorType(err error) string {
 		return "EventError"
 	case *IncompleteError:
 		return "RefreshIncomplete"
+	case *LogError:
+		return "LogError"
 	}
 	return "Error"
 }
@@ -62,7 +72,7 @@ func fit(text string) string {
 }
 
 func (r *Report) err() error {
-	if len(r.Failed) == 0 && len(r.Invalid) == 0 {
+	if r.FailedURLs+len(r.Invalid)+len(r.UnmatchedRecords) == 0 {
 		return nil
 	}
 	return &IncompleteError{r}
@@ -74,17 +84,20 @@ func (r *Report) summary() string {
 	if n := r.FailedURLs; n > 0 {
 		parts = append(parts, fmt.Sprintf("%s not refreshed (%s)", plural(n, "URL was", "URLs were"), r.failedByCode()))
 	}
-	if n := len(r.Invalid); n > 0 {
+	if n := len(r.Invalid) + r.Omitted.Invalid; n > 0 {
 		parts = append(parts, plural(n, "record was", "records were")+" invalid")
 	}
-	return fmt.Sprintf("%s; %s refreshed", strings.Join(parts, "; "), plural(count(r.Refreshed), "URL was", "URLs were"))
+	if n := len(r.UnmatchedRecords) + r.Omitted.Unmatched; n > 0 {
+		parts = append(parts, plural(n, "record was", "records were")+" of no rule of the table")
+	}
+	return fmt.Sprintf("%s; %s refreshed", strings.Join(parts, "; "), plural(r.refreshedURLs, "URL was", "URLs were"))
 }
 
 // failedByCode counts the URLs of each code, the commonest first.
 func (r *Report) failedByCode() string {
 	urls := map[string]int{}
 	for _, g := range r.Failed {
-		urls[g.Code] += len(g.URLs)
+		urls[printable(g.Code)] += len(g.URLs) + g.Omitted
 	}
 	codes := slices.SortedFunc(maps.Keys(urls), func(a, b string) int {
 		return cmp.Or(cmp.Compare(urls[b], urls[a]), cmp.Compare(a, b))
@@ -111,6 +124,7 @@ func plural(n int, one, many string) string {
 func (r *Report) cut(size int) string {
 	for keep := 256; ; keep /= 2 {
 		text, _ := json.Marshal(r.keeping(keep))
+		text = AppendEscaped(nil, text)
 		quoted, _ := json.Marshal(string(text))
 		if len(quoted) <= size || keep == 0 {
 			return string(text)
@@ -122,10 +136,12 @@ func (r *Report) cut(size int) string {
 func (r *Report) keeping(keep int) *Report {
 	short := *r
 	short.Invalid = r.Invalid[:min(keep, len(r.Invalid))]
+	short.UnmatchedRecords = r.UnmatchedRecords[:min(keep, len(r.UnmatchedRecords))]
 	short.Refreshed = keepGroups(r.Refreshed, keep, 0)
 	short.Failed = keepGroups(r.Failed, max(keep, 8), keep)
 	short.Omitted = Omitted{
-		Invalid:   len(r.Invalid) - len(short.Invalid),
+		Invalid:   r.Omitted.Invalid + len(r.Invalid) - len(short.Invalid),
+		Unmatched: r.Omitted.Unmatched + len(r.UnmatchedRecords) - len(short.UnmatchedRecords),
 		Refreshed: len(r.Refreshed) - len(short.Refreshed),
 		Failed:    len(r.Failed) - len(short.Failed),
 	}
@@ -137,11 +153,19 @@ func keepGroups(groups []Group, most, urls int) []Group {
 	for i := range kept {
 		g := groups[i]
 		g.Error = truncate(g.Error, 300)
-		g.Omitted = max(0, len(g.URLs)-urls)
-		g.URLs = g.URLs[:len(g.URLs)-g.Omitted]
+		n := min(urls, len(g.URLs))
+		g.Omitted += len(g.URLs) - n
+		g.URLs = g.URLs[:n]
 		kept[i] = g
 	}
 	return kept
+}
+
+// printable returns a text of others on one line, without characters that steer
+// a terminal.
+func printable(text string) string {
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
 func truncate(text string, most int) string {

@@ -62,7 +62,7 @@ func TestFailedAnswerIsShort(t *testing.T) {
 		if want := report.Targets; listed != want {
 			t.Errorf("%s: %d URLs are listed or counted as omitted, want %d", name, listed, want)
 		}
-		if n := len(short.Invalid) + short.Omitted.Invalid; n != len(report.Invalid) || short.Omitted.Failed != 0 {
+		if n := len(short.Invalid) + short.Omitted.Invalid; n != len(report.Invalid)+report.Omitted.Invalid || short.Omitted.Failed != 0 {
 			t.Errorf("%s: %d invalid records are listed or counted as omitted, want %d; omitted: %+v", name, n, len(report.Invalid), short.Omitted)
 		}
 		logged := 0
@@ -153,7 +153,7 @@ func TestSamePayloadAgainSubmitsTheRest(t *testing.T) {
 		t.Fatalf("%+v, %v", first, err)
 	}
 	accepted := len(l.api.Accepted())
-	refuse = false
+	refuse, l.retry = false, 1
 	second, err := l.handle(t, payload, 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -164,6 +164,9 @@ func TestSamePayloadAgainSubmitsTheRest(t *testing.T) {
 	if second.Refreshed[0].TaskID != first.Refreshed[0].TaskID {
 		t.Errorf("the second report has the task %q first, want the earlier %q", second.Refreshed[0].TaskID, first.Refreshed[0].TaskID)
 	}
+	if !second.Refreshed[0].Recalled || second.Refreshed[1].Recalled {
+		t.Errorf("the groups are %+v, want the first recalled", second.Refreshed)
+	}
 	// It succeeded, so that the same payload once more is news.
 	if third, err := l.handle(t, payload, 5*time.Second); err != nil || third.Requests != 2 {
 		t.Errorf("the third time: %+v, %v", third, err)
@@ -172,7 +175,7 @@ func TestSamePayloadAgainSubmitsTheRest(t *testing.T) {
 
 func TestInvalidRecordDoesNotMakeRetriesSubmitAgain(t *testing.T) {
 	l := newLab(t, &aliyuntest.Server{}, siteTable)
-	for range 3 {
+	for l.retry = range 3 {
 		report, err := l.handle(t, put(100, `{}`), time.Second)
 		if err == nil || len(report.Refreshed) != 1 || len(report.Refreshed[0].URLs) != 100 {
 			t.Fatalf("%+v, %v", report, err)

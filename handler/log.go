@@ -2,10 +2,24 @@ package handler
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 
 	"oss-cdn-refresh/events"
+)
+
+const (
+	// maxLine bounds a line of the log, in bytes. Simple Log Service analyses at
+	// most 16,384 bytes of a field (Why are field values truncated when I query
+	// and analyze logs?).
+	maxLine = 16 << 10
+	// maxList is what the lists of a line may have of that. The rest is for texts
+	// of others, which are cut to maxText; escaping makes a byte six at worst.
+	maxList = 11 << 10
+	maxText = 600
+	// maxInvalidLines is how many invalid records are named.
+	maxInvalidLines = 1000
 )
 
 func newLogger(output io.Writer, level slog.Level) *slog.Logger {
@@ -17,78 +31,206 @@ func (h *Handler) refuse(ctx context.Context, err error) error {
 	h.audit.LogAttrs(ctx, slog.LevelError, "refused",
 		slog.String("invocation", h.platform.RequestID(ctx)),
 		slog.String("error_type", ErrorType(err)),
-		slog.String("error", err.Error()))
+		slog.String("error", truncate(err.Error(), 2*maxText)))
+	_ = h.output.flush(ctx) // the invocation has failed already
 	return err
 }
 
-// write logs what became of the event: a line for each group with all its
-// URLs, then the counts.
-func (h *Handler) write(ctx context.Context, r *Report) {
-	audit := h.audit.With(slog.String("invocation", r.RequestID))
-	h.warn(ctx, r)
+// logRecords logs what of the records does not reach the table.
+func (h *Handler) logRecords(ctx context.Context, batch events.Batch, r *Report) {
+	audit := h.invocation(ctx, h.audit)
 	for _, invalid := range r.Invalid {
-		audit.LogAttrs(ctx, slog.LevelError, "invalid", slog.String("record", invalid.Record), slog.String("error", invalid.Error))
+		audit.LogAttrs(ctx, slog.LevelError, "invalid",
+			slog.String("record", invalid.Record), slog.String("error", truncate(invalid.Error, 2*maxText)))
 	}
-	for _, g := range r.Refreshed {
-		audit.LogAttrs(ctx, slog.LevelInfo, "refreshed", g.attrs(r.DryRun)...)
+	if n := r.Omitted.Invalid; n > 0 {
+		audit.LogAttrs(ctx, slog.LevelError, "invalid",
+			slog.Int("n", n), slog.String("error", "there are more invalid records than are listed"))
 	}
-	for _, g := range r.Failed {
-		audit.LogAttrs(ctx, slog.LevelError, "failed", g.attrs(r.DryRun)...)
+	for _, origin := range batch.Loops {
+		audit.LogAttrs(ctx, slog.LevelError, "ignored", slog.String("record", origin.String()),
+			slog.String("error", "a dead letter inside a dead letter is not unwrapped: the function seems to be its own destination"))
 	}
-	level := slog.LevelInfo
-	if r.err() != nil {
-		level = slog.LevelError
+	log := h.invocation(ctx, h.log)
+	for _, ignored := range batch.Ignored {
+		msg, level := "ignored", slog.LevelDebug
+		if ignored.Unknown {
+			msg, level = "unknown_event", slog.LevelWarn
+		}
+		log.LogAttrs(ctx, level, msg, slog.String("record", ignored.Origin.String()),
+			slog.String("event", truncate(ignored.Name, maxText)), slog.String("bucket", truncate(ignored.Bucket, maxText)),
+			slog.String("key", truncate(ignored.Key, 2*maxText)), slog.String("reason", truncate(ignored.Reason, maxText)))
 	}
-	audit.LogAttrs(ctx, level, "report", slog.String("request_id", r.RequestID),
-		slog.Int("records", r.Records), slog.Int("ignored", r.Ignored), slog.Int("unmatched", r.Unmatched),
-		slog.Int("invalid", len(r.Invalid)), slog.Int("mapped", r.Mapped), slog.Int("targets", r.Targets),
-		slog.Int("debounced", r.Debounced), slog.Int("requests", r.Requests),
-		slog.Int("refreshed", count(r.Refreshed)), slog.Int("failed", count(r.Failed)),
-		slog.Int64("duration_ms", r.DurationMS), slog.Bool("cold", !h.warm.Swap(true)), slog.Bool("dry_run", r.DryRun),
-		slog.String("version", Version()))
 }
 
-func (g Group) attrs(dryRun bool) []slog.Attr {
+// logTrace logs what the table makes of changes and what deserves a look: it may
+// be a mistake in the table or in the deployment.
+func (h *Handler) logTrace(ctx context.Context, trace Trace) {
+	audit, log := h.invocation(ctx, h.audit), h.invocation(ctx, h.log)
+	unmatched := map[string][]string{} // keys of each bucket
+	var buckets, unreachable []string
+	for i, c := range trace.Changes {
+		switch {
+		case trace.Matches[i].Warning:
+			unreachable = append(unreachable, c.Bucket+"/"+c.Key)
+		case trace.Fate(i) == Unmatched:
+			if unmatched[c.Bucket] == nil {
+				buckets = append(buckets, c.Bucket)
+			}
+			unmatched[c.Bucket] = append(unmatched[c.Bucket], c.Bucket+"/"+c.Key)
+		case trace.Fate(i) == Ignored:
+			log.LogAttrs(ctx, slog.LevelDebug, "ignored", slog.String("record", c.Origin.String()),
+				slog.String("event", c.Name), slog.String("bucket", c.Bucket), slog.String("key", c.Key),
+				slog.String("reason", truncate(trace.Matches[i].Ignored, maxText)))
+		}
+	}
+	for _, bucket := range buckets {
+		for _, objects := range split(unmatched[bucket]) {
+			audit.LogAttrs(ctx, slog.LevelWarn, "unmatched", slog.String("bucket", truncate(bucket, maxText)),
+				slog.Int("n", len(objects)), slog.String("error", "no rule of the table is for these objects"),
+				slog.Any("objects", objects))
+		}
+	}
+	for _, objects := range split(unreachable) {
+		audit.LogAttrs(ctx, slog.LevelWarn, "ignored", slog.Int("n", len(objects)),
+			slog.String("error", `a browser cannot ask for a key with a "." or ".." segment`),
+			slog.Any("objects", objects))
+	}
+}
+
+// logOutcomes logs each group with all its URLs.
+func (h *Handler) logOutcomes(ctx context.Context, all outcomes) {
+	audit := h.invocation(ctx, h.audit)
+	for _, g := range all.refreshed {
+		g.log(ctx, audit, slog.LevelInfo, "refreshed", h.settings.DryRun)
+	}
+	for _, g := range all.spellings {
+		g.log(ctx, audit, slog.LevelWarn, "refused_spelling", h.settings.DryRun)
+	}
+	for _, g := range all.failed {
+		g.log(ctx, audit, slog.LevelError, "failed", h.settings.DryRun)
+	}
+}
+
+// log writes the group over as many lines as its URLs, and then those of the
+// files that its Directories cover, need. Only the first has the error's text.
+func (g Group) log(ctx context.Context, log *slog.Logger, level slog.Level, msg string, dryRun bool) {
+	urls, covered := split(g.URLs), split(g.covered)
+	parts := len(urls) + len(covered)
+	for part := range parts {
+		attrs := g.attrs(part == 0)
+		if dryRun {
+			attrs = append(attrs, slog.Bool("dry_run", true))
+		}
+		if parts > 1 {
+			attrs = append(attrs, slog.Int("part", part+1), slog.Int("parts", parts))
+		}
+		if part < len(urls) {
+			attrs = append(attrs, slog.Int("n", len(urls[part])), slog.Any("urls", urls[part]))
+		} else {
+			attrs = append(attrs, slog.Int("n", 0), slog.Any("covered", covered[part-len(urls)]))
+		}
+		log.LogAttrs(ctx, level, msg, attrs...)
+	}
+}
+
+// attrs are the group's facts without its URLs.
+func (g Group) attrs(first bool) []slog.Attr {
 	attrs := []slog.Attr{slog.String("product", g.Product), slog.String("type", g.Type)}
 	if g.Code != "" {
-		attrs = append(attrs, slog.String("code", g.Code), slog.String("error", g.Error), slog.Bool("retryable", *g.Retryable))
+		attrs = append(attrs, slog.String("code", truncate(g.Code, maxText)), slog.Bool("retryable", *g.Retryable))
 	}
 	if g.TaskID != "" {
-		attrs = append(attrs, slog.String("task_id", g.TaskID))
+		attrs = append(attrs, slog.String("task_id", truncate(g.TaskID, maxText)))
 	}
 	if g.RequestID != "" {
-		attrs = append(attrs, slog.String("request_id", g.RequestID))
+		attrs = append(attrs, slog.String("request_id", truncate(g.RequestID, maxText)))
 	}
-	attrs = append(attrs, slog.Any("urls", g.URLs))
+	if g.Recalled {
+		attrs = append(attrs, slog.Bool("recalled", true))
+	}
+	if !first {
+		return attrs
+	}
+	if g.Error != "" {
+		attrs = append(attrs, slog.String("error", truncate(g.Error, maxText)))
+	}
+	if g.Doubt != "" {
+		attrs = append(attrs, slog.String("doubt", truncate(g.Doubt, maxText)))
+	}
 	if g.Covers > 0 {
-		attrs = append(attrs, slog.Int("covers", g.Covers), slog.Any("covered", g.covered))
-	}
-	if dryRun {
-		attrs = append(attrs, slog.Bool("dry_run", true))
+		attrs = append(attrs, slog.Int("covers", g.Covers))
 	}
 	return attrs
 }
 
-// warn logs what did not fail but may be a mistake in the table or in the
-// deployment.
-func (h *Handler) warn(ctx context.Context, r *Report) {
-	log := h.log.With(slog.String("invocation", r.RequestID))
-	if n := r.notes; len(n.unmatched) > 0 {
-		log.LogAttrs(ctx, slog.LevelWarn, "unmatched", slog.String("error", "no rule of the table is for these objects"), slog.Any("objects", names(n.unmatched)))
+// split cuts a list into lists that fit into a line each. A text that is longer
+// than a line has one of its own.
+func split(list []string) [][]string {
+	var lists [][]string
+	begin, size := 0, 0
+	for i, text := range list {
+		n := lengthInLog(text)
+		if size+n > maxList && i > begin {
+			lists = append(lists, list[begin:i])
+			begin, size = i, 0
+		}
+		size += n
 	}
-	if n := r.notes; len(n.unreachable) > 0 {
-		log.LogAttrs(ctx, slog.LevelWarn, "ignored", slog.String("error", `a browser cannot ask for a key with a "." or ".." segment`), slog.Any("objects", names(n.unreachable)))
+	if begin < len(list) {
+		lists = append(lists, list[begin:])
 	}
-	for _, origin := range r.notes.loops {
-		h.audit.LogAttrs(ctx, slog.LevelError, "ignored", slog.String("invocation", r.RequestID), slog.String("record", origin.String()),
-			slog.String("error", "a dead letter inside a dead letter is not unwrapped: the function seems to be its own destination"))
-	}
+	return lists
 }
 
-func names(changes []events.Change) []string {
-	list := make([]string, len(changes))
-	for i, c := range changes {
-		list[i] = c.Bucket + "/" + c.Key
+// lengthInLog is the length of a text in a list, with its quotes and comma.
+func lengthInLog(text string) int {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(text)
+			return len(AppendEscaped(nil, quoted)) + 1
+		}
 	}
-	return list
+	return len(text) + len(`"",`)
+}
+
+// logReport logs the counts.
+func (h *Handler) logReport(ctx context.Context, r *Report) {
+	level := slog.LevelInfo
+	if r.err() != nil {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", r.RequestID),
+		slog.Int("records", r.Records), slog.Int("ignored", r.Ignored), slog.Int("unmatched", r.Unmatched),
+		slog.Int("invalid", len(r.Invalid)+r.Omitted.Invalid), slog.Int("mapped", r.Mapped),
+		slog.Int("targets", r.Targets), slog.Int("debounced", r.Debounced), slog.Int("requests", r.Requests),
+		slog.Int("refreshed", r.refreshedURLs), slog.Int("failed", r.FailedURLs),
+		slog.Int("refused_spellings", r.RefusedSpellings), slog.Int("recalled", r.recalled),
+		slog.Int64("duration_ms", r.DurationMS), slog.Bool("cold", !h.warm.Swap(true)),
+		slog.Bool("dry_run", r.DryRun), slog.String("version", Version()),
+	}
+	if retry, known := h.platform.retry(ctx); known {
+		attrs = append(attrs, slog.Int("retry", retry))
+		if most := h.settings.MaxRetries; most != nil {
+			attrs = append(attrs, slog.Bool("last", retry >= *most))
+		}
+	}
+	h.invocation(ctx, h.audit).LogAttrs(ctx, level, "report", attrs...)
+}
+
+// adviseOnce says, once a process, how only the failed messages of an SQS batch
+// come again.
+func (h *Handler) adviseOnce(ctx context.Context) {
+	if h.advised.Swap(true) {
+		return
+	}
+	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelWarn, "partial_batch",
+		slog.String("error", "all messages of the batch come again, because the function does not know that Lambda reads which of them have failed"),
+		slog.String("hint", "aws lambda update-event-source-mapping --uuid UUID --function-response-types ReportBatchItemFailures, and PARTIAL_BATCH=true in the function's environment"))
+}
+
+// invocation returns a logger whose lines name the invocation.
+func (h *Handler) invocation(ctx context.Context, log *slog.Logger) *slog.Logger {
+	return log.With(slog.String("invocation", h.platform.RequestID(ctx)))
 }

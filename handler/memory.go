@@ -2,6 +2,8 @@ package handler
 
 import (
 	"crypto/sha256"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,101 +13,133 @@ import (
 const (
 	memoryTime  = 10 * time.Minute // a platform's first retries come within minutes
 	memoryBytes = 4 << 20          // of 128 MB
-	entryBytes  = 200              // a URL's entry beside its text
+	entryBytes  = 200              // a URL's entry, or a message's id, beside its text
 )
 
-// A memory knows what the API accepted in invocations that failed. The
-// platform sends their payload again, and only the rest need be submitted.
-// Another payload is another event, whose URLs are always refreshed.
+// A memory knows what the API accepted in invocations that failed. When the
+// platform delivers the same event again, only the rest need be submitted.
 type memory struct {
 	mu    sync.Mutex
-	notes map[digest]note
+	notes []*note
 	bytes int
 }
 
-type digest = [sha256.Size]byte
+// A delivery is an event as the platform hands it over.
+type delivery struct {
+	payload   []byte
+	requestID string
+	retry     int      // how often the platform has delivered the event before; 0 if it does not say
+	messages  []string // the ids of the queue's messages; nil unless all records came in such
+}
 
+// A note is what was accepted of one event.
 type note struct {
-	time     time.Time
-	accepted map[refresh.Key]refresh.Acceptance
-	bytes    int
+	first     time.Time // when something was accepted first
+	digest    [sha256.Size]byte
+	requestID string
+	messages  map[string]bool
+	accepted  map[refresh.Key]refresh.Acceptance
+	bytes     int
 }
 
-// of returns the memory of one payload.
-func (m *memory) of(payload []byte) memo { return memo{m, payload} }
-
-// A memo is what the memory has of one payload. Payloads are hashed only where
-// there is something to find or to note.
-type memo struct {
-	memory  *memory
-	payload []byte
+// is reports whether the delivery is that of the note's event once more: a retry
+// with the same payload, the same invocation, or messages of a queue that were all
+// in it. A queue delivers a batch again with a new request id, without a count of
+// retries and perhaps in another company. An equal payload alone proves nothing:
+// somebody may send the same event each time the files have changed.
+func (n *note) is(d delivery, digest [sha256.Size]byte) bool {
+	if n.digest == digest && (d.retry > 0 || d.requestID != "" && d.requestID == n.requestID) {
+		return true
+	}
+	for _, id := range d.messages {
+		if !n.messages[id] {
+			return false
+		}
+	}
+	return len(d.messages) > 0
 }
 
-// recall returns what was accepted of the payload in an earlier invocation.
-func (n memo) recall() map[refresh.Key]refresh.Acceptance {
-	m := n.memory
+// recall returns what was accepted of the event in earlier invocations.
+func (m *memory) recall(d delivery) map[refresh.Key]refresh.Acceptance {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.expire()
+	if n := m.findLocked(d); n != nil {
+		return maps.Clone(n.accepted)
+	}
+	return nil
+}
+
+// keep notes what was accepted of the event if its invocation failed.
+func (m *memory) keep(d delivery, accepted map[refresh.Key]refresh.Acceptance, failed bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	earlier := m.findLocked(d)
+	if !failed {
+		if earlier != nil && len(d.messages) >= len(earlier.messages) {
+			m.forgetLocked(earlier) // it is done
+		}
+		return
+	}
+	n := &note{first: time.Now(), requestID: d.requestID, messages: map[string]bool{}, accepted: accepted}
+	for _, id := range d.messages {
+		n.messages[id] = true
+	}
+	if earlier != nil {
+		n.first = earlier.first
+		maps.Copy(n.messages, earlier.messages)
+		maps.Copy(n.accepted, earlier.accepted)
+		m.forgetLocked(earlier)
+	}
+	if len(n.accepted) == 0 {
+		return
+	}
+	n.digest = sha256.Sum256(d.payload)
+	m.addLocked(n)
+}
+
+// findLocked returns the note of the delivery's event, if there is one. Payloads
+// are hashed only where there is something to find.
+func (m *memory) findLocked(d delivery) *note {
+	for len(m.notes) > 0 && time.Since(m.notes[0].first) > memoryTime {
+		m.forgetLocked(m.notes[0])
+	}
 	if len(m.notes) == 0 {
 		return nil
 	}
-	return m.notes[sha256.Sum256(n.payload)].accepted
+	digest := sha256.Sum256(d.payload)
+	for _, n := range m.notes {
+		if n.is(d, digest) {
+			return n
+		}
+	}
+	return nil
 }
 
-// keep notes what was accepted of the payload if its invocation failed, and
-// forgets it if it did not.
-func (n memo) keep(result refresh.Result, failed bool) {
-	m := n.memory
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.notes) == 0 && !failed {
-		return
-	}
-	d := sha256.Sum256(n.payload)
-	m.forget(d)
-	if failed {
-		m.note(d, result.Accepted())
-	}
-}
-
-func (m *memory) note(d digest, accepted map[refresh.Key]refresh.Acceptance) {
-	n := note{time: time.Now(), accepted: accepted}
-	for key := range accepted {
+// addLocked adds a note, in the order of first, and forgets the oldest where the
+// memory is full.
+func (m *memory) addLocked(n *note) {
+	for key := range n.accepted {
 		n.bytes += len(key.URL) + entryBytes
 	}
-	if n.bytes == 0 || n.bytes > memoryBytes {
+	for id := range n.messages {
+		n.bytes += len(id) + entryBytes
+	}
+	if n.bytes > memoryBytes {
 		return
 	}
 	for m.bytes+n.bytes > memoryBytes {
-		m.forget(m.oldest())
+		m.forgetLocked(m.notes[0])
 	}
-	if m.notes == nil {
-		m.notes = map[digest]note{}
+	at := len(m.notes)
+	for at > 0 && m.notes[at-1].first.After(n.first) {
+		at--
 	}
-	m.notes[d] = n
+	m.notes = slices.Insert(m.notes, at, n)
 	m.bytes += n.bytes
 }
 
-func (m *memory) forget(d digest) {
-	m.bytes -= m.notes[d].bytes
-	delete(m.notes, d)
-}
-
-func (m *memory) expire() {
-	for d, n := range m.notes {
-		if time.Since(n.time) > memoryTime {
-			m.forget(d)
-		}
-	}
-}
-
-func (m *memory) oldest() (oldest digest) {
-	first := time.Time{}
-	for d, n := range m.notes {
-		if first.IsZero() || n.time.Before(first) {
-			oldest, first = d, n.time
-		}
-	}
-	return oldest
+func (m *memory) forgetLocked(n *note) {
+	i := slices.Index(m.notes, n)
+	m.notes = slices.Delete(m.notes, i, i+1)
+	m.bytes -= n.bytes
 }

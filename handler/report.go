@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 
 // A Report is the answer of an invocation. Every record of the payload is
 // ignored, unmatched, invalid or mapped; every target is in a URL of Refreshed
-// or Failed, its own or a Directory's that covers it.
+// or Failed, its own or a Directory's that covers it, or is a refused spelling.
 type Report struct {
 	RequestID  string    `json:"request_id"` // of the invocation
 	Records    int       `json:"records"`
@@ -21,24 +22,33 @@ type Report struct {
 	Targets    int       `json:"targets"`
 	Debounced  int       `json:"debounced"`   // targets merged into another one's item, whatever became of that
 	Requests   int       `json:"requests"`    // calls of the refresh API, retries included
-	FailedURLs int       `json:"failed_urls"` // URLs of Failed, those too that a cut report leaves out
+	FailedURLs int       `json:"failed_urls"` // URLs of Failed, those too that a list leaves out
 	DurationMS int64     `json:"duration_ms"`
 	Refreshed  []Group   `json:"refreshed"`
 	Failed     []Group   `json:"failed"`
 	DryRun     bool      `json:"dry_run"`
-	Omitted    Omitted   `json:"omitted,omitzero"`
 
-	// SQS tells that the payload was an SQS batch, whose messages are answered
+	// RefusedSpellings counts the URLs beside the canonical ones that the API
+	// does not take. That is not a failure.
+	RefusedSpellings int `json:"refused_spellings,omitempty"`
+	// UnmatchedRecords lists the records of no rule where the table says
+	// "unmatched: fail".
+	UnmatchedRecords []Unmatch `json:"unmatched_records,omitempty"`
+	Omitted          Omitted   `json:"omitted,omitzero"`
+
+	// SQS says that the payload was an SQS batch, whose messages can be answered
 	// one by one.
 	SQS bool `json:"-"`
 
-	unfinished []events.Origin // of the records with something failed or invalid
-	notes      notes
+	refreshedURLs int             // URLs of Refreshed, those too that a list leaves out
+	recalled      int             // of these, those that an earlier invocation had accepted
+	unfinished    []events.Origin // of the records with something failed or invalid
 }
 
 // Omitted counts what the lists of a report lack for want of room.
 type Omitted struct {
 	Invalid   int `json:"invalid,omitempty"`
+	Unmatched int `json:"unmatched_records,omitempty"`
 	Refreshed int `json:"refreshed,omitempty"` // groups
 	Failed    int `json:"failed,omitempty"`    // groups
 }
@@ -49,9 +59,16 @@ type Invalid struct {
 	Error  string `json:"error"`
 }
 
+// An Unmatch is a record of an object that no rule is for.
+type Unmatch struct {
+	Record string `json:"record"` // where it stood, as in Invalid
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+}
+
 // A Group is what has one fate: accepted as one task, or failed with one code.
 type Group struct {
-	Product   string   `json:"product"` // dcdn, cdn
+	Product   string   `json:"product"` // dcdn, cdn, esa
 	Type      string   `json:"type"`    // File, Directory, IgnoreParams
 	Code      string   `json:"code,omitempty"`
 	Error     string   `json:"error,omitempty"`
@@ -61,120 +78,180 @@ type Group struct {
 	Covers    int      `json:"covers,omitempty"`  // files that the Directories refresh too
 	TaskID    string   `json:"task_id,omitempty"`
 	RequestID string   `json:"request_id,omitempty"` // of the refresh API
+	Recalled  bool     `json:"recalled,omitempty"`   // an earlier invocation had it accepted
+	Doubt     string   `json:"doubt,omitempty"`      // what makes the acceptance doubtful
 
-	covered []string // the URLs of those files
+	covered []string // the URLs of the covered files
 	reasons []string // what Error is made of
 	last    *refresh.Error
 }
 
-// notes are for the log only.
-type notes struct {
-	unmatched, unreachable []events.Change
-	loops                  []events.Origin
-}
+// maxListed bounds the lists of a report, in entries: what is beyond them is in
+// the log only.
+const maxListed = 10_000
 
-func newReport(trace Trace, items int, result refresh.Result) *Report {
+// newReport returns a report that knows the records of the batch but not yet what
+// became of its changes.
+func newReport(batch events.Batch) *Report {
 	r := &Report{
-		Records:   trace.Records(),
-		Ignored:   len(trace.Batch.Ignored),
+		Records:   batch.Records(),
+		Ignored:   len(batch.Ignored),
 		Invalid:   []Invalid{},
-		Targets:   len(trace.Targets),
-		Debounced: len(trace.Targets) - items,
-		Requests:  result.Calls,
 		Refreshed: []Group{},
 		Failed:    []Group{},
-		SQS:       trace.SQS,
-		notes: notes{
-			unmatched:   trace.with(func(i int) bool { return trace.Fate(i) == Unmatched }),
-			unreachable: trace.with(func(i int) bool { return trace.Matches[i].Warning }),
-			loops:       trace.Loops,
-		},
+		SQS:       batch.SQS,
 	}
-	for i := range trace.Changes {
-		switch trace.Fate(i) {
-		case Ignored:
-			r.Ignored++
-		case Unmatched:
-			r.Unmatched++
-		case Mapped:
-			r.Mapped++
-		}
-	}
-	for _, invalid := range trace.Batch.Invalid {
-		r.Invalid = append(r.Invalid, Invalid{invalid.Origin.String(), invalid.Err.Error()})
+	for _, invalid := range batch.Invalid {
 		r.unfinished = append(r.unfinished, invalid.Origin)
+		if len(r.Invalid) == maxInvalidLines {
+			r.Omitted.Invalid++
+			continue
+		}
+		r.Invalid = append(r.Invalid, Invalid{invalid.Origin.String(), invalid.Err.Error()})
 	}
-	r.addOutcomes(result.Outcomes, trace.Changes)
 	return r
 }
 
-// addOutcomes groups the outcomes by their fate, in order.
-func (r *Report) addOutcomes(outcomes []refresh.Outcome, changes []events.Change) {
-	refreshed, failed := grouping{}, grouping{}
-	for i := range outcomes {
-		o := &outcomes[i]
-		if o.Err == nil {
-			refreshed.add(&r.Refreshed, o)
-			continue
-		}
-		failed.add(&r.Failed, o)
-		r.FailedURLs++
-		for _, record := range o.Item.AllRecords() {
-			r.unfinished = append(r.unfinished, changes[record].Origin)
+// add counts what became of a trace, and returns its groups with all their URLs.
+func (r *Report) add(trace Trace, items int, result refresh.Result, unmatchedFail bool) outcomes {
+	r.Targets += len(trace.Targets)
+	r.Debounced += len(trace.Targets) - items
+	r.Requests += result.Calls
+	for i, c := range trace.Changes {
+		switch trace.Fate(i) {
+		case Ignored:
+			r.Ignored++
+		case Mapped:
+			r.Mapped++
+		case Unmatched:
+			r.Unmatched++
+			if unmatchedFail {
+				r.addUnmatched(c)
+			}
 		}
 	}
+	all := group(result.Outcomes)
+	for i := range result.Outcomes {
+		if o := &result.Outcomes[i]; o.Failed() {
+			for _, record := range o.Item.AllRecords() {
+				r.unfinished = append(r.unfinished, trace.Changes[record].Origin)
+			}
+		}
+	}
+	r.RefusedSpellings += count(all.spellings)
+	r.FailedURLs += count(all.failed)
+	r.refreshedURLs += count(all.refreshed)
+	for _, g := range all.refreshed {
+		if g.Recalled {
+			r.recalled += len(g.URLs)
+		}
+	}
+	r.Refreshed = appendListed(r.Refreshed, all.refreshed)
+	r.Failed = appendListed(r.Failed, all.failed)
+	return all
+}
+
+func (r *Report) addUnmatched(c events.Change) {
+	r.unfinished = append(r.unfinished, c.Origin)
+	if len(r.UnmatchedRecords) == maxInvalidLines {
+		r.Omitted.Unmatched++
+		return
+	}
+	r.UnmatchedRecords = append(r.UnmatchedRecords, Unmatch{c.Origin.String(), c.Bucket, c.Key})
+}
+
+// appendListed appends groups to a list, and leaves out URLs beyond maxListed.
+func appendListed(list, groups []Group) []Group {
+	room := maxListed - count(list)
+	for _, g := range groups {
+		keep := min(max(room, 0), len(g.URLs))
+		g.Omitted = len(g.URLs) - keep
+		g.URLs = g.URLs[:keep:keep]
+		room -= keep
+		list = append(list, g)
+	}
+	return list
+}
+
+// outcomes are the groups of a result.
+type outcomes struct {
+	refreshed, failed, spellings []Group
+}
+
+// group groups outcomes by what they have in common, in their order.
+func group(list []refresh.Outcome) outcomes {
+	var all outcomes
+	index := map[label]int{}
+	for i := range list {
+		o := &list[i]
+		l := labelOf(o)
+		groups := &all.refreshed
+		switch {
+		case o.Spelling:
+			groups = &all.spellings
+		case o.Err != nil:
+			groups = &all.failed
+		}
+		n, found := index[l]
+		if !found {
+			n = len(*groups)
+			index[l] = n
+			*groups = append(*groups, newGroup(l, o.Err))
+		}
+		g := &(*groups)[n]
+		g.addReason(o.Err)
+		g.URLs = append(g.URLs, o.Item.URL)
+		g.Covers += len(o.Item.Covered)
+		for j := range o.Item.Covered {
+			g.covered = append(g.covered, o.Item.Covered[j].URL)
+		}
+	}
+	return all
 }
 
 // A label is what the items of a group have in common.
 type label struct {
-	product, typ, code, taskID, requestID string
+	product, typ, code, taskID, requestID, doubt string
+	spelling, recalled                           bool
 }
 
-// A grouping finds a label's group.
-type grouping map[label]int
-
-func (g grouping) add(groups *[]Group, o *refresh.Outcome) {
-	l := label{product: string(o.Item.Product), typ: string(o.Item.Type)}
+func labelOf(o *refresh.Outcome) label {
+	l := label{
+		product: string(o.Item.Product), typ: string(o.Item.Type),
+		spelling: o.Spelling, recalled: o.Recalled, doubt: o.Doubt,
+	}
 	if o.Err != nil {
 		l.code = o.Err.Code
 	} else {
 		l.taskID, l.requestID = o.Receipt.TaskID, o.Receipt.RequestID
 	}
-	i, ok := g[l]
-	if !ok {
-		i = len(*groups)
-		g[l] = i
-		*groups = append(*groups, newGroup(l, o.Err))
-	}
-	group := &(*groups)[i]
-	group.addReason(o.Err)
-	group.URLs = append(group.URLs, o.Item.URL)
-	group.Covers += len(o.Item.Covered)
-	for i := range o.Item.Covered {
-		group.covered = append(group.covered, o.Item.Covered[i].URL)
-	}
+	return l
 }
 
 func newGroup(l label, err *refresh.Error) Group {
-	group := Group{Product: l.product, Type: l.typ, Code: l.code, TaskID: l.taskID, RequestID: l.requestID}
+	g := Group{
+		Product: l.product, Type: l.typ, Code: l.code, TaskID: l.taskID, RequestID: l.requestID,
+		Recalled: l.recalled, Doubt: l.doubt,
+	}
 	if err != nil {
 		retryable := err.Class.Retryable()
-		group.Retryable = &retryable
-		group.RequestID = err.RequestID
+		g.Retryable = &retryable
+		g.RequestID = err.RequestID
 	}
-	return group
+	return g
 }
 
 // maxReasons is how many different texts a group's error has.
 const maxReasons = 3
 
 // addReason adds an error's text where the group has not got it yet: one code
-// may have several.
+// may have several. A group of which a part may be tried again is retryable.
 func (g *Group) addReason(err *refresh.Error) {
 	if err == nil || err == g.last {
 		return
 	}
 	g.last = err
+	*g.Retryable = *g.Retryable || err.Class.Retryable()
 	text := strings.TrimPrefix(err.Text(), err.Code+": ")
 	if slices.Contains(g.reasons, text) || len(g.reasons) == maxReasons {
 		return
@@ -183,6 +260,7 @@ func (g *Group) addReason(err *refresh.Error) {
 	g.Error = strings.Join(g.reasons, " | ")
 }
 
+// count returns the number of URLs that the groups list.
 func count(groups []Group) int {
 	n := 0
 	for _, g := range groups {
@@ -196,7 +274,9 @@ func count(groups []Group) int {
 // message that has one.
 func (r *Report) Unfinished() (ids []string, all bool) {
 	all = true
-	slices.SortStableFunc(r.unfinished, func(a, b events.Origin) int { return a.Message - b.Message })
+	slices.SortStableFunc(r.unfinished, func(a, b events.Origin) int {
+		return cmp.Compare(a.Message, b.Message)
+	})
 	seen := map[string]bool{"": true}
 	for _, origin := range r.unfinished {
 		all = all && origin.MessageID != ""

@@ -16,32 +16,61 @@ import (
 // invocation, so that the platform keeps its event: a process that ended would
 // lose them.
 type Settings struct {
-	MappingFile string
-	DryRun      bool
-	LogLevel    slog.Level
-	Output      io.Writer // where the log goes
-	Faults      []error   // of the environment
+	MappingFile  string
+	DryRun       bool
+	LogLevel     slog.Level
+	Instances    int       // that share the account's calls a second; 0 means 1
+	MaxRetries   *int      // how often the platform delivers an event again; nil: not known
+	PartialBatch bool      // SQS: the platform reads which messages of a batch have failed
+	Output       io.Writer // where the log goes
+	Faults       []error   // of the environment
 }
 
-// SettingsFrom reads MAPPING_FILE, DRY_RUN and LOG_LEVEL.
+// SettingsFrom reads MAPPING_FILE, DRY_RUN, LOG_LEVEL, INSTANCES, MAX_RETRIES and
+// PARTIAL_BATCH.
 func SettingsFrom(getenv func(string) string, output io.Writer) Settings {
 	s := Settings{MappingFile: getenv("MAPPING_FILE"), Output: output}
 	if s.MappingFile == "" {
 		s.MappingFile = besideBinary("mapping.yaml")
 	}
-	if text := getenv("DRY_RUN"); text != "" {
-		value, err := strconv.ParseBool(text)
-		s.DryRun = value
-		if err != nil {
-			s.Fault(fmt.Errorf("DRY_RUN: %q is no truth value; accepted: true, false", text))
-		}
-	}
+	s.DryRun = s.boolean(getenv, "DRY_RUN")
+	s.PartialBatch = s.boolean(getenv, "PARTIAL_BATCH")
 	if text := getenv("LOG_LEVEL"); text != "" {
 		if s.LogLevel.UnmarshalText([]byte(text)) != nil {
-			s.Fault(fmt.Errorf("LOG_LEVEL: %q is no level; accepted: debug, info, warn, error", text))
+			s.Fault(fmt.Errorf("LOG_LEVEL: %q is not a level; accepted: debug, info, warn, error", text))
 		}
 	}
+	if n := s.number(getenv, "INSTANCES", 1, 1000); n != nil {
+		s.Instances = *n
+	}
+	s.MaxRetries = s.number(getenv, "MAX_RETRIES", 0, 8)
 	return s
+}
+
+func (s *Settings) boolean(getenv func(string) string, name string) bool {
+	text := getenv(name)
+	if text == "" {
+		return false
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		s.Fault(fmt.Errorf("%s: %q is not a boolean; accepted: true, false", name, text))
+	}
+	return value
+}
+
+// number returns nil where the variable is not set.
+func (s *Settings) number(getenv func(string) string, name string, least, most int) *int {
+	text := getenv(name)
+	if text == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		s.Fault(fmt.Errorf("%s: %q is not a valid number; accepted: %d to %d", name, text, least, most))
+		return nil
+	}
+	return &n
 }
 
 // Fault adds what is wrong with the environment.

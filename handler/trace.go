@@ -1,17 +1,21 @@
 package handler
 
 import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+
 	"oss-cdn-refresh/events"
 	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
 
-// A Trace says what the table makes of an event: what became of each of its
-// records, and what is to be refreshed. The function and the operator's tool
-// both work from it.
+// A Trace says what the table makes of changes: what became of each, and what is
+// to be refreshed. The function and the operator's tool both work from it.
 type Trace struct {
-	events.Batch
-	Matches []mapping.Match  // of each of Batch.Changes: what the table says of it
+	Changes []events.Change
+	Matches []mapping.Match  // of each change: what the table says of it
 	Targets []refresh.Target // of all changes; Record is the index of the change
 }
 
@@ -25,21 +29,85 @@ const (
 	Mapped    Fate = "mapped"    // it has targets
 )
 
-// Follow looks every change of the batch up in the table.
-func Follow(table *mapping.Table, batch events.Batch) Trace {
-	trace := Trace{
-		Batch:   batch,
-		Matches: make([]mapping.Match, len(batch.Changes)),
-		Targets: make([]refresh.Target, 0, len(batch.Changes)),
-	}
-	for i, c := range batch.Changes {
+// Follow looks every change up in the table.
+func Follow(table *mapping.Table, changes []events.Change) Trace {
+	trace, _ := follow(table, changes, len(changes))
+	return trace
+}
+
+// follow looks changes up in the table, in order and n at least, until they have
+// more than maxTargets targets. Changes of one object that stand together stay
+// together. It returns the other changes too.
+func follow(table *mapping.Table, changes []events.Change, n int) (trace Trace, rest []events.Change) {
+	trace.Matches = make([]mapping.Match, 0, len(changes))
+	trace.Targets = make([]refresh.Target, 0, len(changes))
+	for i, c := range changes {
+		if i >= n && len(trace.Targets) > maxTargets && objectOf(c) != objectOf(changes[i-1]) {
+			trace.Changes = changes[:i]
+			return trace, changes[i:]
+		}
 		match := table.Map(mapping.Object{Bucket: c.Bucket, Key: c.Key, Event: eventOf(c.Kind), New: c.New()})
-		trace.Matches[i] = match
+		trace.Matches = append(trace.Matches, match)
 		for _, t := range match.Targets {
 			trace.Targets = append(trace.Targets, refresh.Target{Target: t, Record: i})
 		}
 	}
-	return trace
+	trace.Changes = changes
+	return trace, nil
+}
+
+// maxTargets is how many targets are worked on at once: a target takes some 700
+// bytes on its way to the report, and an instance has 128 MB.
+const maxTargets = 30_000
+
+// traces yields the trace of all changes. If they have more than maxTargets
+// targets, it yields traces of parts of them, the most important changes first.
+func traces(table *mapping.Table, changes []events.Change) iter.Seq[Trace] {
+	return func(yield func(Trace) bool) {
+		trace, rest := follow(table, changes, 0)
+		if len(rest) > 0 {
+			trace, rest = follow(table, byImportance(changes), 0)
+		}
+		for yield(trace) && len(rest) > 0 {
+			trace, rest = follow(table, rest, 0)
+		}
+	}
+}
+
+// byImportance sorts changes as the refresh sorts their targets: removals, then
+// pages, then the rest. The changes of one object stand together, at the place of
+// the most important one, so that they stay in one trace and share their items.
+func byImportance(changes []events.Change) []events.Change {
+	type place struct{ rank, first int }
+	places := make(map[object]place, len(changes))
+	for i, c := range changes {
+		p, known := places[objectOf(c)]
+		if !known {
+			p = place{rankOf(c), i}
+		}
+		p.rank = min(p.rank, rankOf(c))
+		places[objectOf(c)] = p
+	}
+	sorted := slices.Clone(changes)
+	slices.SortStableFunc(sorted, func(a, b events.Change) int {
+		p, q := places[objectOf(a)], places[objectOf(b)]
+		return cmp.Or(cmp.Compare(p.rank, q.rank), cmp.Compare(p.first, q.first))
+	})
+	return sorted
+}
+
+type object struct{ bucket, key string }
+
+func objectOf(c events.Change) object { return object{c.Bucket, c.Key} }
+
+func rankOf(c events.Change) int {
+	switch {
+	case c.Kind == events.Removed:
+		return 0
+	case strings.HasSuffix(c.Key, ".html"), strings.HasSuffix(c.Key, ".htm"), strings.HasSuffix(c.Key, "/"):
+		return 1
+	}
+	return 2
 }
 
 // eventOf is the table's word for a kind of change.
@@ -62,15 +130,4 @@ func (t Trace) Fate(i int) Fate {
 		return Ignored
 	}
 	return Mapped
-}
-
-// with returns the changes of which the function is true.
-func (t Trace) with(is func(i int) bool) []events.Change {
-	var list []events.Change
-	for i, c := range t.Changes {
-		if is(i) {
-			list = append(list, c)
-		}
-	}
-	return list
 }

@@ -15,7 +15,8 @@ import (
 // a process, at the same time too: the calls a second are counted together.
 type Submitter struct {
 	Limits         Limits
-	CallsPerSecond map[mapping.Product]int // one a second for a product that is not there
+	CallsPerSecond map[mapping.Product]int // of the account; one a second for a product that is not there
+	Instances      int                     // that share the calls a second; 0 means 1
 	// FoldOnQuota submits the directories of files for which the day's quota
 	// of URLs does not suffice: directories have a quota of their own.
 	FoldOnQuota bool
@@ -34,8 +35,6 @@ type Job struct {
 	// Accepted is what the API accepted in an earlier try of the same job. That
 	// is reported and not sent; the rest is planned anew.
 	Accepted map[Key]Acceptance
-	// Until is when Submit must have returned. The zero time means [LastMoment].
-	Until time.Time
 	// Done, if it is set, is called with each outcome as soon as that is known,
 	// from Submit's own goroutine.
 	Done func(Outcome)
@@ -60,11 +59,7 @@ const (
 // Submit's own goroutine owns all state. Calls are the only other goroutines;
 // their answers come back over one channel.
 func (s *Submitter) Submit(ctx context.Context, job Job) Result {
-	until := job.Until
-	if until.IsZero() {
-		until = LastMoment(ctx, job.items())
-	}
-	ctx, cancel := context.WithDeadline(ctx, until)
+	ctx, cancel := context.WithDeadline(ctx, LastMoment(ctx, job.items()))
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	submissions := newSubmissions(s, job, deadline)

@@ -7,15 +7,27 @@ import (
 )
 
 // A window is a ring of the times at which the last calls of a product started.
-// It lets at most len(starts) calls start in any one second. The API counts
+// It lets at most len(starts) calls start in any one period. The API counts
 // calls a second, so that a few may go out at once after a quiet while; a token
 // bucket of the same size would let twice as many through then.
 type window struct {
 	starts []time.Time
 	oldest int // its index in starts
+	period time.Duration
 }
 
-// slack lengthens the window's second, since a call may be on its way for longer
+// newWindow gives one of so many instances its share of the account's calls a
+// second: whole calls a second, or one in several seconds.
+func newWindow(callsPerSecond, instances int) *window {
+	calls, share := max(1, callsPerSecond), max(1, instances)
+	seconds := max(1, (share+calls-1)/calls)
+	return &window{
+		starts: make([]time.Time, max(1, calls/share)),
+		period: time.Duration(seconds)*time.Second + slack,
+	}
+}
+
+// slack lengthens the window's period, since a call may be on its way for longer
 // than the one after it.
 const slack = 50 * time.Millisecond
 
@@ -26,14 +38,14 @@ func (s *Submitter) reserve(product mapping.Product, now, latest time.Time) (tim
 	defer s.mu.Unlock()
 	w := s.windows[product]
 	if w == nil {
-		w = &window{starts: make([]time.Time, max(1, s.CallsPerSecond[product]))}
+		w = newWindow(s.CallsPerSecond[product], s.Instances)
 		if s.windows == nil {
 			s.windows = map[mapping.Product]*window{}
 		}
 		s.windows[product] = w
 	}
 	start := now
-	if free := w.starts[w.oldest].Add(time.Second + slack); free.After(start) {
+	if free := w.starts[w.oldest].Add(w.period); free.After(start) {
 		start = free
 	}
 	if start.After(latest) {

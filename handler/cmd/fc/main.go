@@ -25,6 +25,7 @@ func main() {
 	h := handler.New(settings, handler.Platform{
 		API:       func(ctx context.Context) refresh.Refresher { return client.With(credentials(ctx)) },
 		RequestID: requestID,
+		Retry:     retry,
 	})
 	fc.Start(func(ctx context.Context, payload []byte) (any, error) {
 		handler.FitInstance()
@@ -44,6 +45,14 @@ func credentials(ctx context.Context) aliyun.Credentials {
 		return aliyun.Credentials{AccessKeyID: c.AccessKeyId, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken}
 	}
 	return aliyun.CredentialsFrom(os.Getenv)
+}
+
+// retry is how often Function Compute has delivered the event before.
+func retry(ctx context.Context) int {
+	if fctx, ok := fccontext.FromContext(ctx); ok {
+		return fctx.RetryCount
+	}
+	return 0
 }
 
 func requestID(ctx context.Context) string {

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log"
 	"os"
 
@@ -26,22 +27,29 @@ func main() {
 		settings.Fault(err)
 	}
 	api := client.With(aliyun.CredentialsFrom(os.Getenv))
-	lambda.Start(function{handler.New(settings, handler.Platform{
+	h := handler.New(settings, handler.Platform{
 		API:       func(context.Context) refresh.Refresher { return api },
 		RequestID: requestID,
-	})})
+	})
+	lambda.Start(function{h, settings.PartialBatch})
 }
 
 // A function is a lambda.Handler: it sees the payload as it came, where a
 // typed function would see only what encoding/json lets through.
-type function struct{ handler *handler.Handler }
+type function struct {
+	handler *handler.Handler
+	partial bool // the event source mapping reports batch item failures
+}
 
-// Invoke answers with the report or, for an SQS batch, with the messages that
-// are to be delivered again.
+// Invoke answers with the report or, for an SQS batch whose mapping reads that,
+// with the messages that are to be delivered again. Where it does not, a batch
+// with a failure fails whole: Lambda would delete the messages of an answer that
+// it does not read, the failed ones too.
 func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	handler.FitInstance()
 	report, err := f.handler.Handle(ctx, payload)
-	if report != nil && report.SQS {
+	var incomplete *handler.IncompleteError
+	if (err == nil || errors.As(err, &incomplete)) && report.SQS && f.partial {
 		if failures, ok := batchFailures(report); ok {
 			return json.Marshal(failures)
 		}

@@ -26,20 +26,23 @@ rules:
     targets: [{domain: www.example.com}, {domain: img.example.com, product: cdn}]
 `
 
-func start(t *testing.T, api *aliyuntest.Server, table string) *runtimetest.Process {
+func start(t *testing.T, api *aliyuntest.Server, table string, env ...string) *runtimetest.Process {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "table.yaml")
 	if err := os.WriteFile(file, []byte(table), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := aliyuntest.TestCredential
-	return runtimetest.NewTestLambda(t, runtimetest.Program{Path: binary, Env: []string{
-		"MAPPING_FILE=" + file, "REFRESH_ENDPOINT=" + api.URL,
-		"ALIBABA_CLOUD_ACCESS_KEY_ID=" + c.AccessKeyID,
-		"ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + c.AccessKeySecret,
-		"ALIBABA_CLOUD_SECURITY_TOKEN=" + c.SecurityToken,
-	}})
+	return runtimetest.NewTestLambda(t, runtimetest.Program{Path: binary, Env: append(env,
+		"MAPPING_FILE="+file, "REFRESH_ENDPOINT="+api.URL,
+		"ALIBABA_CLOUD_ACCESS_KEY_ID="+c.AccessKeyID,
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET="+c.AccessKeySecret,
+		"ALIBABA_CLOUD_SECURITY_TOKEN="+c.SecurityToken,
+	)})
 }
+
+// partial says that the event source mapping reports batch item failures.
+const partial = "PARTIAL_BATCH=true"
 
 func invoke(t *testing.T, p *runtimetest.Process, payload string) runtimetest.Result {
 	t.Helper()
@@ -98,7 +101,7 @@ func TestShapes(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			api := aliyuntest.NewTestServer(t, nil)
-			result := invoke(t, start(t, api, table), test.payload)
+			result := invoke(t, start(t, api, table, partial), test.payload)
 			if result.Err != nil || !strings.Contains(string(result.Response), test.answer) {
 				t.Errorf("the answer is %s, %v; want %s", result.Response, result.Err, test.answer)
 			}
@@ -113,7 +116,7 @@ func TestShapes(t *testing.T) {
 // garbage, the other two are refreshed and just those two come back.
 func TestPartialBatchResponse(t *testing.T) {
 	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{MalformedURLs: func(url string) bool { return strings.Contains(url, "bad") }})
-	result := invoke(t, start(t, api, table), sqs(s3("1.png"), s3("bad.png"), "garbage", s3("2.png")))
+	result := invoke(t, start(t, api, table, partial), sqs(s3("1.png"), s3("bad.png"), "garbage", s3("2.png")))
 	if want := `{"batchItemFailures":[{"itemIdentifier":"m1"},{"itemIdentifier":"m2"}]}`; string(result.Response) != want {
 		t.Errorf("the answer is %s, %v; want %s", result.Response, result.Err, want)
 	}
@@ -122,9 +125,37 @@ func TestPartialBatchResponse(t *testing.T) {
 	}
 }
 
+// Without PARTIAL_BATCH, Lambda would delete the messages that an answer names: the
+// batch fails whole, says how that is mended, and what was accepted is not sent
+// again when the messages come back.
+func TestBatchFailsWhole(t *testing.T) {
+	refuse := true
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{MalformedURLs: func(url string) bool {
+		return refuse && strings.Contains(url, "bad")
+	}})
+	p := start(t, api, table)
+	batch := sqs(s3("1.png"), s3("bad.png"), s3("2.png"))
+	for range 2 {
+		result := invoke(t, p, batch)
+		if result.Err == nil || result.Err.Type != "RefreshIncomplete" {
+			t.Fatalf("the answer is %s, %v; want the whole batch to fail", result.Response, result.Err)
+		}
+	}
+	refuse = false
+	if result := invoke(t, p, batch); result.Err != nil {
+		t.Fatal(result.Err)
+	}
+	if diff := cmp.Diff([]string{"1.png", "2.png", "bad.png"}, urls(api)); diff != "" {
+		t.Errorf("refreshed, each once (-want +got)\n%s", diff)
+	}
+	if n := strings.Count(p.Output(), "--function-response-types ReportBatchItemFailures"); n != 1 {
+		t.Errorf("the log says %d times how to have only the failed messages again, want once", n)
+	}
+}
+
 func TestSharedTargetFailsBothMessages(t *testing.T) {
 	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{MalformedURLs: func(url string) bool { return strings.Contains(url, "bad") }})
-	result := invoke(t, start(t, api, table), sqs(s3("bad.png"), s3("1.png"), s3("bad.png")))
+	result := invoke(t, start(t, api, table, partial), sqs(s3("bad.png"), s3("1.png"), s3("bad.png")))
 	if want := `{"batchItemFailures":[{"itemIdentifier":"m0"},{"itemIdentifier":"m2"}]}`; string(result.Response) != want {
 		t.Errorf("the answer is %s, %v; want %s", result.Response, result.Err, want)
 	}
@@ -133,7 +164,7 @@ func TestSharedTargetFailsBothMessages(t *testing.T) {
 func TestMessageWithoutIDFailsTheBatch(t *testing.T) {
 	api := aliyuntest.NewTestServer(t, nil)
 	payload := strings.Replace(sqs(s3("1.png"), "garbage"), `"messageId":"m1",`, "", 1)
-	result := invoke(t, start(t, api, table), payload)
+	result := invoke(t, start(t, api, table, partial), payload)
 	if result.Err == nil || result.Err.Type != "RefreshIncomplete" {
 		t.Errorf("the answer is %s, %v; want the whole batch to fail", result.Response, result.Err)
 	}

@@ -20,6 +20,7 @@ type logLine struct {
 	Code       string          `json:"code"`
 	Error      string          `json:"error"`
 	Retryable  bool            `json:"retryable"`
+	Part       int             `json:"part"` // from 1, where a group needs several lines
 	counts
 }
 
@@ -85,7 +86,7 @@ func readLog(output string) callLog {
 		case "refreshed":
 			accepted[line.RequestID] = append(accepted[line.RequestID], line.urls()...)
 		case "failed":
-			l.Failed = append(l.Failed, group{line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls()})
+			l.addFailed(line)
 		case "report":
 			l.Totals = &line.counts
 		}
@@ -96,6 +97,16 @@ func readLog(output string) callLog {
 		}
 	}
 	return l
+}
+
+// addFailed adds a line to the group that it is a part of: the first part has the
+// error's text.
+func (l *callLog) addFailed(line logLine) {
+	if n := len(l.Failed); line.Part > 1 && n > 0 {
+		l.Failed[n-1].URLs = append(l.Failed[n-1].URLs, line.urls()...)
+		return
+	}
+	l.Failed = append(l.Failed, group{line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls()})
 }
 
 func (l logLine) request() request {

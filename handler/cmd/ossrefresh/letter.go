@@ -130,7 +130,7 @@ func (l letter) read(table *mapping.Table) (content, error) {
 
 func fromEvent(table *mapping.Table, batch events.Batch) content {
 	c := content{whole: true}
-	trace := handler.Follow(table, batch)
+	trace := handler.Follow(table, batch.Changes)
 	for _, t := range trace.Targets {
 		c.targets = append(c.targets, t.Target)
 	}
@@ -152,7 +152,7 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 // objects were removed.
 func removals(table *mapping.Table, batch events.Batch) map[target]bool {
 	all := map[target]bool{}
-	for _, t := range handler.Follow(table, batch).Targets {
+	for _, t := range handler.Follow(table, batch.Changes).Targets {
 		if t.Event != mapping.Removed {
 			continue
 		}

@@ -68,7 +68,7 @@ type sender struct {
 
 // newSender returns one that calls the API or, in a dry run, nothing.
 func newSender(c *console, live bool, r mapping.Refresh) (*sender, error) {
-	s := &sender{submitter: handler.NewSubmitter(r)}
+	s := &sender{submitter: handler.NewSubmitter(r, 1)}
 	s.submitter.FoldOnQuota = false // what is named by hand is refreshed as named
 	if !live {
 		return s, nil
