@@ -25,6 +25,9 @@ type Letter struct {
 // writes.
 func ReadLetter(message []byte) (Letter, error) {
 	var parts struct {
+		RequestContext struct {
+			Condition string `json:"condition"`
+		} `json:"requestContext"`
 		RequestPayload  json.RawMessage `json:"requestPayload"`
 		ResponsePayload json.RawMessage `json:"responsePayload"`
 		ResponseContext json.RawMessage `json:"responseContext"`
@@ -32,6 +35,9 @@ func ReadLetter(message []byte) (Letter, error) {
 	err := json.Unmarshal(message, &parts)
 	if err != nil || parts.RequestPayload == nil || string(parts.RequestPayload) == "null" {
 		return Letter{}, errors.New(`it is not a dead letter: it has no "requestPayload"`)
+	}
+	if strings.EqualFold(parts.RequestContext.Condition, "Success") {
+		return Letter{}, errors.New("it is not a dead letter: its event was handled with success")
 	}
 	letter := Letter{Event: message}
 	for _, answer := range []json.RawMessage{parts.ResponsePayload, parts.ResponseContext} {

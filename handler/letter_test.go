@@ -88,7 +88,7 @@ func TestLetterWithAnotherAnswer(t *testing.T) {
 			t.Errorf("%s: it lists everything: %t, want %t; %v", name, letter.Failed != nil, tt.want, err)
 		}
 	}
-	for _, text := range []string{``, `[]`, `{}`, `{"events":[]}`, `{"requestPayload":null}`} {
+	for _, text := range []string{``, `[]`, `{}`, `{"events":[]}`, `{"requestPayload":null}`, `{"requestContext":{"condition":"Success"},"requestPayload":"[]"}`} {
 		if _, err := handler.ReadLetter([]byte(text)); err == nil {
 			t.Errorf("%q is read as a dead letter", text)
 		}

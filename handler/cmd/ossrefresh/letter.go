@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"oss-cdn-refresh/events"
 	"oss-cdn-refresh/handler"
+	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
 
@@ -117,15 +117,19 @@ func (l letter) read(table *mapping.Table) (content, error) {
 		return content{}, err
 	}
 	batch, err := message.Decode()
-	if message.Failed != nil {
-		if c, ok := fromReport(*message.Failed, removals(table, batch)); ok {
-			return c, nil
-		}
-	}
 	if err != nil {
 		return content{}, err
 	}
-	return fromEvent(table, batch), nil
+	targets := handler.Follow(table, batch.Changes).Targets
+	whole := fromEvent(table, batch)
+	if message.Failed == nil {
+		return whole, nil
+	}
+	if c, ok := fromReport(*message.Failed, targets); ok {
+		return c, nil
+	}
+	whole.notes = append(whole.notes, "it lists URLs that its event does not ask for by this table, and is not trusted with them")
+	return whole, nil
 }
 
 func fromEvent(table *mapping.Table, batch events.Batch) content {
@@ -148,34 +152,29 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 	return c
 }
 
-// removals are what the event refreshes, or would refresh instead, because
-// objects were removed.
-func removals(table *mapping.Table, batch events.Batch) map[target]bool {
-	all := map[target]bool{}
-	for _, t := range handler.Follow(table, batch.Changes).Targets {
-		if t.Event != mapping.Removed {
-			continue
-		}
-		all[newTarget(t.Target)] = true
+// fromReport returns what a letter lists as failed. It returns false where one of
+// its URLs is not a target of the letter's event: whoever may write to the queue
+// could otherwise have any URL refreshed.
+func fromReport(report handler.Report, targets []refresh.Target) (content, bool) {
+	removed := map[target]bool{} // of each target of the event: whether its object was removed
+	for _, t := range targets {
+		key := newTarget(t.Target)
+		removed[key] = removed[key] || t.Event == mapping.Removed
 		for _, url := range t.Fallback {
-			all[target{string(t.Product), string(mapping.File), url}] = true
+			key := target{string(t.Product), string(mapping.File), url}
+			removed[key] = removed[key] || t.Event == mapping.Removed
 		}
 	}
-	return all
-}
-
-// fromReport returns what a letter lists as failed. It returns false where one
-// of its URLs cannot be submitted as it stands.
-func fromReport(report handler.Report, removed map[target]bool) (content, bool) {
 	var c content
 	for _, g := range report.Failed {
 		for _, url := range g.URLs {
-			if !submittable(g, url) {
+			gone, asked := removed[target{g.Product, g.Type, url}]
+			if !asked {
 				return content{}, false
 			}
 			t := urlTarget(mapping.Product(g.Product), mapping.Type(g.Type), url, domainOf(url))
 			c.targets = append(c.targets, t)
-			if removed[newTarget(t)] { // the same again, which only adds that it comes first
+			if gone { // the same again, which only adds that it comes first
 				t.Event = mapping.Removed
 				c.targets = append(c.targets, t)
 			}
@@ -188,13 +187,6 @@ func fromReport(report handler.Report, removed map[target]bool) (content, bool) 
 		c.notes = append(c.notes, "the letter does not say which "+plural(n, "more record")+" could not be read")
 	}
 	return c, true
-}
-
-// submittable reports whether a URL that a letter lists can be submitted.
-func submittable(g handler.Group, url string) bool {
-	products := []string{string(mapping.DCDN), string(mapping.CDN)}
-	types := []string{string(mapping.File), string(mapping.Directory), string(mapping.IgnoreParams)}
-	return slices.Contains(products, g.Product) && slices.Contains(types, g.Type) && domainOf(url) != ""
 }
 
 // domainOf returns the domain of a canonical URL.

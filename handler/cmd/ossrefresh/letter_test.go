@@ -76,13 +76,14 @@ func TestSplitUnreadable(t *testing.T) {
 	}
 }
 
-// A letter whose list cannot be submitted as it stands is replayed whole.
-func TestUnsubmittableLetter(t *testing.T) {
+// A letter that lists what its event does not ask for is replayed whole, and says
+// so: whoever may write to the queue must not have any URL refreshed.
+func TestLetterIsNotTrusted(t *testing.T) {
 	table, err := mapping.Parse("table", []byte("rules: [{bucket: b, targets: [{domain: www.example.com}]}]"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	group := `{"product":"dcdn","type":"File","code":"TooMany.Refresh","urls":["https://www.example.com/a"]}`
+	group := `{"product":"dcdn","type":"File","code":"TooMany.Refresh","urls":["https://www.example.com/0"]}`
 	for _, tt := range []struct {
 		old, new string
 		whole    bool
@@ -91,6 +92,13 @@ func TestUnsubmittableLetter(t *testing.T) {
 		{"dcdn", "x", true},
 		{"File", "x", true},
 		{"https://", "", true},
+		{"https://", "http://", true},
+		{"/0", "/1", true},
+		{"/0", `/0\nhttps://evil.example/all/`, true},
+		{"www.example.com", "evil.example", true},
+		{"www.example.com", "user@www.example.com:99", true},
+		{"File", "Directory", true},
+		{"/0", "/", true},
 	} {
 		event := strings.TrimSuffix(strings.TrimSpace(deadLetter(0, 1)), "}")
 		answer, _ := json.Marshal(map[string]string{
@@ -98,7 +106,7 @@ func TestUnsubmittableLetter(t *testing.T) {
 			"errorMessage": "any text\n" + `{"failed_urls":1,"failed":[` + strings.Replace(group, tt.old, tt.new, 1) + `]}`,
 		})
 		l := letter{raw: []byte(event + `,"responsePayload":` + string(answer) + "}")}
-		if read, err := l.read(table); err != nil || read.whole != tt.whole {
+		if read, err := l.read(table); err != nil || read.whole != tt.whole || (len(read.notes) > 0) != tt.whole || len(read.targets) != 1 {
 			t.Errorf("%q for %q: the whole event: %t, want %t; %v", tt.new, tt.old, read.whole, tt.whole, err)
 		}
 	}
@@ -184,8 +192,13 @@ func TestReplayOrder(t *testing.T) {
 		"responsePayload": map[string]string{"errorType": "RefreshIncomplete", "errorMessage": answer},
 	})
 	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: 3}})
+	file := filepath.Join(t.TempDir(), "table.yaml")
+	const table = "rules: [{bucket: b, targets: [{domain: www.example.com}, {domain: www.example.com, type: directory}]}]"
+	if err := os.WriteFile(file, []byte(table), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var stdout, stderr bytes.Buffer
-	run([]string{"replay", "--live", "--json", "--mapping", tableOfB(t), "-"}, bytes.NewReader(letter), &stdout, &stderr, environment(api))
+	run([]string{"replay", "--live", "--json", "--mapping", file, "-"}, bytes.NewReader(letter), &stdout, &stderr, environment(api))
 	var got replay
 	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil || len(got.Letters) != 1 || len(got.Failed) != 1 {
 		t.Fatalf("%v: %s%s", err, stdout.String(), stderr.String())
