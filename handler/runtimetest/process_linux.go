@@ -16,7 +16,7 @@ func (p *Process) Freeze() error {
 	const byPid = 1                                    // P_PID of waitid(2)
 	const stopped = syscall.WSTOPPED | syscall.WNOWAIT // leaves it to be waited for
 	for {
-		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, byPid, uintptr(p.Pid()), 0, stopped, 0, 0)
+		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, byPid, uintptr(p.cmd.Process.Pid), 0, stopped, 0, 0)
 		switch errno {
 		case 0:
 			return nil

@@ -30,7 +30,7 @@ func functionComputeHeader(function string, in Invocation, deadline time.Time) m
 		"x-fc-request-id":        in.RequestID,
 		"x-fc-function-deadline": strconv.FormatInt(deadline.UnixMilli(), 10),
 		"x-fc-function-timeout":  strconv.Itoa(int((in.Timeout + time.Second - 1) / time.Second)),
-		"x-fc-function-type":     strconv.Itoa(in.FunctionType),
+		"x-fc-function-type":     "0", // the handler, not one of the other hooks
 		"x-fc-function-name":     function,
 		"x-fc-function-handler":  function,
 		"x-fc-function-memory":   "128",

@@ -1,6 +1,6 @@
 // Package runtimetest runs a function's real binary under the runtime API of
-// Function Compute (runtime go1) or AWS Lambda, served on loopback, after the
-// manner of net/http/httptest:
+// Function Compute (runtime go1) or AWS Lambda, served on loopback. Like
+// net/http/httptest, it is for programs and for tests:
 //
 //	process, err := runtimetest.StartFunctionCompute(ctx, runtimetest.Program{Path: "./main"})
 //	if err != nil {
@@ -10,7 +10,9 @@
 //	result, err := process.Invoke(ctx, runtimetest.Invocation{Payload: payload})
 //
 // Tests call [NewTestFunctionCompute] or [NewTestLambda], and [Build] for the
-// binary.
+// binary. What the function printed before its answer is complete when Invoke
+// returns: a mark that goes through the function's own output pipe shows that
+// everything before it has been read.
 //
 // The package does not limit memory, CPU or the size of payloads, does not
 // retry, and does not freeze the process between invocations unless
@@ -37,14 +39,6 @@ import (
 // defaultTimeout is generous: a function that works takes a few seconds at most.
 const defaultTimeout = 60 * time.Second
 
-// The values of [Invocation.FunctionType], as fc-runtime-go-sdk numbers them.
-const (
-	Handler = iota
-	Initializer
-	PreStop
-	PreFreeze
-)
-
 // Credentials are the temporary credentials of the function's role.
 type Credentials struct {
 	AccessKeyID     string
@@ -55,12 +49,11 @@ type Credentials struct {
 // An Invocation is what the function is asked to do. The zero value is an
 // empty payload.
 type Invocation struct {
-	RequestID    string        // must not need escaping in a URL; made up, and unique, when empty
-	Payload      []byte        // as the trigger would send it
-	Timeout      time.Duration // from the moment the function takes the invocation; 60 s when zero
-	Credentials  Credentials   // Function Compute only
-	RetryCount   int           // of an asynchronous invocation; Function Compute only
-	FunctionType int           // Handler, Initializer, PreStop or PreFreeze; Function Compute only
+	RequestID   string        // must not need escaping in a URL; made up, and unique, when empty
+	Payload     []byte        // as the trigger would send it
+	Timeout     time.Duration // from the moment the function takes the invocation; 60 s when zero
+	Credentials Credentials   // Function Compute only
+	RetryCount  int           // of an asynchronous invocation; Function Compute only
 }
 
 // A Result is what the function answered.
@@ -92,12 +85,6 @@ type Process struct {
 // ctx ends, the process is killed. The caller must call Close.
 func StartFunctionCompute(ctx context.Context, p Program) (*Process, error) {
 	return start(ctx, p, functionCompute)
-}
-
-// StartLambda starts p under the runtime API of AWS Lambda. When ctx ends, the
-// process is killed. The caller must call Close.
-func StartLambda(ctx context.Context, p Program) (*Process, error) {
-	return start(ctx, p, lambda)
 }
 
 func start(ctx context.Context, program Program, api protocol) (*Process, error) {
@@ -211,17 +198,12 @@ func (p *Process) FirstPoll() time.Duration {
 	return p.firstPoll
 }
 
-// Pid returns the process id.
-func (p *Process) Pid() int {
-	return p.cmd.Process.Pid
-}
-
 // PeakMemory returns the largest resident set so far, in bytes; 0 once the
 // process has ended and on systems other than Linux. It is VmHWM of proc(5): the
 // ru_maxrss of getrusage(2) outlives execve(2), and so is never less than the
 // memory of the process that started this one.
 func (p *Process) PeakMemory() int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil || p.ended() {
 		return 0
 	}
