@@ -28,7 +28,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 )
 
@@ -130,9 +129,17 @@ type Accepted struct {
 	Call    int    // N of the call that brought it
 }
 
+// A TB is what [NewTestServer] needs of testing.TB. Package testing itself is not
+// imported, since programs that start a [Server] would link it.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatal(args ...any)
+}
+
 // NewTestServer starts s, or a zero Server where s is nil, for the time of a
 // test.
-func NewTestServer(tb testing.TB, s *Server) *Server {
+func NewTestServer(tb TB, s *Server) *Server {
 	tb.Helper()
 	if s == nil {
 		s = new(Server)
