@@ -81,6 +81,12 @@ func NewClient(endpoint Endpoint) *Client {
 	}
 }
 
+// DialWith makes the client connect by dial, whatever the host. It is for tests
+// whose API is not on a network, and must come before the first call.
+func (c *Client) DialWith(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
+	c.transport.DialContext = dial
+}
+
 // With returns a caller that signs with the credentials.
 func (c *Client) With(creds Credentials) *Caller {
 	return &Caller{client: c, creds: creds, secrets: secretsOf(creds)}

@@ -23,7 +23,9 @@ import (
 
 func caller(api *aliyuntest.Server) *Caller {
 	c := aliyuntest.TestCredential
-	return NewClient(Endpoint(api.URL)).With(Credentials{c.AccessKeyID, c.AccessKeySecret, c.SecurityToken})
+	client := NewClient(Endpoint(api.URL))
+	client.DialWith(api.Dial)
+	return client.With(Credentials{c.AccessKeyID, c.AccessKeySecret, c.SecurityToken})
 }
 
 func call(product string, urls ...string) refresh.Call {

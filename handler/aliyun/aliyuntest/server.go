@@ -22,10 +22,12 @@
 package aliyuntest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,9 +94,15 @@ type Server struct {
 	// and must not call the server's methods.
 	Fault func(Call) Fault
 
+	// InMemory serves on pipes inside this process instead of loopback. Only
+	// clients that connect with Dial reach the server. For tests in virtual
+	// time: Start it inside the testing/synctest bubble of its clients.
+	InMemory bool
+
 	URL string // http://127.0.0.1:port, set by Start
 
 	http        *http.Server
+	memory      *memory // nil unless InMemory
 	connections atomic.Int64
 	open        sync.Map // of net.Conn
 
@@ -151,10 +159,10 @@ func NewTestServer(tb TB, s *Server) *Server {
 	return s
 }
 
-// Start listens on a free port of 127.0.0.1, sets URL and serves until Close.
-// It may be called once. Its error is that of listening.
+// Start listens on a free port of 127.0.0.1, or InMemory, sets URL and serves
+// until Close. It may be called once. Its error is that of listening.
 func (s *Server) Start() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := s.listen()
 	if err != nil {
 		return fmt.Errorf("starting the refresh API on loopback: %w", err)
 	}
@@ -165,6 +173,23 @@ func (s *Server) Start() error {
 	}
 	go s.http.Serve(l) // until Close; its error says no more
 	return nil
+}
+
+func (s *Server) listen() (net.Listener, error) {
+	if s.InMemory {
+		s.memory = newMemory()
+		return s.memory, nil
+	}
+	return net.Listen("tcp", "127.0.0.1:0")
+}
+
+// Dial connects to the started server, whatever the network and the address. It
+// is a DialContext for the transport of an HTTP client.
+func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if s.memory != nil {
+		return s.memory.dial(ctx)
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(s.URL, "http://"))
 }
 
 // Close stops the server and cuts all its connections, hanging ones too. It
@@ -210,7 +235,7 @@ func (s *Server) Accepted() []Accepted {
 	return slices.Clone(s.accepted)
 }
 
-// Connections returns how many TCP connections have been opened.
+// Connections returns how many connections have been opened.
 func (s *Server) Connections() int { return int(s.connections.Load()) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
