@@ -23,10 +23,11 @@ const (
 	RefuseType                // nothing, for the whole type of the product
 	StopProduct               // nothing, for the whole product
 	StopAll                   // nothing in this invocation: the credentials are at fault
+	Unknown                   // nobody knows the code; like SplitDomains, then Halve, within a bound
 	Late                      // the invocation's time is over
 )
 
-var classNames = [...]string{"permanent", "again now", "again", "again later", "busy", "pack", "halve", "split domains", "quota", "refuse type", "stop product", "stop all", "late"}
+var classNames = [...]string{"permanent", "again now", "again", "again later", "busy", "pack", "halve", "split domains", "quota", "refuse type", "stop product", "stop all", "unknown", "late"}
 
 // String returns the class in words.
 func (c Class) String() string { return classNames[c] }
@@ -55,6 +56,11 @@ type Error struct {
 	Bytes     int   // class Pack: what one request may hold, in bytes of the form-encoded ObjectPath
 	Unsent    bool  // no call was made
 	Err       error // what lies beneath, if it is not an answer of the API
+
+	// Doubt, unless nil, says that the answer may be an acceptance, and holds
+	// what it has of a receipt; fields may be empty. The class is Again. Every
+	// acceptance costs quota, so such a call is not repeated without end.
+	Doubt *Receipt
 }
 
 func (e *Error) Error() string {
