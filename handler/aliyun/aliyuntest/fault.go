@@ -31,6 +31,7 @@ type Fault struct {
 	Hang, HangAfter       bool // answer nothing until the client goes, before or after performing the call
 
 	SlowBody    time.Duration // passes between the first and the second half of the body
+	Repeat      time.Duration // the answer comes once more after this time, as from a broken proxy
 	NoIDs       bool          // leave out the task id
 	NoRequestID bool          // leave out the RequestId
 }
@@ -56,7 +57,7 @@ func (f Fault) apply(q request, perform func() answer) answer {
 	if f.NoRequestID {
 		delete(a.fields, "RequestId")
 	}
-	a.slow = f.SlowBody
+	a.slow, a.repeat = f.SlowBody, f.Repeat
 	return a
 }
 

@@ -111,6 +111,7 @@ type answer struct {
 	body        string
 	location    string
 	slow        time.Duration // between the halves of the body
+	repeat      time.Duration // until the answer is sent once more; 0: it is not
 	drop, hang  bool          // no answer: cut the connection, at once or when the client goes
 }
 
@@ -124,6 +125,7 @@ func (a answer) send(w http.ResponseWriter, r *http.Request, latency time.Durati
 	if a.drop || a.hang || r.Context().Err() != nil {
 		panic(http.ErrAbortHandler)
 	}
+	connectionOf(r).repeatAfter(a.repeat)
 	body := a.encode()
 	w.Header().Set("Content-Type", a.contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

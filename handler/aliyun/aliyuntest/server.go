@@ -168,10 +168,11 @@ func (s *Server) Start() error {
 	}
 	s.URL = "http://" + l.Addr().String()
 	s.http = &http.Server{
-		Handler:   http.HandlerFunc(s.serve),
-		ConnState: s.track,
+		Handler:     http.HandlerFunc(s.serve),
+		ConnState:   s.track,
+		ConnContext: withConnection,
 	}
-	go s.http.Serve(l) // until Close; its error says no more
+	go s.http.Serve(repeating{l}) // until Close; its error says no more
 	return nil
 }
 
@@ -215,6 +216,8 @@ func (s *Server) track(c net.Conn, state http.ConnState) {
 	case http.StateNew:
 		s.connections.Add(1)
 		s.open.Store(c, nil)
+	case http.StateIdle:
+		c.(*connection).answered()
 	case http.StateClosed, http.StateHijacked:
 		s.open.Delete(c)
 	}
