@@ -28,8 +28,9 @@ import (
 )
 
 const (
-	maxAnswer   = 1 << 20 // bytes; an answer has some hundred
-	maxLine     = 8000    // bytes of a request line; common gateways take 8 kB
+	maxAnswer   = 1 << 20  // bytes; an answer has some hundred
+	maxHeader   = 64 << 10 // bytes of an answer's header, which has less than one kB
+	maxLine     = 8000     // bytes of a request line; common gateways take 8 kB
 	regionID    = "cn-hangzhou"
 	dialTimeout = 5 * time.Second // the SDK's connect timeout
 )
@@ -67,12 +68,13 @@ func NewClient(endpoint Endpoint) *Client {
 	return &Client{
 		endpoint: endpoint,
 		transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-			TLSHandshakeTimeout: dialTimeout,
-			MaxIdleConnsPerHost: 32,
-			IdleConnTimeout:     90 * time.Second,
-			Protocols:           protocols,
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            remembering((&net.Dialer{Timeout: dialTimeout}).DialContext),
+			TLSHandshakeTimeout:    dialTimeout,
+			MaxIdleConnsPerHost:    32,
+			IdleConnTimeout:        90 * time.Second,
+			MaxResponseHeaderBytes: maxHeader,
+			Protocols:              protocols,
 		},
 		products: map[string]*product{
 			"dcdn": {name: "dcdn", version: "2018-01-15", endpoint: "https://dcdn.aliyuncs.com", refresh: "RefreshDcdnObjectCaches"},
@@ -84,7 +86,7 @@ func NewClient(endpoint Endpoint) *Client {
 // DialWith makes the client connect by dial, whatever the host. It is for tests
 // whose API is not on a network, and must come before the first call.
 func (c *Client) DialWith(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
-	c.transport.DialContext = dial
+	c.transport.DialContext = remembering(dial)
 }
 
 // With returns a caller that signs with the credentials.
@@ -115,21 +117,25 @@ func (c *Caller) Refresh(ctx context.Context, call refresh.Call) (refresh.Receip
 	params["ObjectType"] = call.Type
 	answer, err := c.do(ctx, p, request, len(call.URLs) > 1)
 	if err != nil {
-		return refresh.Receipt{}, c.whereToLook(p, err, inQuery)
+		return refresh.Receipt{}, c.switchPlacement(p, err, inQuery)
 	}
-	return refresh.Receipt{TaskID: answer.taskID, RequestID: answer.RequestID}, nil
+	receipt, err := answer.receipt()
+	if err != nil { // not a nil *refresh.Error in an error
+		return refresh.Receipt{}, err
+	}
+	return receipt, nil
 }
 
-// whereToLook makes of "the parameter is missing" either "once more, in the
-// query" or, where it was there already, a permanent refusal.
-func (c *Caller) whereToLook(p *product, err *refresh.Error, wasInQuery bool) error {
-	if err.Class == refresh.Pack && !err.Unsent {
-		if wasInQuery {
-			p.inQuery.Store(false) // so it is not that
-			err.Class = refresh.Permanent
-			return err
-		}
-		p.inQuery.Store(true)
+// switchPlacement handles the answer that ObjectPath is missing: the next try
+// puts it into the query. If it was there already, the error is permanent.
+func (c *Caller) switchPlacement(p *product, err *refresh.Error, wasInQuery bool) error {
+	if err.Class != refresh.Pack || err.Unsent {
+		return err
+	}
+	p.inQuery.Store(!wasInQuery)
+	if wasInQuery {
+		err.Class = refresh.Permanent
+	} else {
 		err.Bytes = maxLine / 2
 	}
 	return err
@@ -159,19 +165,28 @@ func (c *Caller) do(ctx context.Context, p *product, request *requests.RpcReques
 		path := len(requestPath(request))
 		return answer{}, &refresh.Error{Op: op, Code: "RequestLineTooLong", Class: refresh.Pack, Unsent: true, Bytes: max(1, path-over)}
 	}
-	status, body, err := c.roundTrip(ctx, p, request, line)
+	var sent progress
+	status, body, err := c.roundTrip(ctx, p, request, line, &sent)
 	if err != nil {
 		err.Op = op
-		err.Message = secrets.hide(err.Message)
+		err.Message = answer{secrets: secrets}.show(err.Message, 1000)
 		return answer{}, err
 	}
-	return read(op, status, body, secrets)
+	a, err := read(op, status, body, secrets)
+	if sent.connection.Load().repeats(a.requestID) {
+		return answer{}, &refresh.Error{
+			Op: op, Code: "RepeatedAnswer", Class: refresh.Again, RequestID: a.requestID,
+			Message: "the answer is that of an earlier call: its request id came before on this connection",
+		}
+	}
+	return a, err
 }
 
 // roundTrip sends a signed request. It goes around http.Client, which follows
 // redirects and puts the URL, and so the token, into its errors.
-func (c *Caller) roundTrip(ctx context.Context, p *product, request *requests.RpcRequest, line string) (status int, body []byte, fault *refresh.Error) {
-	var sent progress
+func (c *Caller) roundTrip(
+	ctx context.Context, p *product, request *requests.RpcRequest, line string, sent *progress,
+) (status int, body []byte, fault *refresh.Error) {
 	ctx = httptrace.WithClientTrace(ctx, sent.trace())
 	base := string(c.client.endpoint)
 	if base == "" {
@@ -208,11 +223,16 @@ type progress struct {
 	kept     atomic.Bool // it went over a connection that was used before
 	wrote    atomic.Bool // it went out
 	answered atomic.Bool // an answer began to come
+
+	connection atomic.Pointer[connection] // that it went over; nil before
 }
 
 func (p *progress) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GotConn:              func(info httptrace.GotConnInfo) { p.kept.Store(info.Reused) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			p.kept.Store(info.Reused)
+			p.connection.Store(connectionOf(info.Conn))
+		},
 		WroteHeaders:         func() { p.wrote.Store(true) },
 		GotFirstResponseByte: func() { p.answered.Store(true) },
 	}

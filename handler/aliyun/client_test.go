@@ -86,14 +86,27 @@ func TestClasses(t *testing.T) {
 	}{
 		"a code of a family":             {fault{Status: 404, Code: "InvalidAccessKeyId.Inactive"}, "InvalidAccessKeyId.Inactive", refresh.StopAll},
 		"throttling of any kind":         {fault{Status: 400, Code: "Throttling.Whatever"}, "Throttling.Whatever", refresh.Again},
-		"an unknown code, 400":           {fault{Status: 400, Code: "Odd.Thing"}, "Odd.Thing", refresh.Permanent},
+		"an unknown code, 400":           {fault{Status: 400, Code: "Odd.Thing"}, "Odd.Thing", refresh.Unknown},
+		"an unknown code, 403":           {fault{Status: 403, Code: "Odd.Thing"}, "Odd.Thing", refresh.Unknown},
+		"an unknown code, 404":           {fault{Status: 404, Code: "Odd.Thing"}, "Odd.Thing", refresh.Unknown},
+		"another case":                   {fault{Status: 404, Code: "invaliddomain.notfound"}, "invaliddomain.notfound", refresh.SplitDomains},
+		"blanks":                         {fault{Status: 400, Code: " Quota Exceeded.Refresh "}, " Quota Exceeded.Refresh ", refresh.Quota},
+		"a path's fault":                 {fault{Status: 400, Code: "InvalidObjectPath.TooLong"}, "InvalidObjectPath.TooLong", refresh.Halve},
+		"a domain's fault":               {fault{Status: 403, Code: "InvalidDomain.Locked"}, "InvalidDomain.Locked", refresh.SplitDomains},
+		"a row within a family":          {fault{Status: 500, Code: "InvalidDomain.configure_failed"}, "InvalidDomain.configure_failed", refresh.Busy},
+		"forbidden":                      {fault{Status: 403, Code: "Forbidden"}, "Forbidden", refresh.SplitDomains},
+		"forbidden by more":              {fault{Status: 403, Code: "ForbiddenOperation.X"}, "ForbiddenOperation.X", refresh.SplitDomains},
+		"no permission":                  {fault{Status: 403, Code: "NoPermission.System"}, "NoPermission.System", refresh.SplitDomains},
+		"another quota":                  {fault{Status: 400, Code: "QuotaExceeded"}, "QuotaExceeded", refresh.Quota},
+		"a quota a minute":               {fault{Status: 400, Code: "QuotaPerMinuteExceeded"}, "QuotaPerMinuteExceeded", refresh.AgainLater},
+		"the beginning of a code":        {fault{Status: 400, Code: "InvalidDomainName.Malformed"}, "InvalidDomainName.Malformed", refresh.Unknown},
 		"an unknown code, 429":           {fault{Status: 429, Code: "Odd.Thing"}, "Odd.Thing", refresh.Again},
 		"an unknown code, 500":           {fault{Status: 500, Code: "Odd.Thing"}, "Odd.Thing", refresh.Again},
 		"a known code at another status": {fault{Status: 503, Code: "QuotaExceeded.Refresh"}, "QuotaExceeded.Refresh", refresh.Quota},
-		"no code, 403":                   {fault{Status: 403, Body: `{"RequestId":"1"}`}, "HTTP403", refresh.Permanent},
-		"a number for a code":            {fault{Status: 400, OddCode: 42}, "42", refresh.Permanent},
+		"no code, 403":                   {fault{Status: 403, Body: `{"RequestId":"1"}`}, "HTTP403", refresh.Unknown},
+		"a number for a code":            {fault{Status: 400, OddCode: 42}, "42", refresh.Unknown},
 		"an object for a code, 500":      {fault{Status: 500, OddCode: map[string]int{"a": 1}}, `{"a":1}`, refresh.Again},
-		"null for a code":                {fault{Status: 400, Body: `{"Code":null,"Message":[],"RequestId":{}}`}, "HTTP400", refresh.Permanent},
+		"null for a code":                {fault{Status: 400, Body: `{"Code":null,"Message":[],"RequestId":{}}`}, "HTTP400", refresh.Unknown},
 		"HTML, 200":                      {fault{Body: "<html>", ContentType: "text/html"}, "HTTP200", refresh.Again},
 		"HTML, 404":                      {fault{Status: 404, Body: "<html>"}, "HTTP404", refresh.Again},
 		"HTML, 413":                      {fault{Status: 413, Body: "<html>"}, "HTTP413", refresh.Halve},
@@ -111,7 +124,7 @@ func TestClasses(t *testing.T) {
 		"dropped after":                  {fault{DropAfter: true}, "ConnectionBroken", refresh.Again},
 	}
 	for _, row := range refusals {
-		code := strings.ReplaceAll(row.Code, ".*", ".X")
+		code := strings.ReplaceAll(row.Code, "*", "X")
 		tests["the table's "+code] = struct {
 			fault fault
 			code  string

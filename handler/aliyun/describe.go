@@ -2,7 +2,6 @@ package aliyun
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -42,8 +41,8 @@ func (c *Caller) Quota(ctx context.Context, product string) ([]Allowance, error)
 	}
 	var all []Allowance
 	for _, t := range []struct{ typ, prefix string }{{"File", "Url"}, {"Directory", "Dir"}, {"IgnoreParams", "IgnoreParams"}, {"Regex", "Regex"}} {
-		quota, noQuota := strconv.Atoi(a.text(t.prefix + "Quota"))
-		remain, noRemain := strconv.Atoi(a.text(t.prefix + "Remain"))
+		quota, noQuota := strconv.Atoi(text(a.fields[t.prefix+"Quota"]))
+		remain, noRemain := strconv.Atoi(text(a.fields[t.prefix+"Remain"]))
 		if noQuota == nil && noRemain == nil {
 			all = append(all, Allowance{t.typ, quota, remain})
 		}
@@ -87,15 +86,15 @@ func (c *Caller) describe(ctx context.Context, name string, operations, params m
 }
 
 func (a answer) tasks() []Task {
-	var entries []map[string]json.RawMessage
-	_ = json.Unmarshal(a.fields["Tasks"], &entries)
+	list, _ := a.fields["Tasks"].([]any)
 	var all []Task
-	for _, fields := range entries {
-		t := answer{fields: fields}
-		created, _ := time.Parse(time.RFC3339, t.text("CreationTime"))
+	for _, entry := range list {
+		fields, _ := entry.(map[string]any)
+		created, _ := time.Parse(time.RFC3339, text(fields["CreationTime"]))
 		all = append(all, Task{
-			ID: t.text("TaskId"), URL: t.text("ObjectPath"), Type: t.text("ObjectType"), Status: t.text("Status"),
-			Process: t.text("Process"), Created: created, Description: t.text("Description"),
+			ID: text(fields["TaskId"]), URL: text(fields["ObjectPath"]), Type: text(fields["ObjectType"]),
+			Status: text(fields["Status"]), Process: text(fields["Process"]), Created: created,
+			Description: text(fields["Description"]),
 		})
 	}
 	return all
