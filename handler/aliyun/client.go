@@ -12,12 +12,14 @@ package aliyun
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -87,6 +89,24 @@ func NewClient(endpoint Endpoint) *Client {
 // whose API is not on a network, and must come before the first call.
 func (c *Client) DialWith(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
 	c.transport.DialContext = remembering(dial)
+}
+
+// base returns where the product's API is called.
+func (c *Client) base(p *product) string { return cmp.Or(string(c.endpoint), p.endpoint) }
+
+// proxyPassword returns that of the proxy between here and the product's API:
+// a proxy may repeat it when it refuses a connection.
+func (c *Client) proxyPassword(p *product) string {
+	to, err := url.Parse(c.base(p))
+	if err != nil {
+		return ""
+	}
+	proxy, err := c.transport.Proxy(&http.Request{URL: to})
+	if err != nil || proxy == nil {
+		return ""
+	}
+	password, _ := proxy.User.Password()
+	return password
 }
 
 // With returns a caller that signs with the credentials.
@@ -169,7 +189,7 @@ func (c *Caller) do(ctx context.Context, p *product, request *requests.RpcReques
 	status, body, err := c.roundTrip(ctx, p, request, line, &sent)
 	if err != nil {
 		err.Op = op
-		err.Message = answer{secrets: secrets}.show(err.Message, 1000)
+		err.Message = answer{secrets: secrets.with(c.client.proxyPassword(p))}.show(err.Message, 1000)
 		return answer{}, err
 	}
 	a, err := read(op, status, body, secrets)
@@ -188,11 +208,7 @@ func (c *Caller) roundTrip(
 	ctx context.Context, p *product, request *requests.RpcRequest, line string, sent *progress,
 ) (status int, body []byte, fault *refresh.Error) {
 	ctx = httptrace.WithClientTrace(ctx, sent.trace())
-	base := string(c.client.endpoint)
-	if base == "" {
-		base = p.endpoint
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+line, bytes.NewReader(request.GetContent()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.client.base(p)+line, bytes.NewReader(request.GetContent()))
 	if err != nil {
 		return 0, nil, &refresh.Error{Code: "BadRequest", Class: refresh.Permanent, Unsent: true, Message: "the request's URL does not parse"}
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -281,6 +282,78 @@ func escape(s string, lower bool) string {
 	return b.String()
 }
 
+// The secrets of other invocations are known by the names before them.
+func TestMaskByName(t *testing.T) {
+	tests := map[string]string{
+		"POST /?Action=A&SecurityToken=CAIS%2Bx%3D&SignatureNonce=1": "POST /?Action=A&SecurityToken=***&SignatureNonce=1",
+		"?Signature=a%2Bb%3D HTTP/1.1":                               "?Signature=*** HTTP/1.1",
+		"SecurityToken%3DCAIS%252Bx%26SignatureMethod%3DHMAC-SHA1":   "SecurityToken%3D***%26SignatureMethod%3DHMAC-SHA1",
+		"SecurityToken%253Dx%2526SignatureNonce%253D1":               "SecurityToken%253D***%2526SignatureNonce%253D1",
+		"signature=x&amp;Version=1":                                  "signature=***&amp;Version=1",
+		`{"SecurityToken":"CAIS+/=","AccessKeySecret": "x"}`:         `{"SecurityToken":"***","AccessKeySecret": "***"}`,
+		`{\"SecurityToken\":\"CAIS\"}`:                               `{\"SecurityToken\":\"***\"}`,
+		"x-acs-security-token: CAIS+/=\r\nHost: a":                   "x-acs-security-token: ***\r\nHost: a",
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET=abc":                        "ALIBABA_CLOUD_ACCESS_KEY_SECRET=***",
+		"ACS3-HMAC-SHA256 Credential=x,SignedHeaders=a,Signature=0f": "ACS3-HMAC-SHA256 Credential=x,SignedHeaders=a,Signature=***",
+		`invalid proxy address "http://user:p@ss@proxy:1/a@b"`:       `invalid proxy address "http://***@proxy:1/a@b"`,
+		"https://www.example.com/a@b":                                "https://www.example.com/a@b",
+		"Signature=":                                                 "Signature=",
+		"Signature=&a":                                               "Signature=&a",
+		"Signature":                                                  "Signature",
+		"SignatureMethod=HMAC-SHA1":                                  "SignatureMethod=HMAC-SHA1",
+		"the SecurityToken that was sent expired":                    "the SecurityToken that was sent expired",
+	}
+	for text, want := range tests {
+		if got := (mask{}).hide(text); got != want {
+			t.Errorf("hide(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A gateway that mixes up two calls may repeat the request of another
+// invocation.
+func TestSecretsOfOtherInvocationsAreMasked(t *testing.T) {
+	const line = "POST /?Action=A&SecurityToken=CAISother%2Btoken&Signature=other%2Bsignature%3D&Version=1"
+	for _, fault := range []aliyuntest.Fault{
+		{Status: 400, Code: "Odd", Message: "you sent " + line},
+		{Status: 400, Code: "Odd", Message: "you sent " + url.QueryEscape(line)},
+		{Status: 400, Code: line, Message: "no"},
+		{Body: `{"RequestId":"` + line + `","RefreshTaskId":"` + line + `"}`},
+	} {
+		api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault { return fault }})
+		receipt, err := caller(api).Refresh(t.Context(), call("dcdn", photo))
+		text := fmt.Sprint(receipt, err)
+		if strings.Contains(text, "CAISother") || strings.Contains(text, "signature%") || !strings.Contains(text, "***") {
+			t.Errorf("the answer is %s", text)
+		}
+	}
+}
+
+func TestProxyPasswordIsMasked(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 407 user has not pass/word\r\nContent-Length: 0\r\n\r\n")
+	}))
+	defer proxy.Close()
+	for _, address := range []string{"http://user:pass%2Fword@" + proxy.Listener.Addr().String(), "http://user:pass%2Fword@127.0.0.1:1"} {
+		client := NewClient("https://dcdn.example.com")
+		through, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.transport.Proxy = http.ProxyURL(through)
+		e := refused(t, client.With(Credentials{AccessKeyID: "LTAI", AccessKeySecret: "secret"}), call("dcdn", photo))
+		if e.Class != refresh.Again || !e.Unsent || strings.Contains(e.Error(), "word") {
+			t.Errorf("%s: %+v", address, e)
+		}
+	}
+}
+
 func TestParseEndpoint(t *testing.T) {
 	accepted := map[string]Endpoint{
 		"":                          "",
@@ -302,18 +375,20 @@ func TestParseEndpoint(t *testing.T) {
 		"http://127.0.0.1.example.com":        "plain HTTP",
 		"http://10.0.0.1":                     "plain HTTP",
 		"ftp://127.0.0.1":                     "scheme",
-		"https://":                            "no endpoint",
-		"://":                                 "no endpoint",
-		"https://a b":                         "no endpoint",
+		"https://":                            "not a valid endpoint",
+		"://":                                 "not a valid endpoint",
+		"https://a b":                         "not a valid endpoint",
 		"https://dcdn.example.com/path":       "more than",
 		"https://dcdn.example.com/?a=b":       "more than",
 		"https://user:password@dcdn.x":        "more than",
-		"127.0.0.1:80:80":                     "no endpoint",
-		"https://dcdn.example.com:notaport":   "no endpoint",
+		"127.0.0.1:80:80":                     "not a valid endpoint",
+		"https://dcdn.example.com:notaport":   "not a valid endpoint",
 		"http://127.0.0.1@dcdn.aliyuncs.com/": "more than",
 		"ftp://user:password@dcdn.x":          "scheme",
-		"https://user:password@a b":           "no endpoint",
-		"https://dcdn.example.com:99999":      "no endpoint",
+		"https://user:password@a b":           "not a valid endpoint",
+		"https://dcdn.example.com:99999":      "not a valid endpoint",
+		"http://[::1%25lo]:80":                "zone",
+		"https://[fe80::1%25eth0]":            "zone",
 	}
 	for text, want := range refused {
 		_, err := ParseEndpoint(text)
