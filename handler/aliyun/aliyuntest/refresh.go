@@ -169,7 +169,13 @@ func (s *Server) checkQuota(q request) *refusal {
 func (s *Server) accept(q request) answer {
 	id := strconv.Itoa(95248880 + q.N)
 	for _, raw := range q.URLs {
-		s.accepted = append(s.accepted, Accepted{q.Product, q.Type, raw, id, q.N})
+		a := Accepted{q.Product, q.Type, raw, id, q.N}
+		end := Complete
+		if s.TaskEnd != nil {
+			end = cmp.Or(s.TaskEnd(a), Complete)
+		}
+		s.accepted = append(s.accepted, a)
+		s.tasks = append(s.tasks, task{a, q.Time, end})
 	}
 	if s.used == nil {
 		s.used = map[allowance]int{}

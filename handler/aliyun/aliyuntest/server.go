@@ -74,7 +74,17 @@ type Server struct {
 	Limits      Limits
 	Quota       Quota         // of dcdn, and the same again of cdn
 	Latency     time.Duration // passes between the decision on a call and its answer
-	TaskTime    time.Duration // a task is Pending for half of it, then Refreshing, then Complete; zero: 5 minutes
+
+	// A task is Pending for half of TaskTime (zero: 5 minutes), then
+	// Refreshing, and then as TaskEnd decides for each URL when it is
+	// accepted: Complete, Failed, Timeout or Canceled (nil: Complete). TaskEnd
+	// is called for one URL at a time and must not call the server's methods.
+	TaskTime time.Duration
+	TaskEnd  func(Accepted) string
+
+	// TaskPath spells the ObjectPath of tasks, for example WithoutScheme or
+	// Decoded (nil: as it was sent).
+	TaskPath func(url string) string
 
 	// Domains in lower case: the account's (nil: every domain; others answer
 	// InvalidDomain.NotFound), and those that the RAM policy does not allow
@@ -109,6 +119,7 @@ type Server struct {
 	mu       sync.Mutex // guards what follows
 	calls    []Call
 	accepted []Accepted
+	tasks    []task // one for each accepted URL
 	used     map[allowance]int
 	nonces   map[string]bool
 }
@@ -286,12 +297,14 @@ var products = map[string]struct {
 	"2018-01-15": {"dcdn", map[string]operation{
 		"RefreshDcdnObjectCaches":     (*Server).refresh,
 		"DescribeDcdnRefreshQuota":    (*Server).describeQuota,
-		"DescribeDcdnRefreshTaskById": (*Server).describeTasks,
+		"DescribeDcdnRefreshTasks":    (*Server).describeTasks,
+		"DescribeDcdnRefreshTaskById": (*Server).describeTasksByID,
 	}},
 	"2018-05-10": {"cdn", map[string]operation{
 		"RefreshObjectCaches":     (*Server).refresh,
 		"DescribeRefreshQuota":    (*Server).describeQuota,
-		"DescribeRefreshTaskById": (*Server).describeTasks,
+		"DescribeRefreshTasks":    (*Server).describeTasks,
+		"DescribeRefreshTaskById": (*Server).describeTasksByID,
 	}},
 }
 
