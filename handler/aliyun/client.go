@@ -40,7 +40,9 @@ const (
 // A product is one of the two APIs.
 type product struct {
 	name, version, endpoint string
-	refresh                 string // the operation
+
+	// The names of the operations.
+	refresh, describeQuota, describeTasks, describeTaskByID string
 
 	// inQuery is set when the gateway answered that ObjectPath is missing:
 	// the documentation says POST form, the vendor's generated SDKs send it
@@ -79,10 +81,34 @@ func NewClient(endpoint Endpoint) *Client {
 			Protocols:              protocols,
 		},
 		products: map[string]*product{
-			"dcdn": {name: "dcdn", version: "2018-01-15", endpoint: "https://dcdn.aliyuncs.com", refresh: "RefreshDcdnObjectCaches"},
-			"cdn":  {name: "Cdn", version: "2018-05-10", endpoint: "https://cdn.aliyuncs.com", refresh: "RefreshObjectCaches"},
+			"dcdn": {
+				name: "dcdn", version: "2018-01-15", endpoint: "https://dcdn.aliyuncs.com",
+				refresh:          "RefreshDcdnObjectCaches",
+				describeQuota:    "DescribeDcdnRefreshQuota",
+				describeTasks:    "DescribeDcdnRefreshTasks",
+				describeTaskByID: "DescribeDcdnRefreshTaskById",
+			},
+			"cdn": {
+				name: "Cdn", version: "2018-05-10", endpoint: "https://cdn.aliyuncs.com",
+				refresh:          "RefreshObjectCaches",
+				describeQuota:    "DescribeRefreshQuota",
+				describeTasks:    "DescribeRefreshTasks",
+				describeTaskByID: "DescribeRefreshTaskById",
+			},
 		},
 	}
+}
+
+// product returns a product by its name in a mapping table.
+func (c *Client) product(name string) (*product, error) {
+	p, ok := c.products[name]
+	if !ok {
+		return nil, &refresh.Error{
+			Code: "UnknownProduct", Unsent: true,
+			Message: fmt.Sprintf("%q is not a product; accepted: dcdn, cdn", name),
+		}
+	}
+	return p, nil
 }
 
 // DialWith makes the client connect by dial, whatever the host. It is for tests
@@ -123,9 +149,9 @@ type Caller struct {
 
 // Refresh submits the call's URLs as one request.
 func (c *Caller) Refresh(ctx context.Context, call refresh.Call) (refresh.Receipt, error) {
-	p, ok := c.client.products[call.Product]
-	if !ok {
-		return refresh.Receipt{}, &refresh.Error{Code: "UnknownProduct", Message: fmt.Sprintf("%q is no product; there are dcdn and cdn", call.Product), Unsent: true}
+	p, err := c.client.product(call.Product)
+	if err != nil {
+		return refresh.Receipt{}, err
 	}
 	request := newRequest(p, p.refresh)
 	params := request.FormParams
@@ -135,13 +161,13 @@ func (c *Caller) Refresh(ctx context.Context, call refresh.Call) (refresh.Receip
 	}
 	params["ObjectPath"] = strings.Join(call.URLs, "\n")
 	params["ObjectType"] = call.Type
-	answer, err := c.do(ctx, p, request, len(call.URLs) > 1)
-	if err != nil {
-		return refresh.Receipt{}, c.switchPlacement(p, err, inQuery)
+	answer, refusal := c.do(ctx, p, request, len(call.URLs) > 1)
+	if refusal != nil {
+		return refresh.Receipt{}, c.switchPlacement(p, refusal, inQuery)
 	}
-	receipt, err := answer.receipt()
-	if err != nil { // not a nil *refresh.Error in an error
-		return refresh.Receipt{}, err
+	receipt, doubt := answer.receipt()
+	if doubt != nil {
+		return refresh.Receipt{}, doubt
 	}
 	return receipt, nil
 }
