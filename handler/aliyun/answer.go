@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"unicode"
-
-	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 
 	"oss-cdn-refresh/handler/refresh"
 )
@@ -101,7 +98,8 @@ func (a answer) receipt() (refresh.Receipt, *refresh.Error) {
 	case task == "" && a.hasOddTaskID():
 		return refresh.Receipt{}, a.doubt("NoTaskId", "the answer has a task id that is not valid")
 	case task == "" && says != "":
-		return refresh.Receipt{}, a.doubt("NoTaskId", fmt.Sprintf("the answer has no task id, but says %q", says))
+		reason := fmt.Sprintf("the answer has no task id, but says %q", says)
+		return refresh.Receipt{}, a.doubt("NoTaskId", reason)
 	}
 	return refresh.Receipt{TaskID: task, RequestID: a.requestID}, nil
 }
@@ -114,8 +112,8 @@ func (a answer) taskID() string {
 	return a.show(cmp.Or(id(a.fields[taskIDNames[0]]), id(a.fields[taskIDNames[1]])), 4000)
 }
 
-// hasOddTaskID reports whether there is something else in place of a task id
-// than nothing.
+// hasOddTaskID reports whether a member that should hold a task id holds
+// anything.
 func (a answer) hasOddTaskID() bool {
 	for _, name := range taskIDNames {
 		if value := a.fields[name]; value != nil && value != "" {
@@ -138,11 +136,14 @@ func id(value any) string {
 	return ""
 }
 
+// maybeAccepted ends the messages of calls that may have been accepted.
+const maybeAccepted = "whether the API accepted the request is unknown"
+
 // doubt returns the error of an answer that may be an acceptance.
 func (a answer) doubt(code, message string) *refresh.Error {
 	return &refresh.Error{
 		Op: a.op, Code: code, RequestID: a.requestID, Class: refresh.Again,
-		Message: message + "; whether the API accepted the request is unknown",
+		Message: message + "; " + maybeAccepted,
 		Doubt:   &refresh.Receipt{TaskID: a.taskID(), RequestID: a.requestID},
 	}
 }
@@ -164,11 +165,13 @@ func (a answer) refusal(status int, isObject bool, size int) *refresh.Error {
 	case !isObject:
 		e.Code, e.Message = fmt.Sprintf("HTTP%d", status), notAnObject(status, size)
 	case status/100 == 2 && !saysNo(a.code):
-		e.Code, e.Message = "SuccessFalse", cmp.Or(e.Message, "the answer says that the call had no success")
+		e.Code = "SuccessFalse"
+		e.Message = cmp.Or(e.Message, "the answer says that the call had no success")
 	case e.Code == "":
 		e.Code = fmt.Sprintf("HTTP%d", status)
 	case repeatsTheRequest(text(a.code)):
-		e.Message = "the API did not accept the signature; its message repeats the signed request and is left out"
+		e.Message = "the API did not accept the signature" +
+			" (its message is left out, since it repeats the signed request)"
 	}
 	return e
 }
@@ -182,7 +185,8 @@ func notAnObject(status, size int) string {
 // request in it.
 func repeatsTheRequest(code string) bool {
 	code = normalCode(code)
-	return strings.HasPrefix(code, "signaturedoesnotmatch") || strings.HasPrefix(code, "incompletesignature")
+	return strings.HasPrefix(code, "signaturedoesnotmatch") ||
+		strings.HasPrefix(code, "incompletesignature")
 }
 
 func (a answer) message() string {
@@ -223,9 +227,4 @@ func (a answer) show(foreign string, most int) string {
 		return hidden
 	}
 	return strings.ToValidUTF8(hidden[:most], "") + "…"
-}
-
-// requestPath is ObjectPath as the request line carries it.
-func requestPath(request *requests.RpcRequest) string {
-	return url.QueryEscape(request.QueryParams["ObjectPath"])
 }

@@ -18,7 +18,7 @@ type Allowance struct {
 // A Task is one URL of a refresh, as the API describes it.
 type Task struct {
 	ID          string     `json:"task_id"`
-	URL         string     `json:"url"`  // as the API spells it: with or without scheme, encoded or not
+	URL         string     `json:"url"`  // as the API spells it; it may lack the scheme or be decoded
 	Type        string     `json:"type"` // file, directory, preload and so on
 	Status      TaskStatus `json:"status"`
 	Process     string     `json:"process"` // "50%"
@@ -49,7 +49,7 @@ func (s TaskStatus) Unsuccessful() bool {
 
 const (
 	maxTaskIDs   = 10             // in one call (DescribeDcdnRefreshTaskById, API reference)
-	tasksPerPage = 50             // the most of DCDN; CDN takes 100 (DescribeDcdnRefreshTasks, API reference)
+	tasksPerPage = 50             // DCDN's maximum (DescribeDcdnRefreshTasks, API reference); CDN takes 100
 	taskWindow   = 24 * time.Hour // that a TaskQuery selects unless it says otherwise
 	taskFormat   = "2006-01-02T15:04:05Z"
 )
@@ -88,7 +88,8 @@ func (c *Caller) Tasks(ctx context.Context, product string, ids []string) ([]Tas
 	}
 	var all []Task
 	for some := range slices.Chunk(ids, maxTaskIDs) {
-		a, err := c.describe(ctx, p, p.describeTaskByID, map[string]string{"TaskId": strings.Join(some, ",")})
+		params := map[string]string{"TaskId": strings.Join(some, ",")}
+		a, err := c.describe(ctx, p, p.describeTaskByID, params)
 		if err != nil {
 			return nil, err
 		}

@@ -8,8 +8,8 @@ import "strings"
 // in its own way; those of others by the names before them.
 type mask []string
 
-// minSecret is the length in bytes from which on text is masked: real secrets
-// have 30 and more, and masking a letter would make text unreadable.
+// minSecret is the shortest secret that is masked, in bytes. Real ones have 30 and
+// more; masking every occurrence of a letter would make text unreadable.
 const minSecret = 4
 
 func secretsOf(creds Credentials) mask {
