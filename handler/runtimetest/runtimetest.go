@@ -78,7 +78,7 @@ type Process struct {
 	firstPoll time.Duration
 	open      map[string]chan<- Result // by request id, for the invocations that are waited for
 	answered  map[string]bool          // by request id, for those that no longer are
-	faults    []error                  // violations of the protocol, not yet reported
+	faults    []error                  // violations of the protocol that were not reported yet
 }
 
 // StartFunctionCompute starts p under the runtime API of Function Compute. When
@@ -94,7 +94,8 @@ func start(ctx context.Context, program Program, api protocol) (*Process, error)
 	}
 	out, err := newOutput(program.Output)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("making a pipe for the function's output: %w", err), listener.Close())
+		err = fmt.Errorf("making a pipe for the function's output: %w", err)
+		return nil, errors.Join(err, listener.Close())
 	}
 	p := &Process{
 		program:  program,
@@ -110,7 +111,8 @@ func start(ctx context.Context, program Program, api protocol) (*Process, error)
 	p.server = &http.Server{Handler: p.routes()}
 	if err := p.cmd.Start(); err != nil {
 		out.close()
-		return nil, errors.Join(fmt.Errorf("starting function %q: %w", program.Path, err), listener.Close())
+		err = fmt.Errorf("starting function %q: %w", program.Path, err)
+		return nil, errors.Join(err, listener.Close())
 	}
 	go func() { _ = p.server.Serve(listener) }() // until Close
 	go p.wait()
@@ -123,18 +125,19 @@ func (p *Process) wait() {
 	close(p.done)
 }
 
-// Invoke hands in to the function and waits for the answer. A function that
-// answers with an error has answered: see [Result.Err]. Where no answer comes
-// the error is an [*ExitError] or a [*TimeoutError], at once when the process
-// ends, or ctx's. After a timeout the process runs on.
+// Invoke sends the invocation to the function and waits for the answer. An error
+// that the function answers with is in [Result.Err]. If no answer comes, the
+// error is an [*ExitError], as soon as the process ends, a [*TimeoutError], or
+// that of ctx. After a timeout the process goes on.
 //
-// The error also tells, beside the result if there is one, in what the function
-// has violated the protocol since that was last reported.
+// The error also lists violations of the protocol that were not reported
+// before, even if there is a result.
 func (p *Process) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	in.RequestID = cmp.Or(in.RequestID, newRequestID())
 	in.Timeout = cmp.Or(in.Timeout, defaultTimeout)
 	if url.PathEscape(in.RequestID) != in.RequestID {
-		return Result{}, fmt.Errorf("invoking %q: a request id must not need escaping in a URL", in.RequestID)
+		return Result{}, fmt.Errorf("invoking %q: a request id must not need escaping in a URL",
+			in.RequestID)
 	}
 	answer := make(chan Result, 1)
 	if err := p.expect(in.RequestID, answer); err != nil {
@@ -145,9 +148,12 @@ func (p *Process) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	return result, errors.Join(err, p.takeFaults())
 }
 
-// exchange flushes the output before it returns, so that Program.Output has
-// what was printed before the answer.
-func (p *Process) exchange(ctx context.Context, in Invocation, answer <-chan Result) (Result, error) {
+// exchange waits until a poll takes the invocation and the answer comes. It
+// flushes the output before it returns, so that Program.Output has what was
+// printed before the answer.
+func (p *Process) exchange(
+	ctx context.Context, in Invocation, answer <-chan Result,
+) (Result, error) {
 	defer p.output.flush()
 	timer := time.NewTimer(in.Timeout)
 	defer timer.Stop()
@@ -163,7 +169,7 @@ func (p *Process) exchange(ctx context.Context, in Invocation, answer <-chan Res
 			result.Duration = time.Since(taken)
 			return result, nil
 		case <-p.done:
-			if len(answer) == 0 { // else the next round takes the answer it left
+			if len(answer) == 0 { // else the next round takes the answer
 				return Result{}, &ExitError{Status: p.cmd.ProcessState.String(), Tail: p.output.tail()}
 			}
 		case <-timer.C:
@@ -189,9 +195,9 @@ func (p *Process) Output() string {
 	return p.output.String()
 }
 
-// FirstPoll returns the time from starting the process to its first request for
-// an invocation, which is what a cold start takes of the function's own; 0
-// before that.
+// FirstPoll returns the time from the start of the process to its first request
+// for an invocation: the function's own share of a cold start. It is 0 until the
+// first request.
 func (p *Process) FirstPoll() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -239,8 +245,8 @@ func (p *Process) Kill() {
 }
 
 // Close kills the process, as the platforms do, and removes the listener. The
-// error tells in what the function has violated the protocol since that was
-// last reported; that it had ended by itself is Invoke's to report.
+// error lists violations of the protocol that were not reported before. Whether
+// the process had already exited is reported by Invoke, not here.
 func (p *Process) Close() error {
 	p.Kill()
 	return errors.Join(p.server.Close(), p.takeFaults())

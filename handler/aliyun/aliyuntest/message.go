@@ -12,20 +12,21 @@ import (
 	"time"
 )
 
-// What the gateway in front of the API reads of a request is not documented.
-// These are nginx's defaults, "Module ngx_http_core_module":
-// large_client_header_buffers and client_max_body_size.
+// How large a request the API's gateway takes is not documented. These are
+// nginx's defaults, "Module ngx_http_core_module": large_client_header_buffers
+// and client_max_body_size.
 const (
 	maxRequestLine = 8 << 10
 	maxBody        = 1 << 20
 )
 
-// request is a call as it arrived, the parameters of query and form together.
+// request is a call as it arrived, with the parameters of query and form in one
+// map.
 type request struct {
 	Call
 	method, host, path string
 	params             map[string]string
-	tooLarge           int // the status with which a gateway refuses its size, or 0
+	tooLarge           int // the HTTP status that refuses its size; 0: it is small enough
 }
 
 func read(w http.ResponseWriter, r *http.Request) request {
@@ -44,8 +45,8 @@ func read(w http.ResponseWriter, r *http.Request) request {
 	return q
 }
 
-// take adds parameters. Those of the form, taken last, win; which one wins at
-// the API is not documented.
+// take adds parameters. Those of the form are taken last and so win; which ones
+// win at the API is not documented.
 func (q *request) take(from string, values url.Values) {
 	for name, v := range values {
 		q.params[name] = v[0]
@@ -60,7 +61,8 @@ func (q *request) take(from string, values url.Values) {
 	q.AccessKeyID = q.params["AccessKeyId"]
 }
 
-// requestID is made from the place of the call, so that a test's output repeats.
+// requestID is made from the call's number, so that it is the same in each run of
+// a test.
 func (q request) requestID() string { return fmt.Sprintf("E5BD4B50-7A02-493A-AE0B-%012X", q.N) }
 
 // refusal is an error of the API.
@@ -85,38 +87,39 @@ func (r refusal) answer(q request) answer {
 	}}
 }
 
-// success is the answer of an operation that gave fields.
+// success is the answer of an operation, with its fields.
 func success(q request, fields map[string]any) answer {
 	fields["RequestId"] = q.requestID()
 	return answer{status: http.StatusOK, contentType: contentJSON, fields: fields}
 }
 
-// gatewayPage is the HTML with which a gateway answers on the API's behalf.
+// gatewayPage is the HTML page of a gateway that does not pass a request on.
 func gatewayPage(status int) answer {
 	title := fmt.Sprint(status, " ", http.StatusText(status))
 	return answer{
 		status: status, contentType: "text/html",
-		body: "<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1></body></html>\n",
+		body: "<html><head><title>" + title + "</title></head>" +
+			"<body><h1>" + title + "</h1></body></html>\n",
 	}
 }
 
 const contentJSON = "application/json;charset=utf-8"
 
-// answer is what goes back to the client.
+// answer is what is sent to the client.
 type answer struct {
 	status      int
 	code        string // for the record
 	contentType string
-	fields      map[string]any // the JSON object; nil: body as it is
+	fields      map[string]any // of the JSON object; nil: the body is sent as it is
 	body        string
 	location    string
 	slow        time.Duration // between the halves of the body
 	repeat      time.Duration // until the answer is sent once more; 0: it is not
-	drop, hang  bool          // no answer: cut the connection, at once or when the client goes
+	drop, hang  bool          // no answer: cut the connection, at once or when the client leaves
 }
 
-// send answers after the latency. Panicking with http.ErrAbortHandler is
-// net/http's way of cutting a connection.
+// send answers after the latency. A panic with http.ErrAbortHandler makes
+// net/http cut the connection.
 func (a answer) send(w http.ResponseWriter, r *http.Request, latency time.Duration) {
 	wait(r.Context(), latency)
 	if a.hang {

@@ -1,24 +1,15 @@
-// Package aliyuntest is the refresh API of Alibaba Cloud DCDN and CDN on
-// loopback, for people and for tests, in the manner of net/http/httptest:
+// Package aliyuntest serves the refresh APIs of Alibaba Cloud DCDN and CDN on
+// loopback or in memory. Like net/http/httptest, it is for programs and for
+// tests.
 //
-//	s := aliyuntest.NewTestServer(t, &aliyuntest.Server{
-//		Quota: aliyuntest.Quota{URLs: 10},
-//		Fault: func(c aliyuntest.Call) aliyuntest.Fault {
-//			return aliyuntest.Fault{DropAfter: c.N == 0}
-//		},
-//	})
-//	// Send calls to s.URL, signed with aliyuntest.TestCredential.
-//	for _, a := range s.Accepted() {
-//		t.Log(a.Product, a.URL)
-//	}
+// A [Server] checks signatures, limits and quotas itself, by the public
+// description of the protocol. Limits, codes and messages are those of
+// "RefreshDcdnObjectCaches, API reference" unless its fields say otherwise.
 //
-// It checks signatures, limits and quotas by itself, from the public
-// description of the protocol; unless told otherwise, limits, codes and
-// messages are those of "RefreshDcdnObjectCaches, API reference".
-//
-// It speaks plain HTTP and JSON only, refreshes nothing, never gives a day's
-// quota back (when the API does is not documented), and does not measure the
-// rate of calls: throttling, like every other mishap, is asked for by a Fault.
+// A server speaks plain HTTP and JSON only and refreshes nothing. It never
+// resets a quota, since no document says when the API does. It does not measure
+// the rate of calls: a test that wants throttling, or any other failure, asks
+// for it by a [Fault].
 package aliyuntest
 
 import (
@@ -41,16 +32,15 @@ var TestCredential = Credential{
 	SecurityToken:   "test-token+/=~*",
 }
 
-// Credential is an access key, with the security token when it is a temporary
-// one.
+// Credential is an access key. A temporary one has a security token too.
 type Credential struct {
 	AccessKeyID, AccessKeySecret string
 	SecurityToken                string    // empty: a permanent key, used without a token
 	Expires                      time.Time // zero: never
 }
 
-// Limits bound one request. A zero field has the default named beside it; a
-// very large one lifts the limit.
+// Limits bound one request. A zero field stands for the default beside it; a
+// very large number lifts the limit.
 type Limits struct {
 	URLsPerRequest        int // 1000
 	URLsPerDomain         int // 100
@@ -60,20 +50,20 @@ type Limits struct {
 }
 
 // Quota is what each product of the account may refresh in a day. A zero field
-// has the default named beside it; a negative one means that nothing is left.
+// stands for the default beside it; a negative number means that nothing is left.
 type Quota struct {
 	URLs         int // 2000
 	Directories  int // 100
 	IgnoreParams int // 100
 }
 
-// Server is both refresh APIs on one port of loopback, told apart by Action and
-// Version. The zero value is ready to Start. Set the fields before.
+// Server serves both refresh APIs on one port. Action and Version say which one
+// is meant. The zero value is ready to Start; set the fields before that.
 type Server struct {
 	Credentials []Credential // nil: TestCredential
 	Limits      Limits
-	Quota       Quota         // of dcdn, and the same again of cdn
-	Latency     time.Duration // passes between the decision on a call and its answer
+	Quota       Quota         // each product has its own
+	Latency     time.Duration // from the decision on a call to its answer
 
 	// A task is Pending for half of TaskTime (zero: 5 minutes), then
 	// Refreshing, and then as TaskEnd decides for each URL when it is
@@ -86,20 +76,20 @@ type Server struct {
 	// Decoded (nil: as it was sent).
 	TaskPath func(url string) string
 
-	// Domains in lower case: the account's (nil: every domain; others answer
-	// InvalidDomain.NotFound), and those that the RAM policy does not allow
-	// (Forbidden.RAM).
+	// Domains are those of the account, in lower case (nil: every domain).
+	// Others are refused as InvalidDomain.NotFound. Forbidden are those that
+	// the RAM policy does not allow: Forbidden.RAM.
 	Domains, Forbidden []string
 
-	PathInQuery    bool // ObjectPath is read from the query only: MissingObjectPath for a form
-	NoIgnoreParams bool // ObjectType is File or Directory only: InvalidObjectType.Malformed
+	PathInQuery    bool // ObjectPath in the form is refused as MissingObjectPath
+	NoIgnoreParams bool // IgnoreParams is refused as InvalidObjectType.Malformed
 	PushTaskID     bool // the task id is called PushTaskId, as in the API reference's samples
 
-	// MalformedURLs, unless nil, names further URLs that the API finds
-	// malformed.
+	// MalformedURLs, unless nil, reports whether the API refuses a URL as
+	// malformed that is not malformed by the documented rules.
 	MalformedURLs func(url string) bool
 
-	// Fault, unless nil, decides the fate of each call that was signed
+	// Fault, unless nil, decides what goes wrong with each call that was signed
 	// correctly. It is called for one call at a time, in the order of arrival,
 	// and must not call the server's methods.
 	Fault func(Call) Fault
@@ -111,8 +101,8 @@ type Server struct {
 
 	URL string // http://127.0.0.1:port, set by Start
 
-	http        *http.Server
-	memory      *memory // nil unless InMemory
+	http        *http.Server // nil before Start
+	memory      *memory      // nil unless InMemory
 	connections atomic.Int64
 	open        sync.Map // of net.Conn
 
@@ -124,7 +114,7 @@ type Server struct {
 	nonces   map[string]bool
 }
 
-// Call is a request that reached the server, whatever became of it.
+// Call is a request that reached the server, accepted or not.
 type Call struct {
 	N            int    // place in the order of arrival, from 0
 	Product      string // "dcdn" or "cdn"; empty for an unknown Version
@@ -139,13 +129,13 @@ type Call struct {
 	Code   string // the API's error code; empty: none, or not a string
 }
 
-// Accepted is one URL that the API took for refreshing.
+// Accepted is one URL that the API accepted for refreshing.
 type Accepted struct {
 	Product string // "dcdn" or "cdn"
 	Type    string // "File", "Directory" or "IgnoreParams"
 	URL     string // as sent
-	TaskID  string // that of all URLs of the call
-	Call    int    // N of the call that brought it
+	TaskID  string // shared by all URLs of the call
+	Call    int    // the call's N
 }
 
 // A TB is what [NewTestServer] needs of testing.TB. Package testing itself is not
@@ -156,8 +146,8 @@ type TB interface {
 	Fatal(args ...any)
 }
 
-// NewTestServer starts s, or a zero Server where s is nil, for the time of a
-// test.
+// NewTestServer starts s, or a zero Server if s is nil, and closes it at the end
+// of the test.
 func NewTestServer(tb TB, s *Server) *Server {
 	tb.Helper()
 	if s == nil {
@@ -212,8 +202,8 @@ func (s *Server) Close() {
 	}
 }
 
-// CloseClientConnections cuts all connections, as a server does to a client
-// that has been quiet for long.
+// CloseClientConnections cuts all connections, as servers do with clients that
+// have been silent for long.
 func (s *Server) CloseClientConnections() {
 	s.open.Range(func(c, _ any) bool {
 		c.(net.Conn).Close()
@@ -221,7 +211,7 @@ func (s *Server) CloseClientConnections() {
 	})
 }
 
-// track keeps count of connections, and those that are open.
+// track counts the connections and remembers those that are open.
 func (s *Server) track(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -241,8 +231,8 @@ func (s *Server) Calls() []Call {
 	return slices.Clone(s.calls)
 }
 
-// Accepted returns the URLs that have been accepted, in order; those that were
-// sent twice are there twice.
+// Accepted returns the URLs that have been accepted, in order. A URL that was
+// accepted twice is there twice.
 func (s *Server) Accepted() []Accepted {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -253,22 +243,22 @@ func (s *Server) Accepted() []Accepted {
 func (s *Server) Connections() int { return int(s.connections.Load()) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	s.judge(read(w, r)).send(w, r, s.Latency)
+	s.answer(read(w, r)).send(w, r, s.Latency)
 }
 
-// judge decides on a request in one critical section, so that Calls, Fault and
-// Accepted agree on the order of things.
-func (s *Server) judge(q request) answer {
+// answer handles a request in one critical section, so that Calls, Fault and
+// Accepted agree on the order of calls.
+func (s *Server) answer(q request) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q.N, q.Time = len(s.calls), time.Now()
 	s.calls = append(s.calls, q.Call)
-	a := s.decide(q)
+	a := s.answerLocked(q)
 	s.calls[q.N].Status, s.calls[q.N].Code = a.status, a.code
 	return a
 }
 
-func (s *Server) decide(q request) answer {
+func (s *Server) answerLocked(q request) answer {
 	if q.tooLarge != 0 {
 		return gatewayPage(q.tooLarge)
 	}
