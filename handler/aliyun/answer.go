@@ -76,8 +76,7 @@ func saysNo(code any) bool {
 // false.
 func (a answer) deniesSuccess() bool {
 	for name, value := range a.fields {
-		text, _ := value.(string)
-		if strings.EqualFold(name, "Success") && (value == false || strings.EqualFold(text, "false")) {
+		if strings.EqualFold(name, "Success") && strings.EqualFold(text(value), "false") {
 			return true
 		}
 	}
@@ -160,8 +159,8 @@ func (a answer) refusal(status int, isObject bool, size int) *refresh.Error {
 	switch {
 	case status/100 == 3:
 		e.Code = "Redirect"
-		e.Message = fmt.Sprintf("HTTP %d: a redirect is never followed, since it would carry the token"+
-			" to another host; check REFRESH_ENDPOINT", status)
+		e.Message = fmt.Sprintf("HTTP %d: a redirect is never followed, because it would carry"+
+			" the token to another host; check REFRESH_ENDPOINT", status)
 	case !isObject:
 		e.Code, e.Message = fmt.Sprintf("HTTP%d", status), notAnObject(status, size)
 	case status/100 == 2 && !saysNo(a.code):

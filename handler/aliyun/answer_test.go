@@ -70,9 +70,7 @@ func TestAnswersThatAreNotRefusedByTheirStatus(t *testing.T) {
 		{`<html>`, "doubt HTTP200"},
 	}
 	for _, test := range tests {
-		api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault {
-			return aliyuntest.Fault{Body: test.body}
-		}})
+		api := always(t, aliyuntest.Fault{Body: test.body})
 		receipt, err := caller(api).Refresh(t.Context(), call("dcdn", photo))
 		got := receipt.TaskID
 		var e *refresh.Error
@@ -92,11 +90,10 @@ func TestAnswersThatAreNotRefusedByTheirStatus(t *testing.T) {
 
 // The reason of a doubt is in its text, with what the API said.
 func TestDoubtSaysWhy(t *testing.T) {
-	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault {
-		return aliyuntest.Fault{Body: `{"RequestId":"r-1","Message":"try later"}`}
-	}})
+	api := always(t, aliyuntest.Fault{Body: `{"RequestId":"r-1","Message":"try later"}`})
 	e := refused(t, caller(api), call("dcdn", photo))
-	want := `RefreshDcdnObjectCaches: NoTaskId: the answer has no task id, but says "try later"; whether the API accepted the request is unknown (request id r-1)`
+	const want = `RefreshDcdnObjectCaches: NoTaskId: the answer has no task id, but says "try later"; ` +
+		`whether the API accepted the request is unknown (request id r-1)`
 	if e.Error() != want || e.Doubt.RequestID != "r-1" {
 		t.Errorf("the error is\n%q, want\n%q", e.Error(), want)
 	}
@@ -109,7 +106,9 @@ func TestAnswerOfAnotherCall(t *testing.T) {
 		api := aliyuntest.NewTestServer(t, &aliyuntest.Server{
 			InMemory: true,
 			Latency:  10 * time.Millisecond,
-			Fault:    func(c aliyuntest.Call) aliyuntest.Fault { return aliyuntest.Fault{Repeat: time.Millisecond} },
+			Fault: func(aliyuntest.Call) aliyuntest.Fault {
+				return aliyuntest.Fault{Repeat: time.Millisecond}
+			},
 		})
 		c := caller(api)
 		first, err := c.Refresh(t.Context(), call("dcdn", photo))
@@ -117,7 +116,7 @@ func TestAnswerOfAnotherCall(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := refused(t, c, call("dcdn", photo+"?2")) // sent before the repetition comes
-		if e.Code != "RepeatedAnswer" || e.Class != refresh.Again || e.RequestID != first.RequestID || e.Doubt != nil {
+		if e.Code != "RepeatedAnswer" || e.Class != refresh.Again || e.Doubt != nil || e.RequestID != first.RequestID {
 			t.Errorf("the error is %+v, want RepeatedAnswer", e)
 		}
 		third, err := c.Refresh(t.Context(), call("dcdn", photo+"?3"))
@@ -147,9 +146,8 @@ func TestRepeatedRequestIDs(t *testing.T) {
 
 // What the API calls itself is shown in one line.
 func TestForeignNamesAreOneLine(t *testing.T) {
-	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Fault: func(aliyuntest.Call) aliyuntest.Fault {
-		return aliyuntest.Fault{Status: 400, Body: `{"Code":"Odd\nCode","Message":"图 a\u202eb","RequestId":"r\u001b[2J"}`}
-	}})
+	const body = `{"Code":"Odd\nCode","Message":"图 a\u202eb","RequestId":"r\u001b[2J"}`
+	api := always(t, aliyuntest.Fault{Status: 400, Body: body})
 	e := refused(t, caller(api), call("dcdn", photo))
 	if e.Code != `"Odd\nCode"` || e.Message != `"图 a\u202eb"` || e.RequestID != `"r\x1b[2J"` {
 		t.Errorf("code %s, message %s, request id %s", e.Code, e.Message, e.RequestID)
@@ -158,7 +156,8 @@ func TestForeignNamesAreOneLine(t *testing.T) {
 
 func TestLongHeadersAreRefused(t *testing.T) {
 	c := raw(t, func(string) string {
-		return "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 100<<10) + "\r\nContent-Length: 17\r\n\r\n{\"RequestId\":\"1\"}"
+		return "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 100<<10) +
+			"\r\nContent-Length: 17\r\n\r\n{\"RequestId\":\"1\"}"
 	})
 	if e := refused(t, c, call("dcdn", photo)); e.Class != refresh.Again || e.Code != "ConnectionBroken" {
 		t.Errorf("the error is %+v", e)

@@ -222,14 +222,15 @@ func (c *Caller) do(
 	status, body, err := c.roundTrip(ctx, p, request, line, &trace)
 	if err != nil {
 		err.Op = op
-		err.Message = answer{secrets: secrets.with(c.client.proxyPassword(p))}.show(err.Message, 1000)
+		secrets = secrets.with(c.client.proxyPassword(p))
+		err.Message = answer{secrets: secrets}.show(err.Message, 1000)
 		return answer{}, err
 	}
 	a, err := read(op, status, body, secrets)
 	if trace.connection.Load().repeats(a.requestID) {
 		return answer{}, &refresh.Error{
 			Op: op, Code: "RepeatedAnswer", Class: refresh.Again, RequestID: a.requestID,
-			Message: "the answer is that of an earlier call: its request id came before on this connection",
+			Message: "the answer belongs to an earlier call: its request id came before on this connection",
 		}
 	}
 	return a, err
@@ -263,7 +264,8 @@ func (c *Caller) roundTrip(
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode < 200 { // a switch of protocols: the body does not end with the context
-		return 0, nil, trace.failure(ctx, fmt.Errorf("the server sent HTTP %d instead of an answer", resp.StatusCode))
+		err := fmt.Errorf("the server sent HTTP %d instead of an answer", resp.StatusCode)
+		return 0, nil, trace.failure(ctx, err)
 	}
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {

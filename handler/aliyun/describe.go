@@ -18,7 +18,7 @@ type Allowance struct {
 // A Task is one URL of a refresh, as the API describes it.
 type Task struct {
 	ID          string     `json:"task_id"`
-	URL         string     `json:"url"`  // as the API spells it; it may lack the scheme or be decoded
+	URL         string     `json:"url"`  // as the API spells it: maybe without scheme, or decoded
 	Type        string     `json:"type"` // file, directory, preload and so on
 	Status      TaskStatus `json:"status"`
 	Process     string     `json:"process"` // "50%"
@@ -49,7 +49,7 @@ func (s TaskStatus) Unsuccessful() bool {
 
 const (
 	maxTaskIDs   = 10             // in one call (DescribeDcdnRefreshTaskById, API reference)
-	tasksPerPage = 50             // DCDN's maximum (DescribeDcdnRefreshTasks, API reference); CDN takes 100
+	tasksPerPage = 50             // the most of DescribeDcdnRefreshTasks, API reference; CDN takes 100
 	taskWindow   = 24 * time.Hour // that a TaskQuery selects unless it says otherwise
 	taskFormat   = "2006-01-02T15:04:05Z"
 )

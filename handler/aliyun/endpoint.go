@@ -28,7 +28,8 @@ func ParseEndpoint(text string) (Endpoint, error) {
 	case err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, " *") || !isPort(u.Port()):
 		return "", fmt.Errorf("%q is not a valid endpoint; %s", withoutUser(text), accepted)
 	case strings.Contains(u.Hostname(), "%"):
-		return "", fmt.Errorf("%q has a zone id, which is not supported; %s", withoutUser(text), accepted)
+		return "", fmt.Errorf("%q has a zone id, which is not supported; %s",
+			withoutUser(text), accepted)
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "", fmt.Errorf("%q has the scheme %q; accepted: https, and http to a loopback address",
 			withoutUser(text), u.Scheme)

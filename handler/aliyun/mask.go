@@ -24,7 +24,9 @@ func (m mask) with(secret string) mask { return append(m[:len(m):len(m)], secret
 func (m mask) hide(text string) string {
 	for _, secret := range m {
 		if len(secret) >= minSecret && len(text) >= len(secret) {
-			text = replace(text, func(rest string) (kept, hidden int) { return 0, spelled(rest, secret) })
+			text = replace(text, func(rest string) (kept, hidden int) {
+				return 0, spelled(rest, secret)
+			})
 		}
 	}
 	return replace(replace(text, named), userInfo)

@@ -134,7 +134,8 @@ func (p *Process) deliver(id string, result Result) error {
 		delete(p.open, id)
 		answer <- result
 	case !known:
-		return p.addFaultLocked(fmt.Errorf("function answered request id %q, which it was not given", id))
+		return p.addFaultLocked(
+			fmt.Errorf("function answered request id %q, which it was not given", id))
 	case answered:
 		return p.addFaultLocked(fmt.Errorf("function answered request id %q twice", id))
 	}

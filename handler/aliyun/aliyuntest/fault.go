@@ -31,7 +31,7 @@ type Fault struct {
 	Hang, HangAfter       bool // do not answer, before or after performing the call
 
 	SlowBody    time.Duration // from the first half of the body to the second
-	Repeat      time.Duration // until the answer is sent once more, as by a broken proxy; 0: it is not
+	Repeat      time.Duration // until the answer is sent once more, as by a broken proxy; 0: never
 	NoIDs       bool          // leave out the task id
 	NoRequestID bool          // leave out the RequestId
 }

@@ -120,11 +120,15 @@ func TestListTasks(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ends := map[string]string{"a.com/1": Timeout, "b.com/2": Canceled, "a.com/5": Failed}
-				s := &Server{TaskTime: time.Minute, TaskEnd: func(a Accepted) string { return ends[a.URL] }}
+				s := &Server{
+					TaskTime: time.Minute,
+					TaskEnd:  func(a Accepted) string { return ends[a.URL] },
+				}
+				directory := call{form: parameters{"ObjectPath": "a.com/4/", "ObjectType": "Directory"}}
 				s.handle(t, refreshing("a.com/1", "b.com/2").signed(t, ""))
 				time.Sleep(time.Hour) // it is 2000-01-01, 01:00
 				s.handle(t, refreshing("a.com/3").signed(t, ""))
-				s.handle(t, call{form: parameters{"ObjectPath": "a.com/4/", "ObjectType": "Directory"}}.signed(t, ""))
+				s.handle(t, directory.signed(t, ""))
 				time.Sleep(time.Hour)
 				s.handle(t, refreshing("a.com/5").signed(t, ""))
 				time.Sleep(time.Minute)
@@ -154,7 +158,8 @@ func TestOldTasks(t *testing.T) {
 		s.handle(t, refreshing("a.com/1").signed(t, ""))
 		for _, want := range []int{1, 0} {
 			all := s.handle(t, call{action: "DescribeDcdnRefreshTasks"}.signed(t, ""))
-			byID := s.handle(t, call{action: "DescribeDcdnRefreshTaskById", query: parameters{"TaskId": "95248880"}}.signed(t, ""))
+			one := call{action: "DescribeDcdnRefreshTaskById", query: parameters{"TaskId": "95248880"}}
+			byID := s.handle(t, one.signed(t, ""))
 			if len(tasksOf(t, all)) != want || byID.fields["TotalCount"] != float64(want) {
 				t.Errorf("got %v and %v, want %d tasks", all.fields, byID.fields, want)
 			}
@@ -190,33 +195,47 @@ func TestTasksAsTheSDKReadsThem(t *testing.T) {
 	s := NewTestServer(t, &Server{TaskTime: time.Nanosecond, TaskEnd: func(Accepted) string { return Failed }})
 	s.send(t, call{form: parameters{"ObjectPath": "https://a.com/a/", "ObjectType": "Directory"}})
 	s.send(t, call{action: "RefreshObjectCaches", form: parameters{"ObjectPath": "https://a.com/b"}})
-
-	dcdnTasks := dcdn.CreateDescribeDcdnRefreshTasksResponse()
-	cdnTasks := cdn.CreateDescribeRefreshTasksResponse()
-	dcdnByID := dcdn.CreateDescribeDcdnRefreshTaskByIdResponse()
-	cdnByID := cdn.CreateDescribeRefreshTaskByIdResponse()
-	for action, response := range map[string]any{
-		"DescribeDcdnRefreshTasks": dcdnTasks, "DescribeRefreshTasks": cdnTasks,
-		"DescribeDcdnRefreshTaskById": dcdnByID, "DescribeRefreshTaskById": cdnByID,
-	} {
-		body := s.send(t, call{action: action, query: parameters{"TaskId": map[bool]string{true: "95248880", false: "95248881"}[strings.Contains(action, "Dcdn")]}}).body
+	decode := func(action, id string, response any) {
+		t.Helper()
+		body := s.send(t, call{action: action, query: parameters{"TaskId": id}}).body
 		if err := json.Unmarshal([]byte(body), response); err != nil {
 			t.Errorf("%s: %v", action, err)
 		}
 	}
-	for _, all := range []struct {
-		total int64
-		tasks any
-		want  any
+	dcdnTasks := dcdn.CreateDescribeDcdnRefreshTasksResponse()
+	dcdnByID := dcdn.CreateDescribeDcdnRefreshTaskByIdResponse()
+	cdnTasks := cdn.CreateDescribeRefreshTasksResponse()
+	cdnByID := cdn.CreateDescribeRefreshTaskByIdResponse()
+	decode("DescribeDcdnRefreshTasks", "95248880", dcdnTasks)
+	decode("DescribeDcdnRefreshTaskById", "95248880", dcdnByID)
+	decode("DescribeRefreshTasks", "95248881", cdnTasks)
+	decode("DescribeRefreshTaskById", "95248881", cdnByID)
+
+	file := cdn.CDNTask{
+		TaskId: "95248881", ObjectPath: "https://a.com/b", ObjectType: "file",
+		Status: Failed, Process: "50%", Description: "Internal Error",
+	}
+	directory := dcdn.CDNTask{
+		TaskId: "95248880", ObjectPath: "https://a.com/a/", ObjectType: "directory",
+		Status: Failed, Process: "50%", Description: "Internal Error",
+	}
+	path := dcdn.Task{
+		TaskId: "95248880", ObjectPath: "https://a.com/a/", ObjectType: "path",
+		Status: Failed, Process: "50%", Description: "Internal Error",
+	}
+	isTime := func(p cmp.Path) bool { return p.Last().String() == ".CreationTime" }
+	for _, answer := range []struct {
+		total     int64
+		got, want any
 	}{
-		{dcdnTasks.TotalCount, dcdnTasks.Tasks.Task, []dcdn.Task{{Status: Failed, ObjectType: "path", Process: "50%", Description: "Internal Error", ObjectPath: "https://a.com/a/", TaskId: "95248880"}}},
-		{dcdnByID.TotalCount, dcdnByID.Tasks, []dcdn.CDNTask{{Status: Failed, ObjectType: "directory", Process: "50%", Description: "Internal Error", ObjectPath: "https://a.com/a/", TaskId: "95248880"}}},
-		{cdnTasks.TotalCount, cdnTasks.Tasks.CDNTask, []cdn.CDNTask{{Status: Failed, ObjectType: "file", Process: "50%", Description: "Internal Error", ObjectPath: "https://a.com/b", TaskId: "95248881"}}},
-		{cdnByID.TotalCount, cdnByID.Tasks, []cdn.CDNTask{{Status: Failed, ObjectType: "file", Process: "50%", Description: "Internal Error", ObjectPath: "https://a.com/b", TaskId: "95248881"}}},
+		{dcdnTasks.TotalCount, dcdnTasks.Tasks.Task, []dcdn.Task{path}},
+		{dcdnByID.TotalCount, dcdnByID.Tasks, []dcdn.CDNTask{directory}},
+		{cdnTasks.TotalCount, cdnTasks.Tasks.CDNTask, []cdn.CDNTask{file}},
+		{cdnByID.TotalCount, cdnByID.Tasks, []cdn.CDNTask{file}},
 	} {
-		ignoreTime := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".CreationTime" }, cmp.Ignore())
-		if diff := cmp.Diff(all.want, all.tasks, ignoreTime); diff != "" || all.total != 1 {
-			t.Errorf("%d tasks (-want +got)\n%s", all.total, diff)
+		diff := cmp.Diff(answer.want, answer.got, cmp.FilterPath(isTime, cmp.Ignore()))
+		if diff != "" || answer.total != 1 {
+			t.Errorf("%d tasks (-want +got)\n%s", answer.total, diff)
 		}
 	}
 }

@@ -48,7 +48,9 @@ func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
 
 // ask asks once, or until all tasks have ended. With an error, the tasks are
 // those of the API's last answer.
-func (t *tasks) ask(ctx context.Context, c *console, caller *aliyun.Caller, ids []string, wait bool) error {
+func (t *tasks) ask(
+	ctx context.Context, c *console, caller *aliyun.Caller, ids []string, wait bool,
+) error {
 	// The pauses grow: the operation takes 30 calls a second of the whole
 	// account (DescribeDcdnRefreshTaskById, API reference).
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 15*time.Second) {
@@ -71,7 +73,8 @@ func (t *tasks) ask(ctx context.Context, c *console, caller *aliyun.Caller, ids 
 func (cmd *tasksCommand) ids() []string {
 	var ids []string
 	for _, arg := range cmd.IDs {
-		ids = append(ids, strings.FieldsFunc(arg, func(r rune) bool { return r == ',' || r == ' ' })...)
+		isSeparator := func(r rune) bool { return r == ',' || r == ' ' }
+		ids = append(ids, strings.FieldsFunc(arg, isSeparator)...)
 	}
 	return ids
 }
@@ -126,8 +129,8 @@ func (t tasks) summary() string {
 // failure returns an error if tasks ended without a refresh, or are not known.
 func (t tasks) failure() error {
 	if n := t.count(aliyun.TaskStatus.Unsuccessful); n > 0 {
-		return hint(fmt.Errorf("%s failed, timed out or %s canceled", plural(n, "task"), wasOrWere(n)),
-			"refresh their URLs again")
+		err := fmt.Errorf("%s failed, timed out or %s canceled", plural(n, "task"), wasOrWere(n))
+		return hint(err, "refresh their URLs again")
 	}
 	if len(t.Unknown) > 0 {
 		return hint(fmt.Errorf("the API does not know %s", strings.Join(t.Unknown, ", ")),
@@ -148,7 +151,8 @@ func (t tasks) text(p *page) {
 	var rows [][]string
 	for _, task := range t.Tasks {
 		rows = append(rows, []string{
-			task.ID, string(task.Status), task.Process, task.Type, shown(task.URL) + describe(task.Description),
+			task.ID, string(task.Status), task.Process, task.Type,
+			shown(task.URL) + describe(task.Description),
 		})
 	}
 	p.rows(rows)
