@@ -155,7 +155,7 @@ func TestForeignNamesAreOneLine(t *testing.T) {
 }
 
 func TestLongHeadersAreRefused(t *testing.T) {
-	c := raw(t, func(string) string {
+	c := raw(func(string) string {
 		return "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 100<<10) +
 			"\r\nContent-Length: 17\r\n\r\n{\"RequestId\":\"1\"}"
 	})

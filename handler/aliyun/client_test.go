@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
@@ -450,31 +451,25 @@ func TestUnknownProduct(t *testing.T) {
 	}
 }
 
-// raw is a server that answers every request with the text and closes.
-func raw(t *testing.T, answer func(request string) string) *Caller {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				line, _ := bufio.NewReader(conn).ReadString('\n')
-				io.WriteString(conn, answer(line))
-			}()
-		}
-	}()
-	return NewClient(Endpoint("http://" + l.Addr().String())).With(testCredentials())
+// raw is a server in memory that answers the first request of each connection
+// with a text, given its request line.
+func raw(answer func(line string) string) *Caller {
+	client := NewClient("http://127.0.0.1")
+	client.DialWith(func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			reader := bufio.NewReader(theirs)
+			line, _ := reader.ReadString('\n')
+			go io.Copy(io.Discard, reader)
+			io.WriteString(theirs, answer(line))
+		}()
+		return ours, nil
+	})
+	return client.With(testCredentials())
 }
 
 func TestAnotherProtocolIsNoAnswer(t *testing.T) {
-	c := raw(t, func(string) string {
+	c := raw(func(string) string {
 		return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
 	})
 	if e := refused(t, c, call("dcdn", photo)); e.Class != refresh.Again {
@@ -483,20 +478,23 @@ func TestAnotherProtocolIsNoAnswer(t *testing.T) {
 }
 
 func TestWhatFollowsAnAnswerIsNotLogged(t *testing.T) {
-	var out bytes.Buffer
-	log.SetOutput(FilterLog(&out))
-	defer log.SetOutput(os.Stderr)
-	c := raw(t, func(line string) string {
-		return "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"RequestId\":\"1\"}" + line
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log.SetOutput(FilterLog(&out))
+		defer log.SetOutput(os.Stderr)
+		c := raw(func(line string) string {
+			return "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"RequestId\":\"1\"}" + line
+		})
+		if _, err := c.Refresh(t.Context(), call("dcdn", photo)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // until net/http has logged
+		log.Print("something else")
+		text := out.String()
+		if strings.Contains(text, "Signature") || !strings.Contains(text, "something else") {
+			t.Errorf("the log has %q", text)
+		}
 	})
-	if _, err := c.Refresh(t.Context(), call("dcdn", photo)); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(20 * time.Millisecond) // net/http logs in the background
-	log.Print("something else")
-	if text := out.String(); strings.Contains(text, "Signature") || !strings.Contains(text, "something else") {
-		t.Errorf("the log has %q", text)
-	}
 }
 
 func TestForeignTextIsMaskedAndCut(t *testing.T) {
