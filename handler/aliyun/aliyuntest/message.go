@@ -1,10 +1,12 @@
 package aliyuntest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -25,23 +27,38 @@ const (
 type request struct {
 	Call
 	method, host, path string
+	query              url.Values
+	header             http.Header
+	body               []byte
 	params             map[string]string
 	tooLarge           int // the HTTP status that refuses its size; 0: it is small enough
+
+	// What both ways of signing have, each in its own place.
+	signedWithACS3                   bool
+	version, timestamp, nonce, token string
 }
 
 func read(w http.ResponseWriter, r *http.Request) request {
-	q := request{method: r.Method, host: r.Host, path: r.URL.Path, params: map[string]string{}}
-	q.take("query", r.URL.Query())
+	q := request{
+		method: r.Method, host: r.Host, path: r.URL.Path, query: r.URL.Query(),
+		header: r.Header, params: map[string]string{},
+	}
+	q.take("query", q.query)
+	q.identify()
 	if len(r.Method+" "+r.RequestURI+" "+r.Proto) > maxRequestLine {
 		q.tooLarge = http.StatusRequestURITooLong
 		return q
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if _, ok := errors.AsType[*http.MaxBytesError](r.ParseForm()); ok {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		q.tooLarge = http.StatusRequestEntityTooLarge
 		return q
 	}
+	q.body = body
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	_ = r.ParseForm() // what cannot be read is missing
 	q.take("form", r.PostForm)
+	q.identify()
 	return q
 }
 
@@ -55,10 +72,30 @@ func (q *request) take(from string, values url.Values) {
 		q.ObjectPathIn = from
 		q.URLs = strings.Split(strings.ReplaceAll(path, "\r\n", "\n"), "\n")
 	}
-	q.Product = products[q.params["Version"]].name
-	q.Action = q.params["Action"]
 	q.Type = q.params["ObjectType"]
-	q.AccessKeyID = q.params["AccessKeyId"]
+}
+
+// identify reads what is asked of which product, and by whom. ACS3 has that in
+// the header, the older signature in parameters.
+func (q *request) identify() {
+	authorization := q.header.Get("Authorization")
+	q.signedWithACS3 = strings.HasPrefix(authorization, acs3+" ")
+	if q.signedWithACS3 {
+		q.Action = q.header.Get("X-Acs-Action")
+		q.AccessKeyID = parseAuthorization(authorization).credential
+		q.version = q.header.Get("X-Acs-Version")
+		q.timestamp = q.header.Get("X-Acs-Date")
+		q.nonce = q.header.Get("X-Acs-Signature-Nonce")
+		q.token = q.header.Get("X-Acs-Security-Token")
+	} else {
+		q.Action = q.params["Action"]
+		q.AccessKeyID = q.params["AccessKeyId"]
+		q.version = q.params["Version"]
+		q.timestamp = q.params["Timestamp"]
+		q.nonce = q.params["SignatureNonce"]
+		q.token = q.params["SecurityToken"]
+	}
+	q.Product = products[q.version].name
 }
 
 // requestID is made from the call's number, so that it is the same in each run of

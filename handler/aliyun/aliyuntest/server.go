@@ -3,8 +3,10 @@
 // tests.
 //
 // A [Server] checks signatures, limits and quotas itself, by the public
-// description of the protocol. Limits, codes and messages are those of
-// "RefreshDcdnObjectCaches, API reference" unless its fields say otherwise.
+// description of the protocol. It takes the RPC signature (version 1.0) and
+// ACS3-HMAC-SHA256, GET and POST, and parameters in query and form. Limits, codes
+// and messages are those of "RefreshDcdnObjectCaches, API reference" unless its
+// fields say otherwise.
 //
 // A server speaks plain HTTP and JSON only and refreshes nothing. It never
 // resets a quota, since no document says when the API does. It does not measure
@@ -169,7 +171,7 @@ func (s *Server) Start() error {
 	}
 	s.URL = "http://" + l.Addr().String()
 	s.http = &http.Server{
-		Handler:     http.HandlerFunc(s.serve),
+		Handler:     s,
 		ConnState:   s.track,
 		ConnContext: withConnection,
 	}
@@ -242,7 +244,8 @@ func (s *Server) Accepted() []Accepted {
 // Connections returns how many connections have been opened.
 func (s *Server) Connections() int { return int(s.connections.Load()) }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers a call. It needs no Start.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answer(read(w, r)).send(w, r, s.Latency)
 }
 
@@ -302,18 +305,21 @@ func route(q request) (operation, *refusal) {
 	if q.method != http.MethodGet && q.method != http.MethodPost {
 		return nil, errMethod
 	}
-	for _, name := range []string{"Action", "Version"} {
-		if q.params[name] == "" {
-			return nil, missing(name)
-		}
-	}
-	product, ok := products[q.params["Version"]]
-	if !ok {
+	known, isVersion := realOperations()[q.version]
+	perform, isHere := products[q.version].actions[q.Action]
+	switch {
+	case q.Action == "":
+		return nil, missing("Action")
+	case q.version == "":
+		return nil, missing("Version")
+	case !isVersion:
 		return nil, errVersion
-	}
-	perform, ok := product.actions[q.Action]
-	if !ok || q.path != "/" {
+	case q.path != "/":
 		return nil, errAction
+	case isHere:
+		return perform, nil
+	case known[q.Action]:
+		return nil, notHere(q)
 	}
-	return perform, nil
+	return nil, errAction
 }

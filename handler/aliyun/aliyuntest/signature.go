@@ -37,8 +37,12 @@ var (
 // authenticate makes the gateway's checks, whose order is not documented. The
 // nonce of a request that is refused may be used again.
 func (s *Server) authenticate(q request) *refusal {
+	checkForm, checkSignature := checkParameters, s.checkSignature
+	if q.signedWithACS3 {
+		checkForm, checkSignature = checkHeaders, s.checkACS3
+	}
 	for _, check := range []func(request) *refusal{
-		checkParameters, s.checkAccessKey, checkTimestamp, s.checkNonce, s.checkToken, s.checkSignature,
+		checkForm, s.checkAccessKey, checkTimestamp, s.checkNonce, s.checkToken, checkSignature,
 	} {
 		if refused := check(q); refused != nil {
 			return refused
@@ -47,7 +51,7 @@ func (s *Server) authenticate(q request) *refusal {
 	if s.nonces == nil {
 		s.nonces = map[string]bool{}
 	}
-	s.nonces[q.params["SignatureNonce"]] = true
+	s.nonces[q.nonce] = true
 	return nil
 }
 
@@ -98,7 +102,7 @@ func (s *Server) credentials() []Credential {
 }
 
 func checkTimestamp(q request) *refusal {
-	stamp, err := time.Parse("2006-01-02T15:04:05Z", q.params["Timestamp"])
+	stamp, err := time.Parse("2006-01-02T15:04:05Z", q.timestamp)
 	if err != nil {
 		return errTimeFormat
 	}
@@ -109,14 +113,14 @@ func checkTimestamp(q request) *refusal {
 }
 
 func (s *Server) checkNonce(q request) *refusal {
-	if s.nonces[q.params["SignatureNonce"]] {
+	if s.nonces[q.nonce] {
 		return errNonce
 	}
 	return nil
 }
 
 func (s *Server) checkToken(q request) *refusal {
-	c, token := s.credential(q.AccessKeyID), q.params["SecurityToken"]
+	c, token := s.credential(q.AccessKeyID), q.token
 	switch {
 	case token == "" && c.SecurityToken != "":
 		return missing("SecurityToken")
