@@ -48,10 +48,10 @@ func (s TaskStatus) Unsuccessful() bool {
 }
 
 const (
-	maxTaskIDs   = 10             // in one call (DescribeDcdnRefreshTaskById, API reference)
-	tasksPerPage = 50             // the most of DescribeDcdnRefreshTasks, API reference; CDN takes 100
-	taskWindow   = 24 * time.Hour // that a TaskQuery selects unless it says otherwise
-	taskFormat   = "2006-01-02T15:04:05Z"
+	maxTaskIDs   = 10                     // in one call (DescribeDcdnRefreshTaskById, API reference)
+	tasksPerPage = 50                     // the most of DescribeDcdnRefreshTasks, API reference; CDN takes 100
+	taskWindow   = 24 * time.Hour         // that a TaskQuery selects unless it says otherwise
+	apiTime      = "2006-01-02T15:04:05Z" // of times, in UTC
 )
 
 // Quota returns what is left of the day's quota of a product, dcdn or cdn. Types
@@ -149,8 +149,8 @@ func (q TaskQuery) params() map[string]string {
 		since = until.Add(-taskWindow)
 	}
 	params := map[string]string{
-		"StartTime":  since.UTC().Format(taskFormat),
-		"EndTime":    until.UTC().Format(taskFormat),
+		"StartTime":  since.UTC().Format(apiTime),
+		"EndTime":    until.UTC().Format(apiTime),
 		"PageNumber": strconv.Itoa(max(1, q.Page)),
 		"PageSize":   strconv.Itoa(tasksPerPage),
 	}
