@@ -5,8 +5,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,9 +18,9 @@ import (
 // members: a gateway in trouble has been seen to send numbers for codes.
 type answer struct {
 	op        string
-	fields    map[string]any // numbers are a json.Number, since ids have more digits than a float64
-	code      any            // of the member Code, in any case of that name
-	requestID string         // empty unless it is text that is not blank, or a number
+	fields    map[string]json.RawMessage
+	code      any    // the value of Code, as valueOf returns it
+	requestID string // empty unless it is text that is not blank, or a number
 	secrets   mask
 }
 
@@ -29,14 +29,9 @@ type answer struct {
 // see [answer.receipt]. The answer's request id is set in any case.
 func read(op string, status int, body []byte, secrets mask) (answer, *refresh.Error) {
 	a := answer{op: op, secrets: secrets}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	isObject := decoder.Decode(&a.fields) == nil && a.fields != nil
-	if _, err := decoder.Token(); err != io.EOF {
-		isObject = false
-	}
+	isObject := json.Unmarshal(body, &a.fields) == nil && a.fields != nil
 	a.code = a.findCode()
-	a.requestID = a.show(id(a.fields["RequestId"]), 128)
+	a.requestID = a.show(id(valueOf(a.fields["RequestId"])), 128)
 	switch {
 	case status/100 != 2, saysNo(a.code), a.deniesSuccess():
 		return a, a.refusal(status, isObject, len(body))
@@ -48,15 +43,62 @@ func read(op string, status int, body []byte, secrets mask) (answer, *refresh.Er
 	return a, nil
 }
 
-// findCode returns the value of the member Code, in any case of its name. Where
-// there are several, it is one that says no.
-func (a answer) findCode() (code any) {
-	for name, value := range a.fields {
-		if strings.EqualFold(name, "Code") && (code == nil || saysNo(value)) {
+// maxValue is the longest member that is decoded, in bytes: a list takes many
+// times its length.
+const maxValue = 64 << 10
+
+// valueOf decodes a member. Numbers are a json.Number, since ids have more
+// digits than a float64. What is too long is an empty list.
+func valueOf(raw json.RawMessage) (value any) {
+	switch {
+	case len(raw) == 0:
+		return nil
+	case len(raw) > maxValue && raw[0] != '"':
+		return []any{}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if decoder.Decode(&value) != nil {
+		return nil
+	}
+	return value
+}
+
+// members returns the values of a member, in any case of its name, in the order
+// of these names.
+func (a answer) members(name string) []any {
+	var names []string
+	for spelled := range a.fields {
+		if strings.EqualFold(spelled, name) {
+			names = append(names, spelled)
+		}
+	}
+	slices.Sort(names)
+	var values []any
+	for _, spelled := range names {
+		values = append(values, valueOf(a.fields[spelled]))
+	}
+	return values
+}
+
+// findCode returns the answer's code, in any case of its name. If there are
+// several, it is one that says no, or one that is not a code.
+func (a answer) findCode() any {
+	var code any
+	for _, value := range a.members("Code") {
+		if code == nil || isOddCode(value) && !saysNo(code) || saysNo(value) {
 			code = value
 		}
 	}
 	return code
+}
+
+func isOddCode(code any) bool {
+	switch code.(type) {
+	case bool, []any, map[string]any:
+		return true
+	}
+	return false
 }
 
 // saysNo reports whether a code refuses the request, even in an answer with a
@@ -75,8 +117,8 @@ func saysNo(code any) bool {
 // deniesSuccess reports whether a member Success, in any case of its name, is
 // false.
 func (a answer) deniesSuccess() bool {
-	for name, value := range a.fields {
-		if strings.EqualFold(name, "Success") && strings.EqualFold(text(value), "false") {
+	for _, value := range a.members("Success") {
+		if strings.EqualFold(text(value), "false") {
 			return true
 		}
 	}
@@ -89,11 +131,9 @@ func (a answer) deniesSuccess() bool {
 func (a answer) receipt() (refresh.Receipt, *refresh.Error) {
 	task := a.taskID()
 	says := cmp.Or(a.message(), a.show(text(a.code), 128))
-	switch a.code.(type) {
-	case bool, []any, map[string]any:
-		return refresh.Receipt{}, a.doubt("OddCode", "the answer's code is "+says)
-	}
 	switch {
+	case isOddCode(a.code):
+		return refresh.Receipt{}, a.doubt("OddCode", "the answer's code is "+a.show(text(a.code), 128))
 	case task == "" && a.hasOddTaskID():
 		return refresh.Receipt{}, a.doubt("NoTaskId", "the answer has a task id that is not valid")
 	case task == "" && says != "":
@@ -108,14 +148,15 @@ func (a answer) receipt() (refresh.Receipt, *refresh.Error) {
 var taskIDNames = [...]string{"RefreshTaskId", "PushTaskId"}
 
 func (a answer) taskID() string {
-	return a.show(cmp.Or(id(a.fields[taskIDNames[0]]), id(a.fields[taskIDNames[1]])), 4000)
+	first, second := valueOf(a.fields[taskIDNames[0]]), valueOf(a.fields[taskIDNames[1]])
+	return a.show(cmp.Or(id(first), id(second)), 4000)
 }
 
 // hasOddTaskID reports whether a member that should hold a task id holds
 // anything.
 func (a answer) hasOddTaskID() bool {
 	for _, name := range taskIDNames {
-		if value := a.fields[name]; value != nil && value != "" {
+		if value := valueOf(a.fields[name]); value != nil && value != "" {
 			return true
 		}
 	}
@@ -189,9 +230,9 @@ func repeatsTheRequest(code string) bool {
 }
 
 func (a answer) message() string {
-	for name, value := range a.fields {
-		if strings.EqualFold(name, "Message") {
-			return a.show(text(value), 1000)
+	for _, value := range a.members("Message") {
+		if message := a.show(text(value), 1000); message != "" {
+			return message
 		}
 	}
 	return ""
@@ -215,15 +256,15 @@ func text(value any) string {
 	return strings.TrimSpace(b.String())
 }
 
-// show makes foreign text fit for people: without secrets, in one line that
-// steers no terminal, and of most bytes.
+// show makes foreign text fit for people: without secrets, cut to most bytes, and
+// quoted if it has line ends or anything else that could steer a terminal.
 func (a answer) show(foreign string, most int) string {
-	hidden := a.secrets.hide(foreign)
-	if strings.ContainsFunc(hidden, func(r rune) bool { return !unicode.IsGraphic(r) }) {
-		hidden = strconv.QuoteToGraphic(hidden)
+	shown := a.secrets.hide(foreign) // first, since a part of a secret would not be found
+	if len(shown) > most {
+		shown = strings.ToValidUTF8(shown[:most], "") + "…"
 	}
-	if len(hidden) <= most {
-		return hidden
+	if strings.ContainsFunc(shown, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		return strconv.QuoteToGraphic(shown)
 	}
-	return strings.ToValidUTF8(hidden[:most], "") + "…"
+	return shown
 }

@@ -3,6 +3,9 @@ package aliyun
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -57,6 +60,8 @@ func TestAnswersThatAreNotRefusedByTheirStatus(t *testing.T) {
 		{`{"RequestId":"r","RefreshTaskId":" "}`, "doubt NoTaskId"},
 		{`{"RequestId":"r","Code":{},"RefreshTaskId":"5"}`, "doubt OddCode 5"},
 		{`{"RequestId":"r","Code":false}`, "doubt OddCode"},
+		{`{"RequestId":"r","CODE":"OK","Code":[],"code":0,"RefreshTaskId":"5"}`, "doubt OddCode 5"},
+		{`{"RequestId":"r","RefreshTaskId":"5","Code":[` + strings.Repeat("1,", 50_000) + `1]}`, "doubt OddCode 5"},
 		{`{"RefreshTaskId":"5"}`, "doubt NoRequestId 5"},
 		{`{"RequestId":0,"RefreshTaskId":"5"}`, "doubt NoRequestId 5"},
 		{`{"RequestId":{},"RefreshTaskId":"5"}`, "doubt NoRequestId 5"},
@@ -83,7 +88,7 @@ func TestAnswersThatAreNotRefusedByTheirStatus(t *testing.T) {
 			got = fmt.Sprintf("no %s %v", e.Code, e.Class)
 		}
 		if got != test.want {
-			t.Errorf("%s: got %q (%v), want %q", test.body, got, err, test.want)
+			t.Errorf("%.200s: got %q (%v), want %q", test.body, got, err, test.want)
 		}
 	}
 }
@@ -127,6 +132,26 @@ func TestAnswerOfAnotherCall(t *testing.T) {
 			t.Errorf("%d connections, want 2: the first one is not used again", n)
 		}
 	})
+}
+
+// A connection is known beneath TLS too.
+func TestAnswerOfAnotherCallOverTLS(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"RequestId":"always the same","RefreshTaskId":"5"}`)
+	}))
+	defer server.Close()
+	client := NewClient(Endpoint(server.URL))
+	client.transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	c := client.With(plainKey)
+	for _, want := range []string{"", "RepeatedAnswer", ""} {
+		code := ""
+		if _, err := c.Refresh(t.Context(), call("dcdn", photo)); err != nil {
+			code = err.(*refresh.Error).Code
+		}
+		if code != want {
+			t.Errorf("got %q, want %q", code, want)
+		}
+	}
 }
 
 func TestRepeatedRequestIDs(t *testing.T) {

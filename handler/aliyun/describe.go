@@ -2,6 +2,7 @@ package aliyun
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,8 +70,8 @@ func (c *Caller) Quota(ctx context.Context, product string) ([]Allowance, error)
 	for _, t := range []struct{ typ, prefix string }{
 		{"File", "Url"}, {"Directory", "Dir"}, {"IgnoreParams", "IgnoreParams"}, {"Regex", "Regex"},
 	} {
-		quota, noQuota := strconv.Atoi(text(a.fields[t.prefix+"Quota"]))
-		remain, noRemain := strconv.Atoi(text(a.fields[t.prefix+"Remain"]))
+		quota, noQuota := strconv.Atoi(text(valueOf(a.fields[t.prefix+"Quota"])))
+		remain, noRemain := strconv.Atoi(text(valueOf(a.fields[t.prefix+"Remain"])))
 		if noQuota == nil && noRemain == nil {
 			all = append(all, Allowance{t.typ, quota, remain})
 		}
@@ -132,7 +133,7 @@ func (c *Caller) ListTasks(ctx context.Context, product string, q TaskQuery) (Ta
 		return TaskPage{}, err
 	}
 	page := TaskPage{Tasks: a.tasks()}
-	page.Total, _ = strconv.Atoi(text(a.fields["TotalCount"]))
+	page.Total, _ = strconv.Atoi(text(valueOf(a.fields["TotalCount"])))
 	page.More = len(page.Tasks) > 0 && max(1, q.Page)*tasksPerPage < page.Total
 	return page, nil
 }
@@ -181,28 +182,26 @@ func (c *Caller) describe(
 // tasks reads the list of tasks. It is Tasks itself, or nested in it: as Task by
 // DCDN, as CDNTask by CDN.
 func (a answer) tasks() []Task {
-	var list []any
-	switch tasks := a.fields["Tasks"].(type) {
-	case []any:
-		list = tasks
-	case map[string]any:
-		for _, nested := range tasks {
-			entries, _ := nested.([]any)
+	var list []map[string]json.RawMessage
+	if json.Unmarshal(a.fields["Tasks"], &list) != nil {
+		var nested map[string][]map[string]json.RawMessage
+		_ = json.Unmarshal(a.fields["Tasks"], &nested) // anything else lists no tasks
+		for _, entries := range nested {
 			list = append(list, entries...)
 		}
 	}
 	all := make([]Task, 0, len(list))
-	for _, entry := range list {
-		fields, _ := entry.(map[string]any)
-		created, _ := time.Parse(time.RFC3339, text(fields["CreationTime"]))
+	for _, fields := range list {
+		member := func(name string) string { return text(valueOf(fields[name])) }
+		created, _ := time.Parse(time.RFC3339, member("CreationTime"))
 		t := Task{
-			ID:          text(fields["TaskId"]),
-			URL:         text(fields["ObjectPath"]),
-			Type:        strings.ToLower(text(fields["ObjectType"])),
-			Status:      TaskStatus(text(fields["Status"])),
-			Process:     text(fields["Process"]),
+			ID:          member("TaskId"),
+			URL:         member("ObjectPath"),
+			Type:        strings.ToLower(member("ObjectType")),
+			Status:      TaskStatus(member("Status")),
+			Process:     member("Process"),
 			Created:     created,
-			Description: text(fields["Description"]),
+			Description: member("Description"),
 		}
 		if t.Type == "path" { // DescribeDcdnRefreshTasks calls a directory so
 			t.Type = "directory"

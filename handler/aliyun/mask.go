@@ -80,8 +80,10 @@ func userInfo(text string) (kept, hidden int) {
 	if !isURL {
 		return 0, 0
 	}
-	authority := rest[:strings.IndexAny(rest+"/", "/?#\"'<> \t\r\n")]
-	return len("://"), max(0, strings.LastIndexByte(authority, '@'))
+	if end := strings.IndexAny(rest, "/?#\"'<> \t\r\n"); end >= 0 {
+		rest = rest[:end]
+	}
+	return len("://"), max(0, strings.LastIndexByte(rest, '@'))
 }
 
 // nameLength returns the length of the name at the beginning of text, or 0.
