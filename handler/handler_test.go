@@ -143,7 +143,7 @@ func TestSamePayloadAgainSubmitsTheRest(t *testing.T) {
 	refuse := true
 	l := newLab(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
 		if refuse && strings.Contains(strings.Join(c.URLs, " "), "file-149.") {
-			return aliyuntest.Fault{Status: 400, Code: "Odd"}
+			return aliyuntest.Fault{Redirect: "/"}
 		}
 		return aliyuntest.Fault{}
 	}}, siteTable)
@@ -188,10 +188,10 @@ func TestInvalidRecordDoesNotMakeRetriesSubmitAgain(t *testing.T) {
 
 func TestOneCodeMayHaveSeveralReasons(t *testing.T) {
 	l := newLab(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
-		return aliyuntest.Fault{Status: 400, Code: "Odd", Message: fmt.Sprintf("reason %d.", c.N%2)}
+		return aliyuntest.Fault{Status: 400, Code: "InvalidObjectPath.Malformed", Message: fmt.Sprintf("reason %d.", c.N%2)}
 	}}, siteTable)
-	report, _ := l.handle(t, put(1000), time.Second)
-	if len(report.Failed) != 1 || len(report.Failed[0].URLs) != 1000 || !strings.Contains(report.Failed[0].Error, "reason 0.") || !strings.Contains(report.Failed[0].Error, "reason 1.") {
+	report, _ := l.handle(t, put(2), time.Second)
+	if len(report.Failed) != 1 || len(report.Failed[0].URLs) != 2 || !strings.Contains(report.Failed[0].Error, "reason 0.") || !strings.Contains(report.Failed[0].Error, "reason 1.") {
 		t.Errorf("%d groups, the first with the error %q", len(report.Failed), report.Failed[0].Error)
 	}
 }

@@ -26,18 +26,24 @@ func ParseEndpoint(text string) (Endpoint, error) {
 	const accepted = "accepted: a host, host:port, or https://host[:port]"
 	switch {
 	case err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, " *") || !isPort(u.Port()):
-		return "", fmt.Errorf("%q is no endpoint; %s", withoutUser(text), accepted)
+		return "", fmt.Errorf("%q is not a valid endpoint; %s", withoutUser(text), accepted)
+	case strings.Contains(u.Hostname(), "%"):
+		return "", fmt.Errorf("%q has a zone id, which is not supported; %s",
+			withoutUser(text), accepted)
 	case u.Scheme != "https" && u.Scheme != "http":
-		return "", fmt.Errorf("%q has the scheme %q; accepted: https, and http to a loopback address", withoutUser(text), u.Scheme)
+		return "", fmt.Errorf("%q has the scheme %q; accepted: https, and http to a loopback address",
+			withoutUser(text), u.Scheme)
 	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("%q has more than a scheme, a host and a port; %s", withoutUser(text), accepted)
+		return "", fmt.Errorf("%q has more than a scheme, a host and a port; %s",
+			withoutUser(text), accepted)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return "", fmt.Errorf("%q is plain HTTP to %q, which is not loopback: the token would travel in clear; use https://%s", text, u.Hostname(), u.Host)
+		return "", fmt.Errorf("%q is plain HTTP to %q, which is not a loopback address,"+
+			" and would show the token to the network; use https://%s", text, u.Hostname(), u.Host)
 	}
 	return Endpoint(u.Scheme + "://" + u.Host), nil
 }
 
-// withoutUser leaves out what may be a password.
+// withoutUser leaves out what stands before the host: it may be a password.
 func withoutUser(text string) string {
 	if i := strings.LastIndexByte(text, '@'); i >= 0 {
 		return "…" + text[i:]

@@ -12,7 +12,7 @@ func ClientFrom(getenv func(string) string) (*Client, error) {
 	return NewClient(endpoint), nil
 }
 
-// CredentialsFrom reads the variables that the vendor's tools use.
+// CredentialsFrom reads the environment variables that the vendor's tools use.
 func CredentialsFrom(getenv func(string) string) Credentials {
 	return Credentials{
 		AccessKeyID:     getenv("ALIBABA_CLOUD_ACCESS_KEY_ID"),

@@ -9,11 +9,11 @@ import (
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/utils"
 )
 
-// sign completes a request, once, as the SDK's auth.Sign does for a static
-// credential (signature version 1.0 of RPC requests), but for the header that
-// names the provider. That package brings every other way to come by a
-// credential too, with parsers of JSON, INI and XML: half a megabyte of the
-// binary, and a tenth of its start. FuzzSign holds the two together.
+// sign completes a request, once. It does what the SDK's auth.Sign does for a
+// static credential (signature version 1.0 of RPC requests), without the header
+// that names the provider. That package also links every other source of
+// credentials, with parsers of JSON, INI and XML: half a megabyte of the binary,
+// and a tenth of its start. FuzzSign compares the two.
 func sign(request *requests.RpcRequest, creds Credentials) {
 	query := request.QueryParams
 	query["Action"] = request.GetActionName()

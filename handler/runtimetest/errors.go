@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A FunctionError is an invocation's failure as the function reported it, in
-// the JSON form both platforms show it in.
+// A FunctionError is the error with which the function answered an invocation,
+// in the JSON form of both platforms.
 type FunctionError struct {
 	Type       string          `json:"errorType"` // empty if the function gave none
 	Message    string          `json:"errorMessage"`
@@ -35,14 +35,15 @@ func (e *ExitError) Error() string {
 // A TimeoutError says that the process runs, but did not answer in time. It
 // unwraps to [context.DeadlineExceeded].
 type TimeoutError struct {
-	Taken   bool          // whether it had taken the invocation
+	Taken   bool          // whether the process had taken the invocation
 	Timeout time.Duration // of the invocation
 	Tail    string        // the last lines the process printed
 }
 
 func (e *TimeoutError) Error() string {
 	if !e.Taken {
-		return fmt.Sprintf("function did not ask for an invocation within %v%s", e.Timeout, printed(e.Tail))
+		return fmt.Sprintf("function did not ask for an invocation within %v%s",
+			e.Timeout, printed(e.Tail))
 	}
 	return fmt.Sprintf("function did not answer within %v%s", e.Timeout, printed(e.Tail))
 }
@@ -53,5 +54,5 @@ func printed(tail string) string {
 	if tail == "" {
 		return "; it printed nothing"
 	}
-	return "; the last it printed:\n" + tail
+	return "; its last output:\n" + tail
 }

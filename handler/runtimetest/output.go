@@ -9,13 +9,14 @@ import (
 	"sync"
 )
 
-// tailLines is how many lines of output an error shows: enough for the head of
-// a panic's stack.
+// tailLines is the number of lines of output that an error shows: enough for the
+// beginning of a panic's stack.
 const tailLines = 12
 
 // An output collects what the process prints. The answer to an invocation comes
-// by another way than the lines printed before it, and may overtake them; flush
-// therefore sends a mark through the process's own pipe and waits for it.
+// over another connection than the lines that were printed before it, and may
+// overtake them. So flush writes a mark into the process's own pipe and waits
+// until it has come through.
 type output struct {
 	pipe   *os.File // where the process and flush write
 	source *os.File // its other end
@@ -63,8 +64,8 @@ func (o *output) drain() {
 	}
 }
 
-// cut takes the mark out of b. Without one, rest is the end of b that may be a
-// mark's beginning.
+// cut removes the mark from b. If there is none, rest is the part at the end of
+// b that may be the beginning of a mark.
 func cut(b, mark []byte) (text, rest []byte, marked bool) {
 	if before, after, found := bytes.Cut(b, mark); found {
 		return slices.Concat(before, after), nil, true
@@ -85,17 +86,17 @@ func (o *output) write(text []byte) {
 	}
 }
 
-// flush returns when all that was printed before the call has been collected.
+// flush waits until everything that was printed before the call is collected.
 func (o *output) flush() {
 	o.flushing.Lock()
 	defer o.flushing.Unlock()
-	if _, err := o.pipe.Write(o.mark); err == nil { // else it is closed, and flushed before
+	if _, err := o.pipe.Write(o.mark); err == nil { // after close there is nothing to wait for
 		<-o.flushed
 	}
 }
 
-// close does not wait for the end of the file: a process that the function left
-// behind may hold the pipe open.
+// close does not wait for the pipe's end: a process that the function has left
+// behind may hold it open.
 func (o *output) close() {
 	o.flush()
 	o.pipe.Close()

@@ -18,14 +18,14 @@ type Program struct {
 	Args []string // without the program's name
 	Dir  string   // working directory; the current one when empty
 
-	// Env is the whole environment of the function, in the form key=value, but
-	// for the variable that names the runtime API, which is added. When it is
-	// nil the function gets PATH, HOME and TMPDIR, and so none of the
-	// credentials in this process's environment.
+	// Env is the function's environment, in the form key=value. The variable
+	// that names the runtime API is added. If it is nil, the function gets
+	// PATH, HOME and TMPDIR, and so none of the credentials in the environment
+	// of this process.
 	Env []string
 
-	// Output also gets what the function prints, as it prints it; may be nil.
-	// While a Write blocks, so does Invoke; it must not call the Process.
+	// Output, unless nil, gets what the function prints, at once. Invoke waits
+	// for its Write, which must not call methods of the Process.
 	Output io.Writer
 }
 
@@ -51,7 +51,7 @@ func (p Program) environment() []string {
 	return env
 }
 
-// name is that of the function: the binary's, without .exe.
+// name returns the function's name: that of the binary without .exe.
 func (p Program) name() string {
 	return strings.TrimSuffix(filepath.Base(p.Path), ".exe")
 }

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// A protocol is in what one platform's runtime API differs from the other's.
+// A protocol is what differs between the runtime APIs of the two platforms.
 type protocol struct {
-	variable string // of the environment; holds the API's host:port
-	root     string // of its paths
-	accepted int    // status of an answer that is taken
+	variable string // the environment variable that holds the API's host:port
+	root     string // what the API's paths begin with
+	accepted int    // the HTTP status for an answer that was taken
 	header   func(function string, in Invocation, deadline time.Time) map[string]string
 }
 
@@ -24,13 +24,13 @@ var functionCompute = protocol{
 }
 
 // functionComputeHeader rounds the timeout up: the SDK reads whole seconds, and
-// never answers an invocation without them.
+// never answers an invocation whose timeout is 0.
 func functionComputeHeader(function string, in Invocation, deadline time.Time) map[string]string {
 	return map[string]string{
 		"x-fc-request-id":        in.RequestID,
 		"x-fc-function-deadline": strconv.FormatInt(deadline.UnixMilli(), 10),
 		"x-fc-function-timeout":  strconv.Itoa(int((in.Timeout + time.Second - 1) / time.Second)),
-		"x-fc-function-type":     strconv.Itoa(in.FunctionType),
+		"x-fc-function-type":     "0", // the handler, not one of the other hooks
 		"x-fc-function-name":     function,
 		"x-fc-function-handler":  function,
 		"x-fc-function-memory":   "128",
@@ -54,10 +54,12 @@ var lambda = protocol{
 	header:   lambdaHeader,
 }
 
+const arn = "arn:aws:lambda:us-east-1:123456789012:function:"
+
 func lambdaHeader(function string, in Invocation, deadline time.Time) map[string]string {
 	return map[string]string{
 		"Lambda-Runtime-Aws-Request-Id":       in.RequestID,
 		"Lambda-Runtime-Deadline-Ms":          strconv.FormatInt(deadline.UnixMilli(), 10),
-		"Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:" + function,
+		"Lambda-Runtime-Invoked-Function-Arn": arn + function,
 	}
 }

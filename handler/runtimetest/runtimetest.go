@@ -1,6 +1,6 @@
 // Package runtimetest runs a function's real binary under the runtime API of
-// Function Compute (runtime go1) or AWS Lambda, served on loopback, after the
-// manner of net/http/httptest:
+// Function Compute (runtime go1) or AWS Lambda, served on loopback. Like
+// net/http/httptest, it is for programs and for tests:
 //
 //	process, err := runtimetest.StartFunctionCompute(ctx, runtimetest.Program{Path: "./main"})
 //	if err != nil {
@@ -10,7 +10,9 @@
 //	result, err := process.Invoke(ctx, runtimetest.Invocation{Payload: payload})
 //
 // Tests call [NewTestFunctionCompute] or [NewTestLambda], and [Build] for the
-// binary.
+// binary. What the function printed before its answer is complete when Invoke
+// returns: a mark that goes through the function's own output pipe shows that
+// everything before it has been read.
 //
 // The package does not limit memory, CPU or the size of payloads, does not
 // retry, and does not freeze the process between invocations unless
@@ -37,14 +39,6 @@ import (
 // defaultTimeout is generous: a function that works takes a few seconds at most.
 const defaultTimeout = 60 * time.Second
 
-// The values of [Invocation.FunctionType], as fc-runtime-go-sdk numbers them.
-const (
-	Handler = iota
-	Initializer
-	PreStop
-	PreFreeze
-)
-
 // Credentials are the temporary credentials of the function's role.
 type Credentials struct {
 	AccessKeyID     string
@@ -55,12 +49,11 @@ type Credentials struct {
 // An Invocation is what the function is asked to do. The zero value is an
 // empty payload.
 type Invocation struct {
-	RequestID    string        // must not need escaping in a URL; made up, and unique, when empty
-	Payload      []byte        // as the trigger would send it
-	Timeout      time.Duration // from the moment the function takes the invocation; 60 s when zero
-	Credentials  Credentials   // Function Compute only
-	RetryCount   int           // of an asynchronous invocation; Function Compute only
-	FunctionType int           // Handler, Initializer, PreStop or PreFreeze; Function Compute only
+	RequestID   string        // must not need escaping in a URL; made up, and unique, when empty
+	Payload     []byte        // as the trigger would send it
+	Timeout     time.Duration // from the moment the function takes the invocation; 60 s when zero
+	Credentials Credentials   // Function Compute only
+	RetryCount  int           // of an asynchronous invocation; Function Compute only
 }
 
 // A Result is what the function answered.
@@ -85,19 +78,13 @@ type Process struct {
 	firstPoll time.Duration
 	open      map[string]chan<- Result // by request id, for the invocations that are waited for
 	answered  map[string]bool          // by request id, for those that no longer are
-	faults    []error                  // violations of the protocol, not yet reported
+	faults    []error                  // violations of the protocol that were not reported yet
 }
 
 // StartFunctionCompute starts p under the runtime API of Function Compute. When
 // ctx ends, the process is killed. The caller must call Close.
 func StartFunctionCompute(ctx context.Context, p Program) (*Process, error) {
 	return start(ctx, p, functionCompute)
-}
-
-// StartLambda starts p under the runtime API of AWS Lambda. When ctx ends, the
-// process is killed. The caller must call Close.
-func StartLambda(ctx context.Context, p Program) (*Process, error) {
-	return start(ctx, p, lambda)
 }
 
 func start(ctx context.Context, program Program, api protocol) (*Process, error) {
@@ -107,7 +94,8 @@ func start(ctx context.Context, program Program, api protocol) (*Process, error)
 	}
 	out, err := newOutput(program.Output)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("making a pipe for the function's output: %w", err), listener.Close())
+		err = fmt.Errorf("making a pipe for the function's output: %w", err)
+		return nil, errors.Join(err, listener.Close())
 	}
 	p := &Process{
 		program:  program,
@@ -123,7 +111,8 @@ func start(ctx context.Context, program Program, api protocol) (*Process, error)
 	p.server = &http.Server{Handler: p.routes()}
 	if err := p.cmd.Start(); err != nil {
 		out.close()
-		return nil, errors.Join(fmt.Errorf("starting function %q: %w", program.Path, err), listener.Close())
+		err = fmt.Errorf("starting function %q: %w", program.Path, err)
+		return nil, errors.Join(err, listener.Close())
 	}
 	go func() { _ = p.server.Serve(listener) }() // until Close
 	go p.wait()
@@ -136,18 +125,19 @@ func (p *Process) wait() {
 	close(p.done)
 }
 
-// Invoke hands in to the function and waits for the answer. A function that
-// answers with an error has answered: see [Result.Err]. Where no answer comes
-// the error is an [*ExitError] or a [*TimeoutError], at once when the process
-// ends, or ctx's. After a timeout the process runs on.
+// Invoke sends the invocation to the function and waits for the answer. An error
+// that the function answers with is in [Result.Err]. If no answer comes, the
+// error is an [*ExitError], as soon as the process ends, a [*TimeoutError], or
+// that of ctx. After a timeout the process goes on.
 //
-// The error also tells, beside the result if there is one, in what the function
-// has violated the protocol since that was last reported.
+// The error also lists violations of the protocol that were not reported
+// before, even if there is a result.
 func (p *Process) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	in.RequestID = cmp.Or(in.RequestID, newRequestID())
 	in.Timeout = cmp.Or(in.Timeout, defaultTimeout)
 	if url.PathEscape(in.RequestID) != in.RequestID {
-		return Result{}, fmt.Errorf("invoking %q: a request id must not need escaping in a URL", in.RequestID)
+		return Result{}, fmt.Errorf("invoking %q: a request id must not need escaping in a URL",
+			in.RequestID)
 	}
 	answer := make(chan Result, 1)
 	if err := p.expect(in.RequestID, answer); err != nil {
@@ -158,9 +148,12 @@ func (p *Process) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	return result, errors.Join(err, p.takeFaults())
 }
 
-// exchange flushes the output before it returns, so that Program.Output has
-// what was printed before the answer.
-func (p *Process) exchange(ctx context.Context, in Invocation, answer <-chan Result) (Result, error) {
+// exchange waits until a poll takes the invocation and the answer comes. It
+// flushes the output before it returns, so that Program.Output has what was
+// printed before the answer.
+func (p *Process) exchange(
+	ctx context.Context, in Invocation, answer <-chan Result,
+) (Result, error) {
 	defer p.output.flush()
 	timer := time.NewTimer(in.Timeout)
 	defer timer.Stop()
@@ -176,7 +169,7 @@ func (p *Process) exchange(ctx context.Context, in Invocation, answer <-chan Res
 			result.Duration = time.Since(taken)
 			return result, nil
 		case <-p.done:
-			if len(answer) == 0 { // else the next round takes the answer it left
+			if len(answer) == 0 { // else the next round takes the answer
 				return Result{}, &ExitError{Status: p.cmd.ProcessState.String(), Tail: p.output.tail()}
 			}
 		case <-timer.C:
@@ -202,18 +195,13 @@ func (p *Process) Output() string {
 	return p.output.String()
 }
 
-// FirstPoll returns the time from starting the process to its first request for
-// an invocation, which is what a cold start takes of the function's own; 0
-// before that.
+// FirstPoll returns the time from the start of the process to its first request
+// for an invocation: the function's own share of a cold start. It is 0 until the
+// first request.
 func (p *Process) FirstPoll() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.firstPoll
-}
-
-// Pid returns the process id.
-func (p *Process) Pid() int {
-	return p.cmd.Process.Pid
 }
 
 // PeakMemory returns the largest resident set so far, in bytes; 0 once the
@@ -221,7 +209,7 @@ func (p *Process) Pid() int {
 // ru_maxrss of getrusage(2) outlives execve(2), and so is never less than the
 // memory of the process that started this one.
 func (p *Process) PeakMemory() int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil || p.ended() {
 		return 0
 	}
@@ -257,8 +245,8 @@ func (p *Process) Kill() {
 }
 
 // Close kills the process, as the platforms do, and removes the listener. The
-// error tells in what the function has violated the protocol since that was
-// last reported; that it had ended by itself is Invoke's to report.
+// error lists violations of the protocol that were not reported before. Whether
+// the process had already exited is reported by Invoke, not here.
 func (p *Process) Close() error {
 	p.Kill()
 	return errors.Join(p.server.Close(), p.takeFaults())

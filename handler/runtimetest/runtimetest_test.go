@@ -167,17 +167,6 @@ func TestLambdaContext(t *testing.T) {
 	}
 }
 
-func TestInitializer(t *testing.T) {
-	p := NewTestFunctionCompute(t, Program{Path: fcEcho})
-	result, err := p.Invoke(t.Context(), Invocation{FunctionType: Initializer})
-	if err != nil || result.Err != nil {
-		t.Fatalf("got errors %v and %v", err, result.Err)
-	}
-	if !strings.Contains(p.Output(), "initialized\n") {
-		t.Errorf("initializer printed %q", p.Output())
-	}
-}
-
 func TestTwoAtOnce(t *testing.T) {
 	p := NewTestFunctionCompute(t, Program{Path: fcEcho})
 	other := make(chan error, 1)
@@ -340,7 +329,7 @@ func TestViolations(t *testing.T) {
 }
 
 func TestCloseReportsInitError(t *testing.T) {
-	p, err := StartLambda(t.Context(), Program{Path: lambdaEcho, Args: []string{"no table"}})
+	p, err := start(t.Context(), Program{Path: lambdaEcho, Args: []string{"no table"}}, lambda)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,10 +20,10 @@ func (p *Process) routes() http.Handler {
 	return mux
 }
 
-// next holds a poll until there is an invocation for it. Several polls may wait:
-// fc-runtime-go-sdk polls again before it has answered.
+// next answers a poll as soon as there is an invocation for it. Several polls may
+// wait: fc-runtime-go-sdk polls again before it has answered.
 func (p *Process) next(w http.ResponseWriter, r *http.Request) {
-	p.polled()
+	p.noteFirstPoll()
 	select {
 	case in := <-p.queue:
 		for name, value := range p.protocol.header(p.program.name(), in, time.Now().Add(in.Timeout)) {
@@ -31,14 +31,14 @@ func (p *Process) next(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(in.Payload)))
-		_, _ = w.Write(in.Payload) // fails only when the process ends, which Invoke notices
+		_, _ = w.Write(in.Payload) // fails only if the process has ended, which Invoke notices
 	case <-r.Context().Done():
 	case <-p.done:
 	}
 }
 
-// answer takes what the function answers; failed reads from it whether the
-// invocation failed.
+// answer handles what the function answers. The error of a failed invocation is
+// what failed returns.
 func (p *Process) answer(failed func(*http.Request, []byte) *FunctionError) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -46,7 +46,8 @@ func (p *Process) answer(failed func(*http.Request, []byte) *FunctionError) http
 			http.Error(w, "reading the answer: "+err.Error(), http.StatusBadRequest)
 			return
 		}
-		if err := p.settle(r.PathValue("id"), Result{Response: body, Err: failed(r, body)}); err != nil {
+		result := Result{Response: body, Err: failed(r, body)}
+		if err := p.deliver(r.PathValue("id"), result); err != nil {
 			http.Error(w, err.Error(), http.StatusNotFound)
 			return
 		}
@@ -62,12 +63,13 @@ func (p *Process) initError(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = p.fault(fmt.Errorf("function reported that its initialization failed: %w", bodyError(r, body)))
+	err = fmt.Errorf("function reported that its initialization failed: %w", bodyError(r, body))
+	_ = p.addFaultLocked(err)
 	w.WriteHeader(p.protocol.accepted)
 }
 
-// bodyError is never nil; a body that is not the JSON of an error becomes its
-// message.
+// bodyError reads the JSON of an error. A body that is something else becomes
+// the error's message.
 func bodyError(_ *http.Request, body []byte) *FunctionError {
 	e := new(FunctionError)
 	if err := json.Unmarshal(body, e); err != nil {
@@ -76,8 +78,8 @@ func bodyError(_ *http.Request, body []byte) *FunctionError {
 	return e
 }
 
-// trailerError is the error of a response that broke off while it was streamed
-// ("AWS Lambda: Building a custom runtime", response streaming), or nil.
+// trailerError returns the error of a response that broke off while it was
+// streamed ("AWS Lambda: Building a custom runtime", response streaming), or nil.
 func trailerError(r *http.Request, _ []byte) *FunctionError {
 	kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type")
 	if kind == "" {
@@ -89,7 +91,7 @@ func trailerError(r *http.Request, _ []byte) *FunctionError {
 	return e
 }
 
-func (p *Process) polled() {
+func (p *Process) noteFirstPoll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.firstPoll == 0 {
@@ -97,7 +99,8 @@ func (p *Process) polled() {
 	}
 }
 
-// expect makes answer, which must be buffered, the receiver of id's result.
+// expect registers the channel that the result of id is delivered to. It must be
+// buffered.
 func (p *Process) expect(id string, answer chan<- Result) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,8 +111,8 @@ func (p *Process) expect(id string, answer chan<- Result) error {
 	return nil
 }
 
-// abandon no longer waits for id's result. If there is none yet, one that comes
-// late is taken and dropped.
+// abandon stops waiting for the result of id. One that comes later is accepted
+// from the function and dropped.
 func (p *Process) abandon(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,9 +122,9 @@ func (p *Process) abandon(id string) {
 	}
 }
 
-// settle hands a result to whom expects it, before the function is told that it
-// was taken: it may exit then.
-func (p *Process) settle(id string, result Result) error {
+// deliver sends a result to the invocation that expects it. The function is told
+// afterwards that its answer was taken, because it may exit then.
+func (p *Process) deliver(id string, result Result) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	answer, open := p.open[id]
@@ -131,16 +134,18 @@ func (p *Process) settle(id string, result Result) error {
 		delete(p.open, id)
 		answer <- result
 	case !known:
-		return p.fault(fmt.Errorf("function answered request id %q, which it was not given", id))
+		return p.addFaultLocked(
+			fmt.Errorf("function answered request id %q, which it was not given", id))
 	case answered:
-		return p.fault(fmt.Errorf("function answered request id %q twice", id))
+		return p.addFaultLocked(fmt.Errorf("function answered request id %q twice", id))
 	}
 	p.answered[id] = true
 	return nil
 }
 
-// fault remembers err until it is reported; the caller holds the lock.
-func (p *Process) fault(err error) error {
+// addFaultLocked stores a violation of the protocol until it is reported, and
+// returns it.
+func (p *Process) addFaultLocked(err error) error {
 	p.faults = append(p.faults, err)
 	return err
 }

@@ -4,25 +4,34 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"testing"
 )
+
+// A TB is what this package needs of testing.TB. Package testing itself is not
+// imported, since programs that use [StartFunctionCompute] would link it.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Failed() bool
+	Fatal(args ...any)
+	Errorf(format string, args ...any)
+	Logf(format string, args ...any)
+}
 
 // NewTestFunctionCompute is [StartFunctionCompute] for a test: it fails the test
 // if the process does not start, or has violated the protocol by its end, and
 // logs what the process printed if the test failed.
-func NewTestFunctionCompute(tb testing.TB, p Program) *Process {
+func NewTestFunctionCompute(tb TB, p Program) *Process {
 	tb.Helper()
 	return newTest(tb, p, functionCompute)
 }
 
-// NewTestLambda is to [StartLambda] what [NewTestFunctionCompute] is to
-// [StartFunctionCompute].
-func NewTestLambda(tb testing.TB, p Program) *Process {
+// NewTestLambda is [NewTestFunctionCompute] with the runtime API of AWS Lambda.
+func NewTestLambda(tb TB, p Program) *Process {
 	tb.Helper()
 	return newTest(tb, p, lambda)
 }
 
-func newTest(tb testing.TB, program Program, api protocol) *Process {
+func newTest(tb TB, program Program, api protocol) *Process {
 	tb.Helper()
 	p, err := start(context.Background(), program, api) // tb.Context ends before the cleanup
 	if err != nil {
@@ -39,13 +48,13 @@ func newTest(tb testing.TB, program Program, api protocol) *Process {
 	return p
 }
 
-// Main is for a TestMain: it builds the main package pkg, as Build does, sets
-// *binary to its path, runs the tests and ends the process.
-func Main(m *testing.M, pkg string, binary *string) {
+// Main is for a TestMain: it builds the main package pkg, as [Build] does, sets
+// *binary to its path, runs the tests of m, a *testing.M, and ends the process.
+func Main(m interface{ Run() int }, pkg string, binary *string) {
 	os.Exit(runTests(m, pkg, binary))
 }
 
-func runTests(m *testing.M, pkg string, binary *string) int {
+func runTests(m interface{ Run() int }, pkg string, binary *string) int {
 	dir, err := os.MkdirTemp("", "runtimetest")
 	if err == nil {
 		defer os.RemoveAll(dir)

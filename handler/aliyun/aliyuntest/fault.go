@@ -7,35 +7,37 @@ import (
 	"time"
 )
 
-// Fault is a mishap that befalls one call. The zero Fault is none.
+// Fault says what goes wrong with one call. The zero value: nothing.
 //
 // A call whose answer is replaced, or that is dropped or left hanging, is not
 // performed unless Accept, DropAfter or HangAfter says so. A call that is
-// performed may still be refused for its own reasons, and then accepts nothing.
+// performed may still be refused for its own reasons.
 type Fault struct {
-	// An error of the API. Status is 400 by default, Code is made from Status
-	// (503: ServiceUnavailable), and so is Message.
+	// An error of the API. Status is 400 by default. Code and Message are those
+	// of Status by default (503: ServiceUnavailable).
 	Status        int
 	Code, Message string
-	OddCode       any // the JSON value of Code, such as 42, in place of a string
+	OddCode       any // a JSON value for Code that is not a string, such as 42
 
-	// An answer in place of the API's JSON, with Status or 200. ContentType is
-	// that of JSON where it is empty.
+	// A body in place of the API's JSON, with Status or 200. ContentType is that
+	// of JSON by default.
 	Body, ContentType string
 	Empty             bool   // no body at all
 	Redirect          string // the Location; with Status or 307
 
-	Accept bool // perform the call though its answer is replaced
+	Accept bool // perform the call although its answer is replaced
 
 	DropBefore, DropAfter bool // cut the connection, before or after performing the call
-	Hang, HangAfter       bool // answer nothing until the client goes, before or after performing the call
+	Hang, HangAfter       bool // do not answer, before or after performing the call
 
-	SlowBody    time.Duration // passes between the first and the second half of the body
+	SlowBody    time.Duration // from the first half of the body to the second
+	Repeat      time.Duration // until the answer is sent once more, as by a broken proxy; 0: never
 	NoIDs       bool          // leave out the task id
 	NoRequestID bool          // leave out the RequestId
 }
 
-// apply performs the call if the Fault lets it, and spoils the answer.
+// apply performs the call unless the Fault prevents it, and returns the answer
+// with what is wrong with it.
 func (f Fault) apply(q request, perform func() answer) answer {
 	before := f.DropBefore || f.Hang
 	after := f.DropAfter || f.HangAfter
@@ -56,13 +58,14 @@ func (f Fault) apply(q request, perform func() answer) answer {
 	if f.NoRequestID {
 		delete(a.fields, "RequestId")
 	}
-	a.slow = f.SlowBody
+	a.slow, a.repeat = f.SlowBody, f.Repeat
 	return a
 }
 
-// replaces tells whether the Fault has an answer of its own.
+// replaces reports whether the Fault has an answer of its own.
 func (f Fault) replaces() bool {
-	return f.Status != 0 || f.Code != "" || f.OddCode != nil || f.Body != "" || f.Empty || f.Redirect != ""
+	return f.Status != 0 || f.Code != "" || f.OddCode != nil ||
+		f.Body != "" || f.Empty || f.Redirect != ""
 }
 
 func (f Fault) answer(q request) answer {

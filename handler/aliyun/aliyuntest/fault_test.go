@@ -117,7 +117,7 @@ func TestHangLastsUntilTheClientGoes(t *testing.T) {
 		r := refreshing("http://a.com/").signed(t, "").WithContext(ctx)
 		go func() {
 			defer func() { ended = recover() == http.ErrAbortHandler }()
-			s.serve(httptest.NewRecorder(), r)
+			s.ServeHTTP(httptest.NewRecorder(), r)
 		}()
 		time.Sleep(time.Hour)
 		if ended {
@@ -165,7 +165,7 @@ func TestSlowBody(t *testing.T) {
 		s := &Server{Fault: once(Fault{Body: "abcde", SlowBody: time.Minute})}
 		w := timedWriter{httptest.NewRecorder(), map[string]time.Time{}}
 		start := time.Now()
-		s.serve(w, refreshing("http://a.com/").signed(t, ""))
+		s.ServeHTTP(w, refreshing("http://a.com/").signed(t, ""))
 		want := map[string]time.Time{"ab": start, "cde": start.Add(time.Minute)}
 		if diff := cmp.Diff(want, w.parts); diff != "" || !w.Flushed {
 			t.Errorf("flushed: %v; %s", w.Flushed, diff)

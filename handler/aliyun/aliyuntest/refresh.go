@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// The refusals of the refresh operations: "RefreshDcdnObjectCaches, API
-// reference", and for InvalidDomain.NotFound and Forbidden.RAM the error codes
-// of CDN.
+// The refusals of the refresh operations are those of "RefreshDcdnObjectCaches,
+// API reference"; InvalidDomain.NotFound and Forbidden.RAM are among the error
+// codes of CDN.
 var (
 	errRAM      = &refusal{403, "Forbidden.RAM", "User not authorized to operate on the specified resource, or this API doesn't support RAM."}
 	errType     = &refusal{400, "InvalidObjectType.Malformed", "The specified ObjectType is invalid."}
@@ -33,8 +33,8 @@ func (s *Server) refresh(q request) answer {
 	return s.accept(q)
 }
 
-// checkPolicy refuses the whole request for one forbidden domain: nothing says
-// that the API would accept a part.
+// checkPolicy refuses the whole request for one forbidden domain: no document
+// says that the API would accept a part.
 func (s *Server) checkPolicy(q request) *refusal {
 	for _, raw := range q.URLs {
 		if slices.Contains(s.Forbidden, host(raw)) {
@@ -51,7 +51,8 @@ func (s *Server) checkType(q request) *refusal {
 	return errType
 }
 
-// checkPaths says of the first wrong URL what is wrong, but not which it is.
+// checkPaths refuses the first wrong URL. Like the API, the refusal does not say
+// which one it is.
 func (s *Server) checkPaths(q request) *refusal {
 	if len(q.URLs) == 0 || s.PathInQuery && q.ObjectPathIn != "query" {
 		return missing("ObjectPath")
@@ -71,8 +72,8 @@ func (s *Server) checkPaths(q request) *refusal {
 	return nil
 }
 
-// malformed tells whether a URL lacks a domain, is not of http or https, or has
-// something in it that should be percent-encoded.
+// malformed reports whether a URL has no domain, is neither http nor https, or
+// has characters that must be percent-encoded.
 func malformed(raw string) bool {
 	u, err := parse(raw)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -82,8 +83,8 @@ func malformed(raw string) bool {
 	return err != nil || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// parse reads a URL with or without a scheme: the API reference's samples have
-// none.
+// parse reads a URL with or without a scheme: those in the API reference's
+// samples have none.
 func parse(raw string) (*url.URL, error) {
 	if scheme, _, ok := strings.Cut(raw, "://"); !ok || strings.ContainsAny(scheme, "/?#") {
 		raw = "http://" + raw
@@ -127,13 +128,15 @@ func (s *Server) checkLimits(q request) *refusal {
 	case most > limits.URLsPerDomain:
 		return overLimit(limits.URLsPerDomain, "URLs of one domain")
 	case limits.RequestBytes > 0 && size > limits.RequestBytes:
-		return &refusal{400, "InvalidObjectPath.Size.Malformed", fmt.Sprintf("The size of ObjectPath is bigger than %d.", limits.RequestBytes)}
+		message := fmt.Sprintf("The size of ObjectPath is bigger than %d.", limits.RequestBytes)
+		return &refusal{400, "InvalidObjectPath.Size.Malformed", message}
 	}
 	return nil
 }
 
 func overLimit(n int, what string) *refusal {
-	return &refusal{400, "SingleRequest.OverLimit", fmt.Sprintf("A maximum of %d %s are supported for each request.", n, what)}
+	message := fmt.Sprintf("A maximum of %d %s are supported for each request.", n, what)
+	return &refusal{400, "SingleRequest.OverLimit", message}
 }
 
 func (s *Server) checkDomains(q request) *refusal {
@@ -145,7 +148,7 @@ func (s *Server) checkDomains(q request) *refusal {
 	return nil
 }
 
-// allowance names what a quota is kept for.
+// allowance is what has a quota of its own.
 type allowance struct{ product, kind string }
 
 // of returns the day's quota of an ObjectType.
@@ -159,8 +162,8 @@ func (q Quota) of(kind string) int {
 	return max(0, cmp.Or(q.URLs, 2000))
 }
 
-// checkQuota refuses the whole request where the quota is short. Whether the
-// API would accept a part is not documented.
+// checkQuota refuses the whole request if the quota is too small for it. Whether
+// the API would accept a part is not documented.
 func (s *Server) checkQuota(q request) *refusal {
 	if s.used[allowance{q.Product, q.Type}]+len(q.URLs) > s.Quota.of(q.Type) {
 		return errQuota
@@ -171,7 +174,13 @@ func (s *Server) checkQuota(q request) *refusal {
 func (s *Server) accept(q request) answer {
 	id := strconv.Itoa(95248880 + q.N)
 	for _, raw := range q.URLs {
-		s.accepted = append(s.accepted, Accepted{q.Product, q.Type, raw, id, q.N})
+		a := Accepted{q.Product, q.Type, raw, id, q.N}
+		end := Complete
+		if s.TaskEnd != nil {
+			end = cmp.Or(s.TaskEnd(a), Complete)
+		}
+		s.accepted = append(s.accepted, a)
+		s.tasks = append(s.tasks, task{a, q.Time, end})
 	}
 	if s.used == nil {
 		s.used = map[allowance]int{}

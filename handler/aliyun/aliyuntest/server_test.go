@@ -123,7 +123,7 @@ func (s *Server) send(tb testing.TB, c call) reply {
 func (s *Server) handle(tb testing.TB, r *http.Request) reply {
 	tb.Helper()
 	w := httptest.NewRecorder()
-	s.serve(w, r)
+	s.ServeHTTP(w, r)
 	a, err := replyOf(w.Result())
 	if err != nil {
 		tb.Fatal(err)

@@ -15,9 +15,9 @@ import (
 // error codes" of the OpenAPI gateway.
 const maxClockSkew = 15 * time.Minute
 
-// The refusals of the gateway, after "Common error codes". What is not found
-// there: the status of InvalidVersion, and the messages of
-// UnsupportedHTTPMethod and MismatchWithAccessKey.
+// The refusals of the gateway are those of "Common error codes", except the
+// status of InvalidVersion and the messages of UnsupportedHTTPMethod and
+// MismatchWithAccessKey, which are not documented there.
 var (
 	errMethod           = &refusal{400, "UnsupportedHTTPMethod", "This http method is not supported."}
 	errVersion          = &refusal{404, "InvalidVersion", "Specified parameter Version is not valid."}
@@ -34,11 +34,15 @@ var (
 	errTokenExpired     = &refusal{400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."}
 )
 
-// authenticate makes the gateway's checks; their order is not documented. The
-// nonce counts as used only once everything else is right.
+// authenticate makes the gateway's checks, whose order is not documented. The
+// nonce of a request that is refused may be used again.
 func (s *Server) authenticate(q request) *refusal {
+	checkForm, checkSignature := checkParameters, s.checkSignature
+	if q.signedWithACS3 {
+		checkForm, checkSignature = checkHeaders, s.checkACS3
+	}
 	for _, check := range []func(request) *refusal{
-		checkParameters, s.checkAccessKey, checkTimestamp, s.checkNonce, s.checkToken, s.checkSignature,
+		checkForm, s.checkAccessKey, checkTimestamp, s.checkNonce, s.checkToken, checkSignature,
 	} {
 		if refused := check(q); refused != nil {
 			return refused
@@ -47,13 +51,13 @@ func (s *Server) authenticate(q request) *refusal {
 	if s.nonces == nil {
 		s.nonces = map[string]bool{}
 	}
-	s.nonces[q.params["SignatureNonce"]] = true
+	s.nonces[q.nonce] = true
 	return nil
 }
 
-// checkParameters looks at the common parameters of "Request syntax and
-// signature method V2 for RPC APIs". Format must be JSON: it is XML by default,
-// which this server does not speak.
+// checkParameters checks the common parameters of "Request syntax and signature
+// method V2 for RPC APIs". Format must be JSON: the default, XML, is not
+// supported by this server.
 func checkParameters(q request) *refusal {
 	for _, name := range []string{
 		"AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp",
@@ -80,7 +84,7 @@ func (s *Server) checkAccessKey(q request) *refusal {
 	return nil
 }
 
-// credential returns the Credential of an access key, nil if it is not known.
+// credential returns the Credential of an access key, or nil.
 func (s *Server) credential(accessKeyID string) *Credential {
 	for _, c := range s.credentials() {
 		if c.AccessKeyID == accessKeyID {
@@ -98,7 +102,7 @@ func (s *Server) credentials() []Credential {
 }
 
 func checkTimestamp(q request) *refusal {
-	stamp, err := time.Parse("2006-01-02T15:04:05Z", q.params["Timestamp"])
+	stamp, err := time.Parse("2006-01-02T15:04:05Z", q.timestamp)
 	if err != nil {
 		return errTimeFormat
 	}
@@ -109,14 +113,14 @@ func checkTimestamp(q request) *refusal {
 }
 
 func (s *Server) checkNonce(q request) *refusal {
-	if s.nonces[q.params["SignatureNonce"]] {
+	if s.nonces[q.nonce] {
 		return errNonce
 	}
 	return nil
 }
 
 func (s *Server) checkToken(q request) *refusal {
-	c, token := s.credential(q.AccessKeyID), q.params["SecurityToken"]
+	c, token := s.credential(q.AccessKeyID), q.token
 	switch {
 	case token == "" && c.SecurityToken != "":
 		return missing("SecurityToken")
@@ -124,13 +128,16 @@ func (s *Server) checkToken(q request) *refusal {
 		return errTokenExpired
 	case token == c.SecurityToken:
 		return nil
-	case slices.ContainsFunc(s.credentials(), func(other Credential) bool { return other.SecurityToken == token }):
-		return errTokenMismatch
+	}
+	for _, other := range s.credentials() {
+		if other.SecurityToken == token {
+			return errTokenMismatch
+		}
 	}
 	return errTokenMalformed
 }
 
-// checkSignature gives the string to sign away in its message, as the API does.
+// checkSignature repeats the string to sign in its message, as the API does.
 func (s *Server) checkSignature(q request) *refusal {
 	toSign := stringToSign(q)
 	want := signature(toSign, s.credential(q.AccessKeyID).AccessKeySecret)
@@ -166,7 +173,8 @@ func stringToSign(q request) string {
 func percentEncode(s string) string {
 	var b strings.Builder
 	for _, c := range []byte(s) {
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.~", c) >= 0 {
+		isLetter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if isLetter || '0' <= c && c <= '9' || strings.IndexByte("-_.~", c) >= 0 {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)

@@ -12,7 +12,7 @@ type quotaCommand struct {
 }
 
 func (*quotaCommand) Help() string {
-	return `The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN. When a day's quota comes back is not documented.
+	return `The credentials are read from ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN. At what hour the quota of a day is reset is not documented.
 
 Examples:
 

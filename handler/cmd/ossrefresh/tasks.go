@@ -14,12 +14,12 @@ import (
 
 type tasksCommand struct {
 	Product string   `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
-	Wait    bool     `help:"Wait until no task is pending; a refresh takes 5 to 6 minutes."`
+	Wait    bool     `help:"Wait until all tasks have ended; a refresh takes 5 to 6 minutes."`
 	IDs     []string `arg:"" name:"id" sep:"none" help:"Task ids, apart or joined by commas."`
 }
 
 func (*tasksCommand) Help() string {
-	return `The API knows tasks of the last three days. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
+	return `The API knows tasks of the last three days. The credentials are read from ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
 
 Examples:
 
@@ -46,10 +46,12 @@ func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
 	return errors.Join(c.show(doc), cmp.Or(err, doc.failure()))
 }
 
-// ask asks once, or until no task is pending. With an error, the tasks are as
-// the API told last.
-func (t *tasks) ask(ctx context.Context, c *console, caller *aliyun.Caller, ids []string, wait bool) error {
-	// The pauses grow: the operation takes 20 calls a second of the whole
+// ask asks once, or until all tasks have ended. With an error, the tasks are
+// those of the API's last answer.
+func (t *tasks) ask(
+	ctx context.Context, c *console, caller *aliyun.Caller, ids []string, wait bool,
+) error {
+	// The pauses grow: the operation takes 30 calls a second of the whole
 	// account (DescribeDcdnRefreshTaskById, API reference).
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 15*time.Second) {
 		found, err := caller.Tasks(ctx, t.Product, ids)
@@ -67,11 +69,12 @@ func (t *tasks) ask(ctx context.Context, c *console, caller *aliyun.Caller, ids 
 	}
 }
 
-// ids takes apart what the report of a refresh joins by commas.
+// ids returns the ids one by one: the report of a refresh joins them by commas.
 func (cmd *tasksCommand) ids() []string {
 	var ids []string
 	for _, arg := range cmd.IDs {
-		ids = append(ids, strings.FieldsFunc(arg, func(r rune) bool { return r == ',' || r == ' ' })...)
+		isSeparator := func(r rune) bool { return r == ',' || r == ' ' }
+		ids = append(ids, strings.FieldsFunc(arg, isSeparator)...)
 	}
 	return ids
 }
@@ -94,7 +97,7 @@ type tasks struct {
 
 func (t tasks) pending() bool {
 	return slices.ContainsFunc(t.Tasks, func(task aliyun.Task) bool {
-		return task.Status == "Pending" || task.Status == "Refreshing"
+		return task.Status.Open()
 	})
 }
 
@@ -108,10 +111,10 @@ func (t *tasks) note(ids []string) {
 	}
 }
 
-func (t tasks) count(status string) int {
+func (t tasks) count(counts func(aliyun.TaskStatus) bool) int {
 	n := 0
 	for _, task := range t.Tasks {
-		if task.Status == status {
+		if counts(task.Status) {
 			n++
 		}
 	}
@@ -119,13 +122,15 @@ func (t tasks) count(status string) int {
 }
 
 func (t tasks) summary() string {
-	return fmt.Sprintf("%d of %s complete", t.count("Complete"), plural(len(t.Tasks), "task"))
+	complete := t.count(func(s aliyun.TaskStatus) bool { return s == aliyun.TaskComplete })
+	return fmt.Sprintf("%d of %s complete", complete, plural(len(t.Tasks), "task"))
 }
 
-// failure tells of tasks that came to nothing.
+// failure returns an error if tasks ended without a refresh, or are not known.
 func (t tasks) failure() error {
-	if n := t.count("Failed"); n > 0 {
-		return fmt.Errorf("%s failed", plural(n, "task"))
+	if n := t.count(aliyun.TaskStatus.Unsuccessful); n > 0 {
+		err := fmt.Errorf("%s failed, timed out or %s canceled", plural(n, "task"), wasOrWere(n))
+		return hint(err, "refresh their URLs again")
 	}
 	if len(t.Unknown) > 0 {
 		return hint(fmt.Errorf("the API does not know %s", strings.Join(t.Unknown, ", ")),
@@ -134,11 +139,21 @@ func (t tasks) failure() error {
 	return nil
 }
 
+func wasOrWere(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
 func (t tasks) text(p *page) {
 	p.title("%s: %s", t.Product, t.summary())
 	var rows [][]string
 	for _, task := range t.Tasks {
-		rows = append(rows, []string{task.ID, task.Status, task.Process, task.Type, shown(task.URL) + describe(task.Description)})
+		rows = append(rows, []string{
+			task.ID, string(task.Status), task.Process, task.Type,
+			shown(task.URL) + describe(task.Description),
+		})
 	}
 	p.rows(rows)
 }

@@ -22,7 +22,6 @@ func main() {
 		fmt.Println("dozing", os.Args[1])
 		time.Sleep(time.Hour)
 	}
-	fc.RegisterInitializerFunction(func(context.Context) { fmt.Println("initialized") })
 	fc.Start(handle)
 }
 
