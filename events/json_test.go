@@ -19,6 +19,7 @@ func TestUnquote(t *testing.T) {
 		`"\ud83d"`:                 "\xed\xa0\xbd",
 		`"\ud83dx\ude00"`:          "\xed\xa0\xbdx\xed\xb8\x80",
 		`"\ud83d\u0041"`:           "\xed\xa0\xbdA",
+		`"\udfff"`:                 "\xed\xbf\xbf",
 		"\"\xff\"":                 "\xff",
 	} {
 		if got := value(literal).unquote(); got != want {
