@@ -45,7 +45,7 @@ func TestOpenBase64(t *testing.T) {
 		}
 	}
 	for _, mixed := range []string{
-		"+_" + standard, standard[:8] + " " + standard[8:], standard + "=x",
+		"+_" + standard, standard[:8] + " " + standard[8:], standard + "=x", standard + "~",
 	} {
 		if v, err := open([]byte(mixed)); err == nil {
 			t.Errorf("open(%q) = %q, want an error", mixed, v)
