@@ -19,6 +19,7 @@ func TestUnquote(t *testing.T) {
 		`"\ud83d"`:                 "\xed\xa0\xbd",
 		`"\ud83dx\ude00"`:          "\xed\xa0\xbdx\xed\xb8\x80",
 		`"\ud83d\u0041"`:           "\xed\xa0\xbdA",
+		`"\udfff"`:                 "\xed\xbf\xbf",
 		"\"\xff\"":                 "\xff",
 	} {
 		if got := value(literal).unquote(); got != want {
@@ -44,7 +45,7 @@ func TestOpenBase64(t *testing.T) {
 		}
 	}
 	for _, mixed := range []string{
-		"+_" + standard, standard[:8] + " " + standard[8:], standard + "=x",
+		"+_" + standard, standard[:8] + " " + standard[8:], standard + "=x", standard + "~",
 	} {
 		if v, err := open([]byte(mixed)); err == nil {
 			t.Errorf("open(%q) = %q, want an error", mixed, v)

@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -212,6 +213,10 @@ func TestOSSOdd(t *testing.T) {
 		{`1660373143`, `7`, `"5"`, `3`, Change{Delta: 3}},
 		{`"yesterday"`, `"\ud83d"`, `99999999999999999999`, `1e3`, Change{}},
 		{`null`, `{}`, `null`, `[]`, Change{}},
+		{
+			`""`, `""`, `9223372036854775807`, `-9223372036854775808`,
+			Change{Size: math.MaxInt64, Delta: math.MinInt64, HasDelta: true},
+		},
 	} {
 		payload := fmt.Sprintf(record, test.time, test.region, test.size, test.delta)
 		c := check(t, payload, "0 created b/k").Changes[0]
