@@ -260,8 +260,11 @@ func Sources(t *Table, rawURL string) ([]Source, error) {
 
 // sources returns the objects of r that its target s shows at a place.
 func (t *Table) sources(r *Rule, s *Spec, p place) []Source {
+	if p.host != s.Domain {
+		return nil
+	}
 	rest, ok := strings.CutPrefix(decode(p.path), s.Path)
-	if !ok || p.host != s.Domain || hasDotSegment(rest) {
+	if !ok || hasDotSegment(rest) {
 		return nil
 	}
 	if s.Type == Directory && strings.HasSuffix("/"+rest, "/") {

@@ -1,0 +1,86 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+)
+
+// Products returns the products of the table's targets, each once.
+func (t *Table) Products() []Product {
+	var all []Product
+	for _, r := range t.Rules {
+		for _, s := range r.Targets {
+			if !slices.Contains(all, s.Product) {
+				all = append(all, s.Product)
+			}
+		}
+	}
+	return all
+}
+
+// TargetsOf returns what t refreshes of the type at a URL of the product, as the
+// API's lists of tasks spell it: perhaps without a scheme, perhaps with its path
+// decoded. A path with a "%" is not decoded, and stands for that spelling; any
+// other stands for all spellings. There are none if the URL is not one of t's.
+//
+// A Directory that stands for files of a rule is one of t's too: with Force, since
+// one of the files may have been removed.
+func (t *Table) TargetsOf(product Product, typ Type, url string) []Target {
+	if !strings.Contains(url, "://") {
+		url = "https://" + url
+	}
+	encoded := strings.Contains(url, "%")
+	var all []Target
+	for _, reading := range readings(url) {
+		p, _ := cutURL(reading)
+		sources, _ := Sources(t, reading)
+		for _, source := range sources {
+			if source.Spec.Product != product {
+				continue
+			}
+			for _, target := range source.targets(typ) {
+				if encoded && target.URL == p.url() {
+					return []Target{target}
+				}
+				if Same(target.URL, p.url()) && !slices.ContainsFunc(all, func(other Target) bool { return other.URL == target.URL }) {
+					all = append(all, target)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// targets returns the targets of the type for the source's object.
+func (s Source) targets(typ Type) []Target {
+	spec, rest := *s.Spec, strings.TrimPrefix(s.Key, s.Spec.StripPrefix)
+	if typ == Directory && spec.Type == File {
+		spec.Type, spec.Force, spec.Index = Directory, true, nil
+	}
+	if spec.Type != typ {
+		return nil
+	}
+	return spec.targets(nil, rest, Modified)
+}
+
+// readings returns what a URL of a list of tasks may mean: a bare "+" is a space
+// in a URL, but itself in a path that the API has decoded.
+func readings(url string) []string {
+	path, query, hasQuery := strings.Cut(url, "?")
+	decoded := strings.ReplaceAll(path, "+", "%2B")
+	if decoded == path {
+		return []string{url}
+	}
+	if hasQuery {
+		decoded += "?" + query
+	}
+	return []string{url, decoded}
+}
+
+// Same reports whether two URLs have the same host, the same path once that is
+// decoded, and the same query. The scheme does not matter.
+func Same(a, b string) bool {
+	p, ok := cutURL(a)
+	q, alsoOK := cutURL(b)
+	return ok && alsoOK && p.host == q.host && p.query == q.query && decode(p.path) == decode(q.path)
+}
