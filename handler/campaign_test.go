@@ -210,11 +210,14 @@ func newLab(t *testing.T, api *aliyuntest.Server, table string) *lab {
 	t.Cleanup(api.Close)
 	l := &lab{api: api, log: new(lockedBuffer), table: file}
 	client := aliyun.NewClient(aliyun.Endpoint(api.URL))
+	if api.InMemory {
+		client.DialWith(api.Dial)
+	}
 	c := aliyuntest.TestCredential
+	credentials := aliyun.Credentials{AccessKeyID: c.AccessKeyID, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken}
 	l.platform = handler.Platform{
-		API: func(context.Context) refresh.Refresher {
-			return client.With(aliyun.Credentials{AccessKeyID: c.AccessKeyID, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken})
-		},
+		API:       func(context.Context) refresh.Refresher { return client.With(credentials) },
+		Tasks:     func(context.Context) refresh.TaskLister { return client.With(credentials) },
 		RequestID: func(ctx context.Context) string { id, _ := ctx.Value(requestID{}).(string); return id },
 		Retry:     func(context.Context) int { return l.retry },
 	}
@@ -239,6 +242,27 @@ type line struct {
 	Msg, Product, Type, Code, Invocation string
 	URLs, Covered                        []string
 	Refreshed, Failed                    int
+}
+
+// decode reads the log's lines with a message.
+func decode[T any](t *testing.T, log []byte, msg string) []T {
+	t.Helper()
+	var list []T
+	for text := range bytes.Lines(log) {
+		var head struct{ Msg string }
+		var one T
+		if err := json.Unmarshal(text, &head); err != nil {
+			t.Fatalf("a log line %q: %v", text, err)
+		}
+		if head.Msg != msg {
+			continue
+		}
+		if err := json.Unmarshal(text, &one); err != nil {
+			t.Fatalf("a log line %q: %v", text, err)
+		}
+		list = append(list, one)
+	}
+	return list
 }
 
 func lines(t *testing.T, log []byte) []line {

@@ -71,8 +71,10 @@ func fit(text string) string {
 	}
 }
 
+// err returns an error where the platform is to deliver the event again. A sweep
+// is not: the next one finds what this one could not refresh.
 func (r *Report) err() error {
-	if r.FailedURLs+len(r.Invalid)+len(r.UnmatchedRecords) == 0 {
+	if r.Sweep != nil || r.FailedURLs+len(r.Invalid)+len(r.UnmatchedRecords) == 0 {
 		return nil
 	}
 	return &IncompleteError{r}

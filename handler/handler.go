@@ -24,6 +24,8 @@ import (
 type Platform struct {
 	API       func(context.Context) refresh.Refresher // signs with the credentials of the invocation
 	RequestID func(context.Context) string            // of the invocation
+	// Tasks returns what lists the tasks of the API, for sweeps.
+	Tasks func(context.Context) refresh.TaskLister
 	// Retry returns how often the platform has delivered the event before. It is
 	// nil where the platform does not say.
 	Retry func(context.Context) int
@@ -86,9 +88,12 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 		requests := refresh.Plan(items, refresh.Limits(table.Refresh.Limits))
 		result := h.submit(ctx, requests, accepted)
 		accepted = joined(accepted, result.Accepted())
-		outcomes := report.add(trace, len(items), result, table.Refresh.Unmatched == mapping.UnmatchedFail)
+		report.addChanges(trace, table.Refresh.Unmatched == mapping.UnmatchedFail)
 		h.logTrace(ctx, trace)
-		h.logOutcomes(ctx, outcomes)
+		h.logOutcomes(ctx, report.addResult(trace, len(items), result))
+	}
+	if batch.Sweep {
+		h.sweep(ctx, table, report)
 	}
 	report.DurationMS = time.Since(start).Milliseconds()
 	h.logReport(ctx, report)

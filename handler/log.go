@@ -210,6 +210,10 @@ func (h *Handler) logReport(ctx context.Context, r *Report) {
 		slog.Int64("duration_ms", r.DurationMS), slog.Bool("cold", !h.warm.Swap(true)),
 		slog.Bool("dry_run", r.DryRun), slog.String("version", Version()),
 	}
+	if s := r.Sweep; s != nil {
+		attrs = append(attrs, slog.Group("sweep", slog.Int("tasks", s.Tasks), slog.Int("failed", s.Failed),
+			slog.Int("again", s.Again), slog.Int("foreign", s.Foreign), slog.Int("unseen", s.Unseen)))
+	}
 	if retry, known := h.platform.retry(ctx); known {
 		attrs = append(attrs, slog.Int("retry", retry))
 		if most := h.settings.MaxRetries; most != nil {

@@ -35,6 +35,7 @@ type Report struct {
 	// "unmatched: fail".
 	UnmatchedRecords []Unmatch `json:"unmatched_records,omitempty"`
 	Omitted          Omitted   `json:"omitted,omitzero"`
+	Sweep            *Sweep    `json:"sweep,omitempty"` // of a timer's event
 
 	// SQS says that the payload was an SQS batch, whose messages can be answered
 	// one by one.
@@ -112,11 +113,8 @@ func newReport(batch events.Batch) *Report {
 	return r
 }
 
-// add counts what became of a trace, and returns its groups with all their URLs.
-func (r *Report) add(trace Trace, items int, result refresh.Result, unmatchedFail bool) outcomes {
-	r.Targets += len(trace.Targets)
-	r.Debounced += len(trace.Targets) - items
-	r.Requests += result.Calls
+// addChanges counts what the table makes of changes.
+func (r *Report) addChanges(trace Trace, unmatchedFail bool) {
 	for i, c := range trace.Changes {
 		switch trace.Fate(i) {
 		case Ignored:
@@ -130,14 +128,24 @@ func (r *Report) add(trace Trace, items int, result refresh.Result, unmatchedFai
 			}
 		}
 	}
-	all := group(result.Outcomes)
+}
+
+// addResult counts what became of a trace's targets, which were so many items, and
+// returns the groups of its outcomes with all their URLs.
+func (r *Report) addResult(trace Trace, items int, result refresh.Result) outcomes {
+	r.Targets += len(trace.Targets)
+	r.Debounced += len(trace.Targets) - items
+	r.Requests += result.Calls
 	for i := range result.Outcomes {
 		if o := &result.Outcomes[i]; o.Failed() {
 			for _, record := range o.Item.AllRecords() {
-				r.unfinished = append(r.unfinished, trace.Changes[record].Origin)
+				if record < len(trace.Changes) { // a sweep's targets come from no record
+					r.unfinished = append(r.unfinished, trace.Changes[record].Origin)
+				}
 			}
 		}
 	}
+	all := group(result.Outcomes)
 	r.RefusedSpellings += count(all.spellings)
 	r.FailedURLs += count(all.failed)
 	r.refreshedURLs += count(all.refreshed)

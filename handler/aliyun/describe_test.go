@@ -56,7 +56,7 @@ func TestTasks(t *testing.T) {
 			t.Errorf("%s: created %v, want now", product, last.Created)
 		}
 		last.Created = time.Time{}
-		want := Task{ID: ids[11], URL: "https://www.example.com/10", Type: "file", Status: TaskPending, Process: "0%"}
+		want := refresh.Task{ID: ids[11], URL: "https://www.example.com/10", Type: "file", Status: refresh.TaskPending, Process: "0%"}
 		if diff := cmp.Diff(want, last); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", product, diff)
 		}
@@ -68,7 +68,7 @@ func TestDescribeRefused(t *testing.T) {
 	_, quota := caller(api).Quota(t.Context(), "dcdn")
 	_, tasks := caller(api).Tasks(t.Context(), "dcdn", []string{"1"})
 	_, product := caller(api).Quota(t.Context(), "x")
-	_, list := caller(api).ListTasks(t.Context(), "cdn", TaskQuery{})
+	_, list := caller(api).ListTasks(t.Context(), "cdn", refresh.TaskQuery{})
 	for err, code := range map[error]string{
 		quota: "Forbidden.RAM", tasks: "Forbidden.RAM", list: "Forbidden.RAM", product: "UnknownProduct",
 	} {
@@ -116,13 +116,13 @@ func TestListTasks(t *testing.T) {
 			pages := 0
 			for more := true; more; {
 				pages++
-				query := TaskQuery{Type: "file", Status: TaskFailed, Until: until, Page: pages}
+				query := refresh.TaskQuery{Type: "file", Status: refresh.TaskFailed, Until: until, Page: pages}
 				page, err := c.ListTasks(t.Context(), product, query)
 				if err != nil || page.Total != 120 {
 					t.Fatalf("%s: %d tasks in all, %v; want 120", product, page.Total, err)
 				}
 				for _, task := range page.Tasks {
-					if !want[task.URL] || task.Status != TaskFailed || task.Description != "Internal Error" {
+					if !want[task.URL] || task.Status != refresh.TaskFailed || task.Description != "Internal Error" {
 						t.Errorf("%s: page %d has %+v", product, pages, task)
 					}
 					if task.ID == "" || !task.Created.Equal(until.Add(-time.Minute)) {
@@ -135,7 +135,7 @@ func TestListTasks(t *testing.T) {
 			if pages != 3 || len(want) != 120 { // those that did not fail are left
 				t.Errorf("%s: %d pages, %d URLs are left; want 3 and 120", product, pages, len(want))
 			}
-			page, err := c.ListTasks(t.Context(), product, TaskQuery{Page: 9})
+			page, err := c.ListTasks(t.Context(), product, refresh.TaskQuery{Page: 9})
 			if err != nil || page.More || len(page.Tasks) != 0 {
 				t.Errorf("%s: after the last page: %+v, %v", product, page, err)
 			}
@@ -155,12 +155,12 @@ func TestListedDirectory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		page, err := c.ListTasks(t.Context(), product, TaskQuery{Type: "directory"})
+		page, err := c.ListTasks(t.Context(), product, refresh.TaskQuery{Type: "directory"})
 		if err != nil || len(page.Tasks) != 1 || page.More {
 			t.Fatalf("%s: %+v, %v; want one task", product, page, err)
 		}
 		page.Tasks[0].Created = time.Time{}
-		want := Task{ID: receipt.TaskID, URL: "https://www.example.com/a/", Type: "directory", Status: TaskPending, Process: "0%"}
+		want := refresh.Task{ID: receipt.TaskID, URL: "https://www.example.com/a/", Type: "directory", Status: refresh.TaskPending, Process: "0%"}
 		if diff := cmp.Diff(want, page.Tasks[0]); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", product, diff)
 		}
@@ -181,9 +181,9 @@ func TestTasksOfTheSDK(t *testing.T) {
 		TaskId: "704225667", ObjectPath: "http://example.com/图.txt", ObjectType: "file", Status: "Timeout",
 		Process: "10", CreationTime: "2014-11-27T08:23:22Z", Description: "Origin Timeout",
 	}}
-	want := TaskPage{
-		Tasks: []Task{{
-			ID: "704225667", URL: "http://example.com/图.txt", Type: "file", Status: TaskTimeout, Process: "10",
+	want := refresh.TaskPage{
+		Tasks: []refresh.Task{{
+			ID: "704225667", URL: "http://example.com/图.txt", Type: "file", Status: refresh.TaskTimeout, Process: "10",
 			Created: time.Date(2014, 11, 27, 8, 23, 22, 0, time.UTC), Description: "Origin Timeout",
 		}},
 		Total: 51, More: true,
@@ -194,7 +194,7 @@ func TestTasksOfTheSDK(t *testing.T) {
 			t.Fatal(err)
 		}
 		api := always(t, aliyuntest.Fault{Body: string(body)})
-		got, err := caller(api).ListTasks(t.Context(), product, TaskQuery{})
+		got, err := caller(api).ListTasks(t.Context(), product, refresh.TaskQuery{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,6 +24,7 @@ func main() {
 	}
 	h := handler.New(settings, handler.Platform{
 		API:       func(ctx context.Context) refresh.Refresher { return client.With(credentials(ctx)) },
+		Tasks:     func(ctx context.Context) refresh.TaskLister { return client.With(credentials(ctx)) },
 		RequestID: requestID,
 		Retry:     retry,
 	})

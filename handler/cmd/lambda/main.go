@@ -29,6 +29,7 @@ func main() {
 	api := client.With(aliyun.CredentialsFrom(os.Getenv))
 	h := handler.New(settings, handler.Platform{
 		API:       func(context.Context) refresh.Refresher { return api },
+		Tasks:     func(context.Context) refresh.TaskLister { return api },
 		RequestID: requestID,
 	})
 	lambda.Start(function{h, settings.PartialBatch})

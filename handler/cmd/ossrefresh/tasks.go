@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"oss-cdn-refresh/handler/aliyun"
+	"oss-cdn-refresh/handler/refresh"
 )
 
 type tasksCommand struct {
@@ -58,7 +59,7 @@ func (t *tasks) ask(
 		if err != nil {
 			return fmt.Errorf("asking for the tasks: %w", unanswered(err))
 		}
-		t.Tasks = append([]aliyun.Task{}, found...)
+		t.Tasks = append([]refresh.Task{}, found...)
 		if !wait || !t.pending() {
 			return nil
 		}
@@ -90,13 +91,13 @@ func sleep(ctx context.Context, pause time.Duration) error {
 
 // Tasks are the tasks that were asked for, one a URL.
 type tasks struct {
-	Product string        `json:"product"`
-	Tasks   []aliyun.Task `json:"tasks"`
-	Unknown []string      `json:"unknown"` // ids
+	Product string         `json:"product"`
+	Tasks   []refresh.Task `json:"tasks"`
+	Unknown []string       `json:"unknown"` // ids
 }
 
 func (t tasks) pending() bool {
-	return slices.ContainsFunc(t.Tasks, func(task aliyun.Task) bool {
+	return slices.ContainsFunc(t.Tasks, func(task refresh.Task) bool {
 		return task.Status.Open()
 	})
 }
@@ -105,13 +106,13 @@ func (t tasks) pending() bool {
 func (t *tasks) note(ids []string) {
 	t.Unknown = []string{}
 	for _, id := range ids {
-		if !slices.ContainsFunc(t.Tasks, func(task aliyun.Task) bool { return task.ID == id }) {
+		if !slices.ContainsFunc(t.Tasks, func(task refresh.Task) bool { return task.ID == id }) {
 			t.Unknown = append(t.Unknown, id)
 		}
 	}
 }
 
-func (t tasks) count(counts func(aliyun.TaskStatus) bool) int {
+func (t tasks) count(counts func(refresh.TaskStatus) bool) int {
 	n := 0
 	for _, task := range t.Tasks {
 		if counts(task.Status) {
@@ -122,13 +123,13 @@ func (t tasks) count(counts func(aliyun.TaskStatus) bool) int {
 }
 
 func (t tasks) summary() string {
-	complete := t.count(func(s aliyun.TaskStatus) bool { return s == aliyun.TaskComplete })
+	complete := t.count(func(s refresh.TaskStatus) bool { return s == refresh.TaskComplete })
 	return fmt.Sprintf("%d of %s complete", complete, plural(len(t.Tasks), "task"))
 }
 
 // failure returns an error if tasks ended without a refresh, or are not known.
 func (t tasks) failure() error {
-	if n := t.count(aliyun.TaskStatus.Unsuccessful); n > 0 {
+	if n := t.count(refresh.TaskStatus.Unsuccessful); n > 0 {
 		err := fmt.Errorf("%s failed, timed out or %s canceled", plural(n, "task"), wasOrWere(n))
 		return hint(err, "refresh their URLs again")
 	}

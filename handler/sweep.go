@@ -1,0 +1,261 @@
+package handler
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"oss-cdn-refresh/handler/refresh"
+	"oss-cdn-refresh/mapping"
+)
+
+const (
+	sweepWindow  = 24 * time.Hour
+	sweepCalls   = 40                     // that list tasks, a sweep
+	sweepPace    = 220 * time.Millisecond // between them: the API takes 5 a second
+	sweepURLs    = 100                    // that are refreshed again, a sweep
+	sweepRepeats = 2                      // that a URL is refreshed again, within sweepWindow
+)
+
+// A Sweep is what a timer's event found among the refreshes of the last 24 hours
+// that the API accepted.
+type Sweep struct {
+	Tasks   int `json:"tasks"`   // that were seen
+	Failed  int `json:"failed"`  // URLs of the table whose newest task failed or timed out
+	Again   int `json:"again"`   // of these, URLs that are refreshed again
+	Foreign int `json:"foreign"` // failed URLs that are not of the table
+	Unseen  int `json:"unseen"`  // tasks that there was no call left for
+}
+
+// sweep refreshes again what the API accepted and then failed to refresh. It
+// keeps no state: the API's own lists say what was tried, and how often.
+func (h *Handler) sweep(ctx context.Context, table *mapping.Table, report *Report) {
+	sweep := &Sweep{}
+	report.Sweep = sweep
+	if h.platform.Tasks == nil {
+		return
+	}
+	var trace Trace
+	products := table.Products()
+	for _, product := range products {
+		log := &taskLog{
+			TaskLister: h.platform.Tasks(ctx), product: product,
+			until: time.Now(), calls: sweepCalls / len(products),
+		}
+		since, unseen, err := log.read(ctx)
+		if err != nil {
+			h.logSweepError(ctx, product, err)
+		}
+		sweep.Tasks += len(log.tasks)
+		sweep.Unseen += unseen
+		for _, failed := range failedURLs(log.tasks, since) {
+			targets := table.TargetsOf(product, failed.typ, failed.url)
+			if len(targets) == 0 {
+				sweep.Foreign++
+				continue
+			}
+			sweep.Failed++
+			again := failed.count <= sweepRepeats
+			h.logFailedTask(ctx, failed, again)
+			if !again || len(trace.Targets)+len(targets) > sweepURLs {
+				continue // what there is no room for is the next sweep's
+			}
+			sweep.Again++
+			for _, t := range targets {
+				trace.Targets = append(trace.Targets, refresh.Target{Target: t})
+			}
+		}
+	}
+	items := refresh.Debounce(trace.Targets)
+	requests := refresh.Plan(items, refresh.Limits(table.Refresh.Limits))
+	result := h.submit(ctx, requests, nil)
+	h.logOutcomes(ctx, report.addResult(trace, len(items), result))
+}
+
+// A failedURL is a URL whose newest task failed or timed out.
+type failedURL struct {
+	product mapping.Product
+	typ     mapping.Type
+	url     string // as the API spells it
+	count   int    // how often it was tried within sweepWindow, and failed
+	task    refresh.Task
+}
+
+// taskTypes are the API's words for types in its lists of tasks.
+var taskTypes = map[string]mapping.Type{
+	"file": mapping.File, "directory": mapping.Directory,
+	"ignoreparams": mapping.IgnoreParams, "ignore_params": mapping.IgnoreParams,
+}
+
+// failedURLs returns the URLs of which the newest task failed and was created since
+// the time, those that failed first before the others. Tasks of one URL that were created in the same second
+// are one try: the API may list several spellings of a name alike.
+func failedURLs(tasks []productTask, since time.Time) []failedURL {
+	type key struct {
+		typ mapping.Type
+		url string
+	}
+	newest, tries := map[key]productTask{}, map[key]map[time.Time]bool{}
+	for _, t := range tasks {
+		k := key{taskTypes[t.Type], withoutScheme(t.URL)}
+		if k.typ == "" {
+			continue // preloading, for example
+		}
+		failed := t.Status == refresh.TaskFailed || t.Status == refresh.TaskTimeout
+		if failed {
+			if tries[k] == nil {
+				tries[k] = map[time.Time]bool{}
+			}
+			tries[k][t.Created] = true
+		}
+		last, known := newest[k]
+		if !known || t.Created.After(last.Created) || failed && t.Created.Equal(last.Created) {
+			newest[k] = t
+		}
+	}
+	var all []failedURL
+	for k, t := range newest {
+		failed := t.Status == refresh.TaskFailed || t.Status == refresh.TaskTimeout
+		if failed && !t.Created.Before(since) {
+			all = append(all, failedURL{t.product, k.typ, t.URL, len(tries[k]), t.Task})
+		}
+	}
+	slices.SortFunc(all, func(a, b failedURL) int {
+		return cmp.Or(a.task.Created.Compare(b.task.Created), strings.Compare(a.url, b.url))
+	})
+	return all
+}
+
+// withoutScheme returns a URL without its scheme and with its host in lower case.
+func withoutScheme(url string) string {
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		url = rest
+	}
+	host, path, _ := strings.Cut(url, "/")
+	return strings.ToLower(host) + "/" + path
+}
+
+type productTask struct {
+	product mapping.Product
+	refresh.Task
+}
+
+// A taskLog reads the API's lists of tasks, a bounded number of pages.
+type taskLog struct {
+	refresh.TaskLister
+	product mapping.Product
+	until   time.Time // of the lists: later tasks would shift the pages
+	calls   int       // that may still be made
+	tasks   []productTask
+}
+
+// read reads all tasks of the last 24 hours. Where these have more pages than
+// there are calls, it reads those that failed, and of the others only the latest,
+// as many as it can. It returns since when it has seen every task, and the number
+// of tasks that it has not seen.
+func (l *taskLog) read(ctx context.Context) (since time.Time, unseen int, err error) {
+	since = l.until.Add(-sweepWindow)
+	page, err := l.list(ctx, refresh.TaskQuery{Since: since})
+	if err != nil || !page.More {
+		return since, 0, err
+	}
+	total, perPage := page.Total, len(page.Tasks)
+	if pages := (total + perPage - 1) / perPage; pages-1 > l.calls {
+		l.tasks = nil
+		for _, typ := range []string{"file", "directory"} { // the API takes no status without a type
+			query := refresh.TaskQuery{Type: typ, Status: refresh.TaskFailed, Since: since}
+			if err := l.rest(ctx, query, refresh.TaskPage{More: true}); err != nil {
+				return since, total, err
+			}
+		}
+		// Tasks are not spread evenly: a fifth of the calls is left for that.
+		part := float64(l.calls*perPage) / float64(total) * 0.8
+		since = l.until.Add(-time.Duration(part * float64(sweepWindow)))
+		if page, err = l.list(ctx, refresh.TaskQuery{Since: since}); err != nil {
+			return l.until, total, err
+		}
+		unseen = total - page.Total
+	}
+	if pages := (page.Total + perPage - 1) / perPage; pages-1 > l.calls {
+		return l.until, total, nil // nothing that failed can be told from what was refreshed since
+	}
+	return since, unseen, l.rest(ctx, refresh.TaskQuery{Since: since}, page)
+}
+
+// rest reads the pages after the given one.
+func (l *taskLog) rest(ctx context.Context, query refresh.TaskQuery, page refresh.TaskPage) error {
+	if len(page.Tasks) > 0 {
+		query.Page = 1
+	}
+	for page.More && l.calls > 0 {
+		query.Page++
+		var err error
+		if page, err = l.list(ctx, query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list reads a page, at the API's pace. What may be tried again is tried twice
+// more.
+func (l *taskLog) list(ctx context.Context, query refresh.TaskQuery) (refresh.TaskPage, error) {
+	query.Until, query.Page = l.until, max(1, query.Page)
+	for try := 1; ; try++ {
+		if err := pause(ctx, sweepPace); err != nil {
+			return refresh.TaskPage{}, err
+		}
+		l.calls--
+		page, err := l.ListTasks(ctx, string(l.product), query)
+		if err == nil {
+			for _, t := range page.Tasks {
+				l.tasks = append(l.tasks, productTask{l.product, t})
+			}
+			return page, nil
+		}
+		var refusal *refresh.Error
+		if errors.As(err, &refusal) && !refusal.Class.Retryable() || try == 3 || l.calls <= 0 {
+			return refresh.TaskPage{}, err
+		}
+		if err := pause(ctx, time.Duration(try)*time.Second); err != nil {
+			return refresh.TaskPage{}, err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// logFailedTask logs what failed after it was accepted.
+func (h *Handler) logFailedTask(ctx context.Context, f failedURL, again bool) {
+	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelWarn, "task_failed",
+		slog.String("product", string(f.product)), slog.String("type", string(f.typ)),
+		slog.String("url", f.url), slog.String("task_id", f.task.ID),
+		slog.String("status", string(f.task.Status)), slog.Int("tries", f.count), slog.Bool("again", again))
+}
+
+// logSweepError logs why there is no list of tasks. That does not fail the
+// invocation: a role that was made for an earlier version may not list them, and
+// the next sweep asks again.
+func (h *Handler) logSweepError(ctx context.Context, product mapping.Product, err error) {
+	hint := "the next sweep asks again"
+	var refusal *refresh.Error
+	if errors.As(err, &refusal) && strings.Contains(refusal.Code, "Forbidden") {
+		hint = "the function's role may not list refresh tasks: give it the policy that ossrefresh policy prints"
+	}
+	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelError, "sweep_failed",
+		slog.String("product", string(product)), slog.String("error", truncate(err.Error(), maxText)),
+		slog.String("hint", hint))
+}

@@ -1,0 +1,228 @@
+package handler_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"oss-cdn-refresh/handler"
+	"oss-cdn-refresh/handler/aliyun"
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/refresh"
+)
+
+const (
+	sweepTable = `
+rules:
+  - bucket: site
+    targets:
+      - {domain: w0.example.com, index: [index.html]}
+      - {domain: c0.example.com, product: cdn}
+  - bucket: dirs
+    targets: [{domain: w1.example.com, type: directory}]
+`
+	timer = `{"triggerTime":"2026-11-25T03:30:00Z","triggerName":"sweep","payload":"sweep"}`
+)
+
+// sweepLine is what the log says of a sweep.
+type sweepLine struct {
+	Msg, URL string
+	Again    bool
+	Tries    int
+}
+
+func (l *lab) sweep(t *testing.T) (*handler.Report, []sweepLine) {
+	t.Helper()
+	l.log.take()
+	report, err := l.handle(t, []byte(timer), time.Minute)
+	if err != nil || report.Sweep == nil {
+		t.Fatalf("a sweep: %+v, %v", report, err)
+	}
+	return report, decode[sweepLine](t, l.log.take(), "task_failed")
+}
+
+// One accepted URL in ten fails later. In the end each URL is fresh, or the log says
+// that it was given up; none is sent more than three times in a day.
+func TestSweepCampaign(t *testing.T) {
+	for name, path := range map[string]func(string) string{
+		"as sent": nil, "without scheme": aliyuntest.WithoutScheme, "decoded": aliyuntest.Decoded,
+	} {
+		for seed := range uint64(2) {
+			t.Run(fmt.Sprint(name, " ", seed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { sweepCampaign(t, path, seed) })
+			})
+		}
+	}
+}
+
+func sweepCampaign(t *testing.T, path func(string) string, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 16))
+	last := map[string]string{} // of each URL: how its last task ends
+	ends := func(a aliyuntest.Accepted) string {
+		end := "Complete"
+		switch {
+		case strings.Contains(a.URL, "canceled"):
+			end = "Canceled"
+		case strings.Contains(a.URL, "never"), r.IntN(10) == 0:
+			end = []string{"Failed", "Timeout"}[r.IntN(2)]
+		}
+		last[a.Product+" "+a.URL] = end
+		return end
+	}
+	l := newLab(t, &aliyuntest.Server{
+		InMemory: true, TaskEnd: ends, TaskPath: path, TaskTime: 4 * time.Minute,
+		Quota: aliyuntest.Quota{URLs: 10_000, Directories: 100},
+	}, sweepTable)
+	var records []string
+	for i := range 60 {
+		records = append(records, record("site", fmt.Sprintf("docs/%d (1).png", i)))
+	}
+	for _, key := range []string{"docs/index.html", "never.png", "canceled.png", "a+b.png"} {
+		records = append(records, record("site", key))
+	}
+	records = append(records, record("dirs", "x/1.png"))
+	if _, err := l.handle(t, put(0, records...), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	foreign := l.platform.API(t.Context())
+	for _, url := range []string{"https://other.example.com/never", "https://w0.example.org/never"} {
+		if _, err := foreign.Refresh(t.Context(), refresh.Call{Product: "dcdn", Type: "File", URLs: []string{url}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	givenUp := map[string]bool{}
+	for sweep := range 30 {
+		time.Sleep(10 * time.Minute)
+		report, failed := l.sweep(t)
+		for _, line := range failed {
+			if !line.Again {
+				givenUp[line.URL] = true
+			}
+		}
+		if report.Sweep.Foreign != 2 {
+			t.Fatalf("sweep %d: %+v, want two foreign URLs", sweep, report.Sweep)
+		}
+		if sweep != 2 { // two repetitions, and the time that the second one takes
+			continue
+		}
+		for url, end := range last {
+			ours := !strings.Contains(url, "other.") && !strings.Contains(url, ".org")
+			if ours && (end == "Failed" || end == "Timeout") && len(givenUp) == 0 {
+				t.Errorf("the last task of %s is %s, and no line says that it was given up", url, end)
+			}
+		}
+	}
+	sent := map[string]int{}
+	for _, a := range l.api.Accepted() {
+		sent[a.Product+" "+a.URL]++
+	}
+	for url, n := range sent {
+		once := strings.Contains(url, "canceled") || strings.Contains(url, "other.") || strings.Contains(url, ".org")
+		if n > 3 || once && n > 1 {
+			t.Errorf("%s was sent %d times in a day", url, n)
+		}
+		if end := last[url]; end != "Complete" && !once && n < 3 {
+			t.Errorf("%s was sent %d times, and its last task is %s", url, n, end)
+		}
+	}
+	if n := sent["dcdn https://w0.example.com/never.png"]; n != 3 || len(givenUp) == 0 {
+		t.Errorf("a URL that always fails was sent %d times, want 3; given up: %v", n, givenUp)
+	}
+}
+
+// An account with more tasks than a sweep can list is swept within its calls, and
+// the report says how many it did not see.
+func TestSweepOfALargeAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, &aliyuntest.Server{
+			InMemory: true, TaskTime: 4 * time.Minute, Quota: aliyuntest.Quota{URLs: 1 << 30},
+			Limits: aliyuntest.Limits{URLsPerDomain: 1000},
+			TaskEnd: func(a aliyuntest.Accepted) string {
+				if strings.Contains(a.URL, "/bad") {
+					return "Failed"
+				}
+				return "Complete"
+			},
+		}, strings.Replace(sweepTable, "      - {domain: c0.example.com, product: cdn}\n", "", 1))
+		api := l.platform.API(t.Context())
+		for call := range 100 {
+			urls := make([]string, 1000)
+			for i := range urls {
+				urls[i] = fmt.Sprintf("https://w0.example.com/%d-%d.png", call, i)
+			}
+			if call == 99 {
+				urls[0] = "https://w0.example.com/bad.png"
+			}
+			if _, err := api.Refresh(t.Context(), refresh.Call{Product: "dcdn", Type: "File", URLs: urls}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(14 * time.Minute)
+		}
+		before := len(l.api.Calls())
+		begin := time.Now()
+		report, failed := l.sweep(t)
+		if calls := len(l.api.Calls()) - before; calls > 41 || time.Since(begin) > 30*time.Second {
+			t.Errorf("%d calls in %v", calls, time.Since(begin))
+		}
+		if s := report.Sweep; s.Unseen < 90_000 || s.Unseen+s.Tasks < 100_000 {
+			t.Errorf("the sweep is %+v, and does not say what it has not seen", s)
+		}
+		if report.Sweep.Again != 1 || len(failed) != 1 {
+			t.Errorf("the sweep is %+v, with the lines %+v; want the failed URL again", report.Sweep, failed)
+		}
+	})
+}
+
+// A role that may not list tasks gets one clear line, and no failed invocation. A
+// dry run asks and sends nothing.
+func TestSweepWithoutPermission(t *testing.T) {
+	l := newLab(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+		return aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM"}
+	}}, siteTable)
+	report, _ := l.sweep(t)
+	if report.Sweep.Tasks != 0 || report.Requests != 0 {
+		t.Errorf("the report is %+v", report)
+	}
+	l.log.take()
+	if _, err := l.handle(t, []byte(timer), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	log := string(l.log.take())
+	if n := strings.Count(log, `"msg":"sweep_failed"`); n != 1 || !strings.Contains(log, "ossrefresh policy prints") {
+		t.Errorf("%d lines say so:\n%s", n, log)
+	}
+}
+
+func TestSweepDryRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, &aliyuntest.Server{
+			InMemory: true, TaskTime: time.Minute,
+			TaskEnd: func(aliyuntest.Accepted) string { return "Failed" },
+		}, siteTable)
+		if _, err := l.handle(t, put(3), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		h := l.with(t, handler.Settings{DryRun: true})
+		report, err := h.Handle(t.Context(), []byte(timer))
+		if err != nil || report.Sweep.Again != 3 || len(l.api.Accepted()) != 3 || !report.DryRun {
+			t.Errorf("%+v, %v; %d URLs were accepted", report, err, len(l.api.Accepted()))
+		}
+	})
+}
+
+// Where nothing lists tasks, a sweep is a report without tasks.
+func TestSweepWithoutLists(t *testing.T) {
+	l := newLab(t, &aliyuntest.Server{}, siteTable)
+	l.platform.Tasks = nil
+	report, err := l.with(t, handler.Settings{}).Handle(context.Background(), []byte(timer))
+	if err != nil || report.Sweep == nil || report.Records != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+var _ refresh.TaskLister = (*aliyun.Caller)(nil)
