@@ -46,6 +46,7 @@ var specFields = []field[Spec]{
 }
 
 var refreshFields = []field[Refresh]{
+	number("fold", func(r *Refresh) *int { return &r.Fold }),
 	{"on_quota_exceeded", "", func(d *decoder, n *yaml.Node, r *Refresh) { r.OnQuotaExceeded = choice(d, n, onQuota) }},
 	{"limits", "", func(d *decoder, n *yaml.Node, r *Refresh) { object(d, n, limitFields, &r.Limits) }},
 	{"calls_per_second", "", func(d *decoder, n *yaml.Node, r *Refresh) { object(d, n, callFields, &r.CallsPerSecond) }},

@@ -166,8 +166,8 @@ func (r *Rule) admits(key string) bool {
 }
 
 // Warnings returns what is no fault and yet unlikely to be meant: a prefix of
-// which nothing is stripped. An empty strip_prefix in the table says that it
-// is meant.
+// which nothing is stripped, unless an empty strip_prefix in the table says that
+// it is meant; and what may have no effect.
 func (t *Table) Warnings() Faults {
 	var all Faults
 	for i, r := range t.Rules {
@@ -181,6 +181,13 @@ func (t *Table) Warnings() Faults {
 				Hint:    `set strip_prefix, or strip_prefix: "" if it is meant`,
 			})
 		}
+	}
+	if t.Refresh.Fold > 0 {
+		all = append(all, Fault{
+			File: t.name, Path: "refresh.fold",
+			Message: "it counts the files of one invocation: where each event is an invocation, it never applies",
+			Hint:    "let the function get its events in batches, as the trigger burst does",
+		})
 	}
 	return all
 }

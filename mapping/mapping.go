@@ -150,6 +150,10 @@ type Spec struct {
 
 // Refresh says how to talk to the refresh API.
 type Refresh struct {
+	// What a directory costs, in URLs. Where an invocation would refresh more
+	// files than that below a directory, it refreshes the directory instead.
+	// 0: never.
+	Fold int `json:"fold,omitempty"`
 	// What becomes of the files left over when the day's quota is used up:
 	// they fail, or their directories are refreshed instead.
 	OnQuotaExceeded string `json:"on_quota_exceeded,omitempty"`

@@ -187,6 +187,9 @@ func refine(s *jsonschema.Schema) {
 			p.Default, _ = json.Marshal(b.def)
 		}
 	}
+	fold := refresh.Properties["fold"]
+	fold.Minimum, fold.Maximum = new(float64(bounds["fold"].min)), new(float64(bounds["fold"].max))
+	fold.Default, _ = json.Marshal(bounds["fold"].def)
 	refresh.Properties["on_quota_exceeded"].Enum = enum(onQuota).Enum
 	spec.Properties["spellings"].Enum = enum(spellings).Enum
 	for p, def := range map[*jsonschema.Schema]string{
