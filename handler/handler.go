@@ -29,6 +29,7 @@ type Handler struct {
 	platform  Platform
 	table     func() (*mapping.Table, error)
 	submitter func() *refresh.Submitter
+	folding   func() refresh.FoldRules
 	accepted  memory
 	warm      atomic.Bool
 	log       *slog.Logger // at the level of LOG_LEVEL
@@ -42,6 +43,10 @@ func New(settings Settings, platform Platform) *Handler {
 	h.log = newLogger(settings.Output, settings.LogLevel)
 	h.table = sync.OnceValues(settings.loadTable)
 	h.submitter = sync.OnceValue(h.newSubmitter)
+	h.folding = sync.OnceValue(func() refresh.FoldRules {
+		table, _ := h.table()
+		return FoldRules(table)
+	})
 	go h.table()
 	return h
 }
@@ -63,7 +68,8 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	}
 	trace := Follow(table, batch)
 	items := refresh.Debounce(trace.Targets)
-	requests := refresh.Plan(items, refresh.Limits(table.Refresh.Limits))
+	folded := refresh.Fold(items, h.folding())
+	requests := refresh.Plan(folded, refresh.Limits(table.Refresh.Limits))
 	memo := h.accepted.of(payload)
 	result := h.submit(ctx, requests, memo.recall())
 	report := newReport(trace, len(items), result)
@@ -95,6 +101,15 @@ func (h *Handler) newSubmitter() *refresh.Submitter {
 		s.Roots = table.Roots()
 	}
 	return s
+}
+
+// FoldRules returns when directories take the place of files, as the table says.
+func FoldRules(table *mapping.Table) refresh.FoldRules {
+	rules := refresh.FoldRules{Cost: table.Refresh.Fold}
+	if rules.Cost > 0 {
+		rules.Roots = table.Roots()
+	}
+	return rules
 }
 
 // NewSubmitter returns a submitter that talks to the API as the table says.

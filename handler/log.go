@@ -42,7 +42,7 @@ func (h *Handler) write(ctx context.Context, r *Report) {
 	audit.LogAttrs(ctx, level, "report", slog.String("request_id", r.RequestID),
 		slog.Int("records", r.Records), slog.Int("ignored", r.Ignored), slog.Int("unmatched", r.Unmatched),
 		slog.Int("invalid", len(r.Invalid)), slog.Int("mapped", r.Mapped), slog.Int("targets", r.Targets),
-		slog.Int("debounced", r.Debounced), slog.Int("requests", r.Requests),
+		slog.Int("debounced", r.Debounced), slog.Int("folded", r.Folded), slog.Int("requests", r.Requests),
 		slog.Int("refreshed", count(r.Refreshed)), slog.Int("failed", count(r.Failed)),
 		slog.Int64("duration_ms", r.DurationMS), slog.Bool("cold", !h.warm.Swap(true)), slog.Bool("dry_run", r.DryRun),
 		slog.String("version", Version()))

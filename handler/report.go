@@ -20,6 +20,7 @@ type Report struct {
 	Mapped     int       `json:"mapped"`
 	Targets    int       `json:"targets"`
 	Debounced  int       `json:"debounced"`   // targets merged into another one's item, whatever became of that
+	Folded     int       `json:"folded"`      // files that a directory is refreshed in place of
 	Requests   int       `json:"requests"`    // calls of the refresh API, retries included
 	FailedURLs int       `json:"failed_urls"` // URLs of Failed, those too that a cut report leaves out
 	DurationMS int64     `json:"duration_ms"`
@@ -113,6 +114,9 @@ func (r *Report) addOutcomes(outcomes []refresh.Outcome, changes []events.Change
 	refreshed, failed := grouping{}, grouping{}
 	for i := range outcomes {
 		o := &outcomes[i]
+		if o.Item.InPlaceOfFiles() {
+			r.Folded += len(o.Item.Covered)
+		}
 		if o.Err == nil {
 			refreshed.add(&r.Refreshed, o)
 			continue
