@@ -51,11 +51,12 @@ func TestBars(t *testing.T) {
 	dir := t.TempDir()
 	function, floor := build(t, "./cmd/fc", dir), build(t, "./cmd/fc/testdata/floor", dir)
 	// First, while there is little that the garbage collector has to mark here.
-	pipeline, growth, loading := barsOfPipeline(t), barsOfGrowth(t), barsOfLoading(t)
+	pipeline, growth, loading, folding := barsOfPipeline(t), barsOfGrowth(t), barsOfLoading(t), barsOfFolding()
 	bars := slices.Concat(
 		barsOfStart(t, function, floor),
 		pipeline,
 		growth,
+		folding,
 		barsOfCalls(t, function),
 		barsOfWaves(t, function),
 		barsOfMemory(t, function, floor),
@@ -146,6 +147,27 @@ func barsOfGrowth(t *testing.T) []bar {
 		ratio("1,500 records under 10,000 rules, against 10 rules", 1.3, byTurns(16, work{8, run(large, spread(1500)), fitted}, work{8, run(small, spread(1500)), fitted})),
 		ratio("8,000 records, against 1,000", 9, byTurns(40, work{2, run(small, payload(8000)), fitted}, work{16, run(small, parts...), fitted})),
 	}
+}
+
+// barsOfFolding are about files that directories may take the place of.
+func barsOfFolding() []bar {
+	const most, files = 10, 10_000
+	var targets []refresh.Target
+	for i := range files {
+		targets = append(targets, refresh.Target{Record: i, Target: mapping.Target{
+			Product: mapping.DCDN, Type: mapping.File, Domain: "www.example.com", Event: mapping.Created,
+			URL: fmt.Sprintf("https://www.example.com/docs-%d/chapter-%d/page-%d.html", i/300, i/30, i),
+		}})
+	}
+	items := refresh.Debounce(targets)
+	fold := func() { refresh.Fold(items, refresh.FoldRules{Cost: 20}) }
+	debounce := func() { refresh.Debounce(targets) }
+	times := byTurns(15, work{20, fold, fitted}, work{10, debounce, fitted})
+	folding := median(times[0])
+	return []bar{{
+		what: "fold 10,000 URLs, beside their debounce", most: most, value: float64(folding) / float64(time.Millisecond),
+		unit: " ms", function: milliseconds(folding), ref: milliseconds(median(times[1])),
+	}}
 }
 
 // pipeline goes from the payload to the plan.

@@ -43,7 +43,7 @@ rules:
   - bucket: photos
     targets:
       - {domain: w2.example.com, type: ignore_params, queries: ['w=1']}
-refresh: {on_quota_exceeded: %s, calls_per_second: {dcdn: 30, cdn: 50}}
+refresh: {on_quota_exceeded: %s, fold: %d, calls_per_second: {dcdn: 30, cdn: 50}}
 `
 
 // want lists the targets of a key, as product, type and URL: what the table
@@ -289,7 +289,8 @@ func account(t *testing.T, p publish, log []byte, api *aliyuntest.Server, report
 		accepted[a.Product+" "+a.Type+" "+a.URL] = true
 	}
 	refreshed, fate := map[string]bool{}, map[string]int{}
-	failed := 0
+	failed, urls, made := 0, 0, 0
+	instead := false // something is refreshed in place of a target that failed
 	for _, l := range lines(t, log) {
 		for _, url := range l.URLs {
 			name := l.Product + " " + l.Type + " " + url
@@ -305,6 +306,11 @@ func account(t *testing.T, p publish, log []byte, api *aliyuntest.Server, report
 				continue
 			}
 			fate[name]++
+			urls++
+			if l.Type == "Directory" && !p.targets[name] {
+				made++
+			}
+			instead = instead || l.Msg == "failed" && l.Type != "File"
 		}
 		for _, url := range l.Covered {
 			fate[l.Product+" File "+url]++
@@ -322,6 +328,10 @@ func account(t *testing.T, p publish, log []byte, api *aliyuntest.Server, report
 	}
 	if report.Records != report.Ignored+report.Unmatched+len(report.Invalid)+report.Mapped {
 		t.Errorf("records do not add up: %+v", report)
+	}
+	if left := report.Targets - report.Debounced; left != urls-made+report.Folded && !instead {
+		t.Errorf("%d of %d targets are left after the debounce, and %d URLs, %d of them directories made in place of %d files",
+			left, report.Targets, urls, made, report.Folded)
 	}
 	if left := report.Targets - report.Debounced; left != p.items() {
 		t.Errorf("%d of %d targets are left after the debounce, want %d", left, report.Targets, p.items())
@@ -360,7 +370,8 @@ func TestCampaign(t *testing.T) {
 func campaign(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	policy := []string{"fail", "directory"}[r.IntN(2)]
-	l := newLab(t, randomServer(r, r.Float64()/2), fmt.Sprintf(campaignTable, policy))
+	fold := []int{0, 1, 4, 20}[r.IntN(4)]
+	l := newLab(t, randomServer(r, r.Float64()/2), fmt.Sprintf(campaignTable, policy, fold))
 	p := randomPublish(r, 1+r.IntN(400))
 	var before map[string]bool
 	requests := 0
@@ -434,7 +445,7 @@ func TestCampaignWithTime(t *testing.T) {
 // memory of what was accepted, and each accounts for its own.
 func TestCampaignOfManyAtOnce(t *testing.T) {
 	r := rand.New(rand.NewPCG(*campaignSeed, 50))
-	l := newLab(t, randomServer(r, 0.2), fmt.Sprintf(campaignTable, "fail"))
+	l := newLab(t, randomServer(r, 0.2), fmt.Sprintf(campaignTable, "fail", 4))
 	type done struct {
 		publish
 		report *handler.Report

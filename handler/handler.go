@@ -44,6 +44,7 @@ type Handler struct {
 	platform  Platform
 	table     func(context.Context) (*mapping.Table, error)
 	submitter func() *refresh.Submitter
+	folding   func() refresh.FoldRules
 	memory    memory
 	warm      atomic.Bool
 	advised   atomic.Bool
@@ -58,6 +59,7 @@ func New(settings Settings, platform Platform) *Handler {
 	h.audit = newLogger(h.output, slog.LevelInfo)
 	h.log = newLogger(h.output, settings.LogLevel)
 	h.table = inBackground(settings.loadTable)
+	h.folding = sync.OnceValue(h.foldRules)
 	h.submitter = sync.OnceValue(h.newSubmitter)
 	return h
 }
@@ -85,7 +87,8 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	accepted := h.memory.recall(delivery)
 	for trace := range traces(table, batch.Changes) { // only a huge event has more than one
 		items := refresh.Debounce(trace.Targets)
-		requests := refresh.Plan(items, refresh.Limits(table.Refresh.Limits))
+		folded := refresh.Fold(items, h.folding())
+		requests := refresh.Plan(folded, refresh.Limits(table.Refresh.Limits))
 		result := h.submit(ctx, requests, accepted)
 		accepted = joined(accepted, result.Accepted())
 		report.addChanges(trace, table.Refresh.Unmatched == mapping.UnmatchedFail)
@@ -162,6 +165,11 @@ func (h *Handler) submit(
 	return h.submitter().Submit(ctx, job)
 }
 
+func (h *Handler) foldRules() refresh.FoldRules {
+	table, _ := h.table(context.Background()) // which was loaded before
+	return FoldRules(table)
+}
+
 func (h *Handler) newSubmitter() *refresh.Submitter {
 	table, _ := h.table(context.Background()) // which was loaded before
 	s := NewSubmitter(table.Refresh, h.settings.Instances)
@@ -170,6 +178,15 @@ func (h *Handler) newSubmitter() *refresh.Submitter {
 		s.Roots = table.Roots()
 	}
 	return s
+}
+
+// FoldRules returns when directories take the place of files, as the table says.
+func FoldRules(table *mapping.Table) refresh.FoldRules {
+	rules := refresh.FoldRules{Cost: table.Refresh.Fold}
+	if rules.Cost > 0 {
+		rules.Roots = table.Roots()
+	}
+	return rules
 }
 
 // NewSubmitter returns a submitter that talks to the API as the table says. The

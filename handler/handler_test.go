@@ -121,7 +121,7 @@ func TestListsAreNeverNull(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, _ := json.Marshal(report)
-	want := `"invalid":[],"mapped":0,"targets":0,"debounced":0,"requests":0,"failed_urls":0,`
+	want := `"invalid":[],"mapped":0,"targets":0,"debounced":0,"folded":0,"requests":0,"failed_urls":0,`
 	if !strings.Contains(string(text), want) || !strings.Contains(string(text), `"refreshed":[],"failed":[],"dry_run":false}`) {
 		t.Errorf("the empty report is %s", text)
 	}

@@ -21,6 +21,7 @@ type Report struct {
 	Mapped     int       `json:"mapped"`
 	Targets    int       `json:"targets"`
 	Debounced  int       `json:"debounced"`   // targets merged into another one's item, whatever became of that
+	Folded     int       `json:"folded"`      // files that a directory is refreshed in place of
 	Requests   int       `json:"requests"`    // calls of the refresh API, retries included
 	FailedURLs int       `json:"failed_urls"` // URLs of Failed, those too that a list leaves out
 	DurationMS int64     `json:"duration_ms"`
@@ -137,6 +138,9 @@ func (r *Report) addResult(trace Trace, items int, result refresh.Result) outcom
 	r.Debounced += len(trace.Targets) - items
 	r.Requests += result.Calls
 	for i := range result.Outcomes {
+		if it := result.Outcomes[i].Item; it.InPlaceOfFiles() {
+			r.Folded += len(it.Covered)
+		}
 		if o := &result.Outcomes[i]; o.Failed() {
 			for _, record := range o.Item.AllRecords() {
 				if record < len(trace.Changes) { // a sweep's targets come from no record

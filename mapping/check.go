@@ -17,8 +17,10 @@ type bound struct{ min, max, def int }
 // and 50 calls a second; older ones 100 URLs of a domain, which stays the
 // default. For the size of a request there is no documented limit: 1 MiB holds
 // 1,000 URLs of 1,024 characters, the longest that the API's sibling
-// operations take.
+// operations take. The URLs of a day, the most that a directory can be worth, are
+// 10,000.
 var bounds = map[string]bound{
+	"fold":                    {0, 10_000, 0},
 	"urls_per_request":        {1, 1000, 1000},
 	"urls_per_domain":         {1, 1000, 100},
 	"domains_per_request":     {1, 10, 10},

@@ -54,6 +54,7 @@ var specFields = []field[Spec]{
 }
 
 var refreshFields = []field[Refresh]{
+	number("fold", func(r *Refresh) *int { return &r.Fold }),
 	{"on_quota_exceeded", "", func(d *decoder, n *yaml.Node, r *Refresh) { r.OnQuotaExceeded = choice(d, n, onQuota) }},
 	{"unmatched", "", func(d *decoder, n *yaml.Node, r *Refresh) { r.Unmatched = choice(d, n, onUnmatched) }},
 	{"limits", "", func(d *decoder, n *yaml.Node, r *Refresh) { object(d, n, limitFields, &r.Limits) }},

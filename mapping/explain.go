@@ -163,10 +163,10 @@ func (r *Rule) admits(key string) bool {
 	return true
 }
 
-// Warnings returns what is no fault and yet unlikely to be meant, or dearer than
+// Warnings returns what is not a fault and yet unlikely to be meant, or dearer than
 // it looks: a prefix of which nothing is stripped, spellings that spend the small
-// quotas, and force. An empty strip_prefix in the table, or spellings: common,
-// says that it is meant.
+// quotas, force, and what may have no effect. An empty strip_prefix in the table, or
+// spellings: common, says that it is meant.
 func (t *Table) Warnings() Faults {
 	var all Faults
 	for i, r := range t.Rules {
@@ -195,6 +195,13 @@ func (t *Table) Warnings() Faults {
 					"force makes the origin send %s again, even where nothing has changed", s.forced())
 			}
 		}
+	}
+	if t.Refresh.Fold > 0 {
+		all = append(all, Fault{
+			File: t.name, Path: "refresh.fold",
+			Message: "it counts the files of one invocation: where each event is an invocation, it never applies",
+			Hint:    "let the function get its events in batches, as the trigger burst does",
+		})
 	}
 	return all
 }

@@ -303,8 +303,10 @@ func TestWarnings(t *testing.T) {
     - {domain: b.example.com, strip_prefix: ''}
     - {domain: c.example.com}
 - {bucket: my-site, targets: [{domain: d.example.com}]}
+refresh: {fold: 100}
 `).Warnings().Error()
-	want := `mapping.yaml:7: rules[0].targets[2]: the prefix "www/" stays in the URL: https://c.example.com/www/…; set strip_prefix, or strip_prefix: "" if it is meant`
+	want := `mapping.yaml:7: rules[0].targets[2]: the prefix "www/" stays in the URL: https://c.example.com/www/…; set strip_prefix, or strip_prefix: "" if it is meant
+mapping.yaml: refresh.fold: it counts the files of one invocation: where each event is an invocation, it never applies; let the function get its events in batches, as the trigger burst does`
 	if got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}

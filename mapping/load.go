@@ -82,6 +82,7 @@ func Parse(name string, data []byte) (*Table, error) {
 func defaultRefresh() Refresh {
 	def := func(name string) int { return bounds[name].def }
 	return Refresh{
+		Fold:            def("fold"),
 		OnQuotaExceeded: QuotaFail,
 		Unmatched:       UnmatchedWarn,
 		Limits: Limits{

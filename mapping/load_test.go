@@ -44,7 +44,7 @@ func TestLoad(t *testing.T) {
 	if d := cmp.Diff(want, got.Rules, cmpopts.IgnoreUnexported(Spec{})); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(Refresh{"fail", "warn", Limits{1000, 100, 10, 100, 262144}, CallsPerSecond{30, 50}}, got.Refresh); d != "" {
+	if d := cmp.Diff(Refresh{0, "fail", "warn", Limits{1000, 100, 10, 100, 262144}, CallsPerSecond{30, 50}}, got.Refresh); d != "" {
 		t.Errorf("refresh (-want +got):\n%s", d)
 	}
 }
@@ -52,12 +52,13 @@ func TestLoad(t *testing.T) {
 func TestLoadRefresh(t *testing.T) {
 	got := parse(t, oneRule("", "")+`
 refresh:
+  fold: 100
   on_quota_exceeded: directory
   limits: {urls_per_request: 2, urls_per_domain: 3, domains_per_request: 4, directories_per_request: 5, request_bytes: 2048}
   calls_per_second: {dcdn: 6}
   unmatched: fail
 `).Refresh
-	if d := cmp.Diff(Refresh{"directory", "fail", Limits{2, 3, 4, 5, 2048}, CallsPerSecond{6, 50}}, got); d != "" {
+	if d := cmp.Diff(Refresh{100, "directory", "fail", Limits{2, 3, 4, 5, 2048}, CallsPerSecond{6, 50}}, got); d != "" {
 		t.Errorf("refresh (-want +got):\n%s", d)
 	}
 }
@@ -298,6 +299,7 @@ func TestManyFaults(t *testing.T) {
 
 func TestFaultsOfNumbers(t *testing.T) {
 	for text, want := range map[string]string{
+		"fold: -1":                             `t:3:9: refresh.fold: is "-1" (a number); accepted: a whole number from 0 to 10000`,
 		"limits: {urls_per_request: 1001}":     `t:3:30: refresh.limits.urls_per_request: is "1001" (a number); accepted: a whole number from 1 to 1000`,
 		"limits: {urls_per_domain: 0}":         `t:3:29: refresh.limits.urls_per_domain: is "0" (a number); accepted: a whole number from 1 to 1000`,
 		"limits: {domains_per_request: -1}":    `t:3:33: refresh.limits.domains_per_request: is "-1" (a number); accepted: a whole number from 1 to 10`,

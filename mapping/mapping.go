@@ -174,6 +174,10 @@ func (s *Spec) origin() string { return s.root[:len("https://")+len(s.Domain)] }
 
 // Refresh says how to talk to the refresh API.
 type Refresh struct {
+	// What a directory costs, in URLs. Where an invocation would refresh more
+	// files than that below a directory, it refreshes the directory instead.
+	// 0: never.
+	Fold int `json:"fold,omitempty"`
 	// What becomes of the files left over when the day's quota is used up:
 	// they fail, or their directories are refreshed instead.
 	OnQuotaExceeded string `json:"on_quota_exceeded,omitempty"`

@@ -190,6 +190,9 @@ func refine(s *jsonschema.Schema) {
 			p.Default, _ = json.Marshal(b.def)
 		}
 	}
+	fold := refresh.Properties["fold"]
+	fold.Minimum, fold.Maximum = new(float64(bounds["fold"].min)), new(float64(bounds["fold"].max))
+	fold.Default, _ = json.Marshal(bounds["fold"].def)
 	refresh.Properties["on_quota_exceeded"].Enum = enum(onQuota).Enum
 	refresh.Properties["unmatched"].Enum = enum(onUnmatched).Enum
 	spec.Properties["spellings"].Enum = enum(spellings).Enum

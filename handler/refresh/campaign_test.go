@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,8 @@ func answers(t *testing.T, r *rand.Rand) {
 	targets := randomTargets(r)
 	s := submitter()
 	s.FoldOnQuota = r.IntN(2) == 0
+	rules := randomRules(r)
+	s.Roots = rules.Roots
 	s.Limits.URLsPerDomain = 1 + r.IntN(100)
 	s.CallsPerSecond[mapping.CDN] = 1 + r.IntN(30)
 	api := randomAPI(r)
@@ -39,14 +42,16 @@ func answers(t *testing.T, r *rand.Rand) {
 	for range 3 {
 		before := len(api.calls)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+r.IntN(60))*time.Second)
+		items := Debounce(records(targets))
 		result := s.Submit(ctx, Job{
-			API: api, Requests: Plan(Debounce(records(targets)), s.Limits), Accepted: accepted,
+			API: api, Requests: Plan(Fold(items, rules), s.Limits), Accepted: accepted,
 		})
 		if ctx.Err() != nil {
 			t.Error("the answer came after the deadline")
 		}
 		cancel()
 		checkAccount(t, targets, result, api)
+		checkCounts(t, items, result)
 		for _, c := range api.calls[before:] {
 			for _, url := range c.URLs {
 				key := keyOf(c.Call, url)
@@ -56,6 +61,44 @@ func answers(t *testing.T, r *rand.Rand) {
 			}
 		}
 		accepted = result.Accepted()
+	}
+}
+
+// randomRules fold often, seldom or never.
+func randomRules(r *rand.Rand) FoldRules {
+	rules := FoldRules{Cost: r.IntN(12), Roots: map[string]bool{}}
+	for d := range 4 {
+		if r.IntN(4) == 0 {
+			rules.Roots[fmt.Sprintf("https://d%d.example.com/a%d/", d, r.IntN(4))] = true
+		}
+	}
+	return rules
+}
+
+// checkCounts checks that the outcomes' URLs are the items, but for directories
+// made in place of files, for those files, and for what is sent in the place of
+// a refused item of the table's own.
+func checkCounts(t *testing.T, items []Item, result Result) {
+	t.Helper()
+	made, folded, given := 0, 0, 0
+	for _, o := range result.Outcomes {
+		switch {
+		case o.Item.InPlaceOfFiles():
+			made++
+			folded += len(o.Item.Covered)
+			if o.Err != nil {
+				t.Errorf("%s is reported as failed, which nobody asked for", o.Item.URL)
+			}
+		case o.Item.Extra:
+			given++
+		case o.Item.Type == mapping.Directory && o.Err != nil:
+			i := slices.IndexFunc(items, func(it Item) bool { return it.Key() == o.Item.Key() })
+			given += len(items[i].Covered)
+		}
+	}
+	if got := len(result.Outcomes) - made + folded - given; got != len(items) {
+		t.Errorf("%d outcomes - %d directories made + %d files folded - %d in place of others are not %d items",
+			len(result.Outcomes), made, folded, given, len(items))
 	}
 }
 

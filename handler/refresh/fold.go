@@ -27,7 +27,9 @@ func (q *submission) mayFold(it Item) bool {
 		return false
 	}
 	key, ok := q.ownDirectory(it)
-	return ok && !q.own[key]
+	deleting := key
+	deleting.Force = true
+	return ok && !q.own[key] && !q.own[deleting]
 }
 
 // ownDirectory returns the key of the file's own directory. It returns false
@@ -38,13 +40,19 @@ func (q *submission) ownDirectory(file Item) (Key, bool) {
 		key.URL = url
 		break
 	}
-	return key, !q.Roots[key.URL] && key.URL != "https://"+file.Domain+"/"
+	return key, !holdsTooMuch(key.URL, file.Domain, q.Roots)
 }
 
+// folderOf returns the folder that an item of that key stands for: none where
+// the key is of one of the job's Directories, or of a File.
 func (q *submission) folderOf(key Key) *folder {
-	if key.Type != mapping.Directory {
+	if key.Type != mapping.Directory || q.own[key] {
 		return nil
 	}
+	return q.findFolder(key)
+}
+
+func (q *submission) findFolder(key Key) *folder {
 	for _, f := range q.folders {
 		if f.Key() == key {
 			return f
@@ -55,9 +63,7 @@ func (q *submission) folderOf(key Key) *folder {
 
 // newFolder makes a folder of the importance of the file, the first one in it.
 func (q *submission) newFolder(key Key, file Item) *folder {
-	f := &folder{Item: Item{
-		Kind: key.Kind, Domain: file.Domain, URL: key.URL, Rank: file.Rank, Extra: true, place: file.place,
-	}}
+	f := &folder{Item: inPlaceOf(file, key.URL)}
 	q.folders = append(q.folders, f)
 	return f
 }
@@ -126,6 +132,10 @@ func (q *submission) recall(items []Item) []Item {
 	for _, it := range items {
 		earlier, ok := q.job.Accepted[it.Key()]
 		switch {
+		case !ok && it.InPlaceOfFiles():
+			if it.Covered = q.recall(it.Covered); len(it.Covered) > 0 {
+				rest = append(rest, it)
+			}
 		case !ok:
 			rest = append(rest, it)
 		case earlier.Directory == "":
@@ -133,7 +143,7 @@ func (q *submission) recall(items []Item) []Item {
 		default:
 			key, _ := q.ownDirectory(it)
 			key.URL = earlier.Directory
-			f := q.folderOf(key)
+			f := q.findFolder(key)
 			if f == nil {
 				f = q.newFolder(key, it)
 				f.acceptance = &Outcome{Receipt: earlier.Receipt, Recalled: true}

@@ -25,19 +25,27 @@ type Limits struct {
 //
 // It is a function of its arguments. Items keep their order in a request, and
 // important ones come in early requests where that costs no call more.
+//
+// What is of rank Last is planned by itself: a request that holds it may exceed
+// the quota, which must cost nothing else its refresh.
 func Plan(items []Item, limits Limits) []Request {
-	var kinds []Kind
-	groups := map[Kind][]Item{}
+	type group struct {
+		Kind
+		last bool
+	}
+	var groups []group
+	members := map[group][]Item{}
 	for _, it := range items {
-		if _, ok := groups[it.Kind]; !ok {
-			kinds = append(kinds, it.Kind)
+		g := group{it.Kind, it.Rank == Last}
+		if _, ok := members[g]; !ok {
+			groups = append(groups, g)
 		}
-		groups[it.Kind] = append(groups[it.Kind], it)
+		members[g] = append(members[g], it)
 	}
 	var requests []Request
-	for _, kind := range kinds {
-		for _, packed := range pack(groups[kind], limits.of(kind)) {
-			requests = append(requests, Request{kind, packed})
+	for _, g := range groups {
+		for _, packed := range pack(members[g], limits.of(g.Kind)) {
+			requests = append(requests, Request{g.Kind, packed})
 		}
 	}
 	return requests

@@ -1,6 +1,7 @@
 // Package refresh merges refresh targets, plans the fewest requests for them
 // and submits those until each target is either accepted or reported.
-// [Debounce], [Plan] and [Submitter.Submit] are its three steps, in that order.
+// [Debounce], [Fold], [Plan] and [Submitter.Submit] are its four steps, in that
+// order.
 //
 // It knows limits, classes of failure and time. It is vendor-neutral: the
 // caller passes a [Refresher], which makes one API call. It reads no environment
@@ -43,6 +44,7 @@ const (
 	Removal Rank = iota // what was removed must not be served any more
 	Page                // HTML, which leads to the rest
 	Rest
+	Last // a directory in place of files, where targets ask for other directories
 )
 
 // An Item is one URL to refresh in one way. It is a value: nothing changes it
@@ -64,6 +66,10 @@ type Item struct {
 
 // Key returns the item's key.
 func (it Item) Key() Key { return Key{it.Kind, it.URL} }
+
+// InPlaceOfFiles reports whether the item is a Directory that is refreshed in
+// place of its Covered files, and that no target asks for.
+func (it Item) InPlaceOfFiles() bool { return it.Extra && it.Type == mapping.Directory }
 
 // AllRecords returns the records that ask for the item or for a file that it
 // covers. A record is listed as often as it asks.
@@ -135,7 +141,8 @@ func (o Outcome) Failed() bool { return o.Err != nil && !o.Spelling }
 // A Result has the outcome of each item that was submitted or refused, in the
 // order of importance, and the number of calls made, retries included. Each of
 // the job's items, and each file that one covers, is in one outcome or covered
-// by the item of one.
+// by the item of one; but a Directory in place of files that was refused has
+// none, since its files have.
 type Result struct {
 	Outcomes []Outcome
 	Calls    int

@@ -227,6 +227,14 @@ func (q *submission) failOne(it Item, err *Error) {
 		q.foldable = append(q.foldable, Outcome{Item: it, Err: err})
 		return
 	}
+	if it.InPlaceOfFiles() { // nobody asked for it, so the files tell what became of them
+		if err.Class == Expired {
+			q.fail(it.Covered, err)
+		} else {
+			q.followUps = append(q.followUps, it.Covered...)
+		}
+		return
+	}
 	q.followUps = append(q.followUps, it.Covered...)
 	it.Covered = nil // they are on their own again
 	if err.Class == Halve && it.Respelt {

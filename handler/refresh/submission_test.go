@@ -15,7 +15,11 @@ import (
 
 // begin returns a submission of a minute at the time start.
 func begin(s *Submitter, targets []mapping.Target, accepted map[Key]Acceptance) *submission {
-	requests := Plan(Debounce(records(targets)), s.Limits)
+	return beginFolded(s, targets, accepted, FoldRules{})
+}
+
+func beginFolded(s *Submitter, targets []mapping.Target, accepted map[Key]Acceptance, rules FoldRules) *submission {
+	requests := Plan(Fold(Debounce(records(targets)), rules), s.Limits)
 	job := Job{Requests: requests, Accepted: accepted}
 	return newSubmission(s, job, start.Add(time.Minute), new(spent))
 }
@@ -191,9 +195,11 @@ func FuzzNextKnowsWhenToAskAgain(f *testing.F) {
 		s.FoldOnQuota = r.IntN(2) == 0
 		s.Limits.URLsPerDomain = 1 + r.IntN(60)
 		s.CallsPerSecond[mapping.DCDN] = 1 + r.IntN(30)
+		rules := randomRules(r)
+		s.Roots = rules.Roots
 		var accepted map[Key]Acceptance
-		for range 2 {
-			result := drive(t, r, begin(s, targets, accepted))
+		for range 3 {
+			result := drive(t, r, beginFolded(s, targets, accepted, rules))
 			checkOutcomes(t, targets, result)
 			accepted = result.Accepted()
 			s.windows = nil // the next try begins at the same time
@@ -275,7 +281,7 @@ func TestSubmitLeavesItsJobAsItIs(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		s := submitter()
 		s.FoldOnQuota = true
-		requests := Plan(Debounce(records(randomTargets(r))), s.Limits)
+		requests := Plan(Fold(Debounce(records(randomTargets(r))), FoldRules{Cost: 5}), s.Limits)
 		before := fmt.Sprintf("%+v", requests)
 		var q *submission
 		reported := 0

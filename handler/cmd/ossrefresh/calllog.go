@@ -33,6 +33,7 @@ type counts struct {
 	Mapped    int `json:"mapped"`
 	Targets   int `json:"targets"`
 	Debounced int `json:"debounced"`
+	Folded    int `json:"folded"` // files that a directory was refreshed in place of
 	Requests  int `json:"requests"`
 	Refreshed int `json:"refreshed"` // URLs
 	Failed    int `json:"failed"`    // URLs

@@ -259,7 +259,7 @@ func (doc invocation) text(p *page) {
 	}
 	if t := doc.Totals; t != nil {
 		p.line("  %s: %d mapped, %d ignored, %d unmatched, %d invalid", plural(t.Records, "record"), t.Mapped, t.Ignored, t.Unmatched, t.Invalid)
-		p.line("  %s: %d merged", plural(t.Targets, "target"), t.Debounced)
+		p.line("  %s: %s", plural(t.Targets, "target"), merged(t.Debounced, t.Folded))
 		p.line("  %s: %s refreshed, %d failed", plural(t.Requests, "request"), plural(t.Refreshed, "URL"), t.Failed)
 	}
 }

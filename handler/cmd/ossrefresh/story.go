@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -23,6 +24,7 @@ type story struct {
 	Records []record `json:"records"`
 	Targets int      `json:"targets"`
 	Merged  int      `json:"debounced"`
+	Folded  int      `json:"folded"` // files that a directory takes the place of
 	Items   []item   `json:"items"`
 }
 
@@ -63,10 +65,14 @@ func tell(table *mapping.Table, file string, batch events.Batch) story {
 	slices.SortStableFunc(s.Records, func(a, b record) int {
 		return cmp.Or(cmp.Compare(a.origin.Message, b.origin.Message), cmp.Compare(a.origin.Record, b.origin.Record))
 	})
-	for _, it := range refresh.Debounce(trace.Targets) {
+	items := refresh.Debounce(trace.Targets)
+	s.Merged = s.Targets - len(items)
+	for _, it := range refresh.Fold(items, handler.FoldRules(table)) {
 		s.Items = append(s.Items, newItem(it, trace.Changes))
+		if it.InPlaceOfFiles() {
+			s.Folded += len(it.Covered)
+		}
 	}
-	s.Merged = s.Targets - len(s.Items)
 	return s
 }
 
@@ -106,7 +112,7 @@ func (s story) text(p *page, requests map[target]int) {
 	if len(s.Items) == 0 {
 		return
 	}
-	p.title("TARGETS: %s, %d merged, %s to refresh", plural(s.Targets, "target"), s.Merged, plural(len(s.Items), "URL"))
+	p.title("TARGETS: %s, %s, %s to refresh", plural(s.Targets, "target"), merged(s.Merged, s.Folded), plural(len(s.Items), "URL"))
 	rows = [][]string{{"product", "type", "records", "request", "URL"}}
 	for _, i := range s.Items {
 		rows = append(rows, []string{i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.target), i.URL})
@@ -115,6 +121,14 @@ func (s story) text(p *page, requests map[target]int) {
 		}
 	}
 	p.rows(rows)
+}
+
+// merged tells what became of targets that are not refreshed themselves.
+func merged(merged, folded int) string {
+	if folded == 0 {
+		return fmt.Sprintf("%d merged", merged)
+	}
+	return fmt.Sprintf("%d merged, %d folded into directories", merged, folded)
 }
 
 func numberOf(requests map[target]int, t target) string {
