@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"oss-cdn-refresh/handler"
@@ -22,8 +23,8 @@ import (
 )
 
 var (
-	campaignTime = flag.Duration("campaign.time", 20*time.Second, "how long TestCampaign goes on")
-	campaignSeed = flag.Uint64("campaign.seed", 1, "the first round's seed; each round adds one")
+	campaignRounds = flag.Uint64("campaign.rounds", 60, "how many rounds TestCampaign has")
+	campaignSeed   = flag.Uint64("campaign.seed", 1, "the first round's seed; each round adds one")
 )
 
 // campaignTable has every way to refresh: files with index pages and queries,
@@ -56,9 +57,15 @@ func want(bucket, key string) []string {
 		dir := key[:strings.LastIndex(key, "/")+1]
 		return []string{"dcdn File https://w0.example.com/" + key, "dcdn Directory https://w0.example.com/" + dir}
 	}
-	list := []string{
-		"dcdn File https://w0.example.com/" + key, "dcdn File https://w1.example.com/" + key,
-		"dcdn File https://w1.example.com/" + key + "?v=2", "cdn File https://c0.example.com/" + key,
+	encoded := strings.NewReplacer("[", "%5B", "]", "%5D").Replace(key)
+	spellings := []string{encoded}
+	if encoded != key {
+		spellings = append(spellings, key) // brackets are bare in a raw link
+	}
+	var list []string
+	for _, path := range spellings {
+		list = append(list, "dcdn File https://w0.example.com/"+path, "dcdn File https://w1.example.com/"+path,
+			"dcdn File https://w1.example.com/"+path+"?v=2", "cdn File https://c0.example.com/"+path)
 	}
 	if dir, ok := strings.CutSuffix(key, "index.html"); ok {
 		list = append(list, "dcdn File https://w0.example.com/"+dir)
@@ -109,14 +116,20 @@ func randomObject(r *rand.Rand) (bucket, key string) {
 		return "site", fmt.Sprintf("tree/t%d/f%d.css", r.IntN(5), r.IntN(50))
 	case 3:
 		return "site", fmt.Sprintf("d%d/index.html", r.IntN(10))
+	case 4:
+		return "site", fmt.Sprintf("d%d/f[%d].png", r.IntN(10), r.IntN(5))
 	}
 	return "site", fmt.Sprintf("d%d/f%d.png", r.IntN(10), r.IntN(100))
 }
 
 // randomServer makes an API with a fault in some of its calls.
 func randomServer(r *rand.Rand, rate float64) *aliyuntest.Server {
-	s := &aliyuntest.Server{PathInQuery: r.IntN(10) == 0, NoIgnoreParams: r.IntN(5) == 0, PushTaskID: r.IntN(2) == 0}
-	switch r.IntN(6) {
+	s := &aliyuntest.Server{InMemory: true, PathInQuery: r.IntN(10) == 0, NoIgnoreParams: r.IntN(5) == 0, PushTaskID: r.IntN(2) == 0}
+	s.NoBareBrackets = r.IntN(3) == 0
+	unknown := "nothing"
+	switch r.IntN(8) {
+	case 6:
+		unknown = []string{"/d1/f3.png", "//w1.", "//"}[r.IntN(3)]
 	case 0:
 		s.Quota.URLs = 1 + r.IntN(300)
 	case 1:
@@ -131,10 +144,13 @@ func randomServer(r *rand.Rand, rate float64) *aliyuntest.Server {
 	seed := r.Uint64()
 	s.Fault = func(c aliyuntest.Call) aliyuntest.Fault {
 		r := rand.New(rand.NewPCG(seed, uint64(c.N)))
-		if r.Float64() >= rate {
-			return aliyuntest.Fault{}
+		if r.Float64() < rate {
+			return randomFault(r)
 		}
-		return randomFault(r)
+		if strings.Contains(strings.Join(c.URLs, "\n"), unknown) {
+			return aliyuntest.Fault{Status: 409, Code: "Nobody.KnowsThis"}
+		}
+		return aliyuntest.Fault{}
 	}
 	return s
 }
@@ -155,6 +171,13 @@ func randomFault(r *rand.Rand) aliyuntest.Fault {
 		{DropBefore: true},
 		{DropAfter: true},
 		{SlowBody: 20 * time.Millisecond},
+		{Repeat: time.Duration(1+r.IntN(300)) * time.Millisecond, Accept: true},
+		{Body: `{"Code":"Throttling.User","Message":"denied","RequestId":"x","RefreshTaskId":"5"}`},
+		{Body: `{"RequestId":"y","RefreshTaskId":"5","success":false}`},
+		{Body: `{"RequestId":0,"RefreshTaskId":"5"}`},
+		{Body: `{"RequestId":"z","Message":"failed"}`},
+		{Body: `[]`},
+		{Status: 400, Code: "invaliddomain.locked "},
 		{OddCode: 7, Status: 500},
 		{Hang: true},
 		{HangAfter: true},
@@ -289,7 +312,7 @@ func account(t *testing.T, p publish, log []byte, api *aliyuntest.Server, report
 		accepted[a.Product+" "+a.Type+" "+a.URL] = true
 	}
 	refreshed, fate := map[string]bool{}, map[string]int{}
-	failed, urls, made := 0, 0, 0
+	failed, refused, urls, made := 0, 0, 0, 0
 	instead := false // something is refreshed in place of a target that failed
 	for _, l := range lines(t, log) {
 		for _, url := range l.URLs {
@@ -302,6 +325,11 @@ func account(t *testing.T, p publish, log []byte, api *aliyuntest.Server, report
 				refreshed[name] = true
 			case "failed":
 				failed++
+			case "refused_spelling":
+				if !api.NoBareBrackets || !strings.Contains(url, "[") {
+					t.Errorf("%s is reported as a refused spelling", name)
+				}
+				refused++
 			default:
 				continue
 			}
@@ -326,6 +354,10 @@ func account(t *testing.T, p publish, log []byte, api *aliyuntest.Server, report
 	if (failed > 0) != errors.As(err, &incomplete) {
 		t.Errorf("%d failed, and the error is %v", failed, err)
 	}
+	if refused != report.RefusedSpellings || failed != report.FailedURLs {
+		t.Errorf("the report counts %d refused spellings and %d failed URLs, the log %d and %d",
+			report.RefusedSpellings, report.FailedURLs, refused, failed)
+	}
 	if report.Records != report.Ignored+report.Unmatched+len(report.Invalid)+report.Mapped {
 		t.Errorf("records do not add up: %+v", report)
 	}
@@ -343,28 +375,12 @@ func account(t *testing.T, p publish, log []byte, api *aliyuntest.Server, report
 // nothing is claimed that is not so; and when the platform sends the payload
 // again, only the rest is submitted.
 func TestCampaign(t *testing.T) {
-	until := time.Now().Add(*campaignTime)
-	if testing.Short() {
-		until = time.Now().Add(3 * time.Second)
+	for seed := *campaignSeed; seed < *campaignSeed+*campaignRounds; seed++ {
+		synctest.Test(t, func(t *testing.T) { campaign(t, seed) })
+		if t.Failed() {
+			t.Fatalf("again: go test -run 'TestCampaign$' ./handler -campaign.seed %d -campaign.rounds 1", seed)
+		}
 	}
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	rounds := uint64(0)
-	for range 8 {
-		group.Go(func() {
-			for time.Now().Before(until) && !t.Failed() {
-				mu.Lock()
-				seed := *campaignSeed + rounds
-				rounds++
-				mu.Unlock()
-				if !t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { campaign(t, seed) }) {
-					t.Errorf("again: go test -run Campaign ./handler -campaign.seed %d -campaign.time 1ms", seed)
-				}
-			}
-		})
-	}
-	group.Wait()
-	t.Logf("%d rounds", rounds)
 }
 
 func campaign(t *testing.T, seed uint64) {
@@ -373,11 +389,28 @@ func campaign(t *testing.T, seed uint64) {
 	fold := []int{0, 1, 4, 20}[r.IntN(4)]
 	l := newLab(t, randomServer(r, r.Float64()/2), fmt.Sprintf(campaignTable, policy, fold))
 	p := randomPublish(r, 1+r.IntN(400))
+	repeats := []string{"count", "id", "stream", "no"}[r.IntN(4)] // how the event comes again
+	payload := p.payload
+	if repeats == "stream" {
+		payload = inMessages(p.payload)
+	}
 	var before map[string]bool
 	requests := 0
-	for l.retry = range 3 { // the platform's tries
+	for try := range 3 {
+		ctx := context.WithValue(t.Context(), requestID{}, fmt.Sprint(try))
+		switch repeats {
+		case "count":
+			l.retry = try
+		case "id":
+			ctx = context.WithValue(t.Context(), requestID{}, "the same")
+		}
 		sent := len(l.api.Accepted())
-		report, err := l.handle(t, p.payload, 2500*time.Millisecond)
+		ctx, cancel := context.WithTimeout(ctx, 2500*time.Millisecond)
+		report, err := l.Handle(ctx, payload)
+		if ctx.Err() != nil {
+			t.Error("the answer came after the deadline")
+		}
+		cancel()
 		if report == nil {
 			t.Fatal(err)
 		}
@@ -387,7 +420,7 @@ func campaign(t *testing.T, seed uint64) {
 		}
 		refreshed := account(t, p, l.log.take(), l.api, report, err)
 		for _, a := range l.api.Accepted()[sent:] {
-			if before[a.Product+" "+a.Type+" "+a.URL] {
+			if repeats != "no" && before[a.Product+" "+a.Type+" "+a.URL] {
 				t.Errorf("%s was submitted again", a.URL)
 			}
 		}
@@ -398,11 +431,21 @@ func campaign(t *testing.T, seed uint64) {
 	}
 }
 
+// inMessages is the event in two messages of a queue, as a stream delivers them.
+func inMessages(payload []byte) []byte {
+	var event struct{ Events []json.RawMessage }
+	_ = json.Unmarshal(payload, &event)
+	var messages []map[string]string
+	for i, some := range [][]json.RawMessage{event.Events[:len(event.Events)/2], event.Events[len(event.Events)/2:]} {
+		body, _ := json.Marshal(map[string]any{"events": some})
+		messages = append(messages, map[string]string{"requestId": "r", "messageId": fmt.Sprint(i), "messageBody": string(body)})
+	}
+	text, _ := json.Marshal(messages)
+	return text
+}
+
 // At up to 3 in 10 failing calls and with time enough, all is refreshed.
 func TestCampaignWithTime(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes half a minute at worst")
-	}
 	var table strings.Builder
 	table.WriteString("rules:\n  - bucket: b\n    targets:\n")
 	for d := range 14 {
@@ -414,10 +457,10 @@ func TestCampaignWithTime(t *testing.T) {
 	}
 	payload := []byte(`{"events":[` + strings.Join(records, ",") + `]}`)
 	for seed := range uint64(3) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
 			l := newLab(t, &aliyuntest.Server{
-				Quota: aliyuntest.Quota{URLs: 1 << 20},
+				InMemory: true,
+				Quota:    aliyuntest.Quota{URLs: 1 << 20},
 				Fault: func(c aliyuntest.Call) aliyuntest.Fault {
 					r := rand.New(rand.NewPCG(seed, uint64(c.N)))
 					if r.Float64() < 0.7 {
@@ -444,6 +487,10 @@ func TestCampaignWithTime(t *testing.T) {
 // Fifty invocations at once share connections, the calls a second and the
 // memory of what was accepted, and each accounts for its own.
 func TestCampaignOfManyAtOnce(t *testing.T) {
+	synctest.Test(t, campaignOfManyAtOnce)
+}
+
+func campaignOfManyAtOnce(t *testing.T) {
 	r := rand.New(rand.NewPCG(*campaignSeed, 50))
 	l := newLab(t, randomServer(r, 0.2), fmt.Sprintf(campaignTable, "fail", 4))
 	type done struct {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"oss-cdn-refresh/handler"
@@ -44,12 +45,14 @@ rules:
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLab(t, server, table)
-			report, err := l.handle(t, put(0, records...), 20*time.Second)
-			if report == nil {
-				t.Fatal(err)
-			}
-			log := l.log.take()
+			var report *handler.Report
+			var log []byte
+			synctest.Test(t, func(t *testing.T) {
+				server.InMemory = true
+				l := newLab(t, server, table)
+				report, _ = l.handle(t, put(0, records...), 20*time.Second)
+				log = l.log.take()
+			})
 			urls, n, objects := 0, 0, 0
 			for text := range bytes.Lines(log) {
 				if len(text) > 16<<10 {
@@ -115,7 +118,7 @@ func TestUnreadLogDoesNotDelayTheAnswer(t *testing.T) {
 	defer read.Close()
 	l := newLab(t, &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: 1 << 20}}, siteTable)
 	h := l.with(t, handler.Settings{Output: write})
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
 	_, err = h.Handle(ctx, put(3000))
 	if err == nil || ctx.Err() != nil {
@@ -190,6 +193,10 @@ func TestUnmatchedMayFail(t *testing.T) {
 // More targets than memory has room for are handled in parts: each URL once,
 // removals first.
 func TestHugeEventIsHandledInParts(t *testing.T) {
+	synctest.Test(t, hugeEvent)
+}
+
+func hugeEvent(t *testing.T) {
 	var table, domains strings.Builder
 	table.WriteString("rules:\n  - bucket: b\n    targets:\n")
 	for d := range 100 {
@@ -205,7 +212,7 @@ func TestHugeEventIsHandledInParts(t *testing.T) {
 		records = append(records, strings.Replace(record("b", fmt.Sprintf("%d.png", i%650)), "ObjectCreated:PutObject", name, 1))
 	}
 	l := newLab(t, &aliyuntest.Server{
-		Quota: aliyuntest.Quota{URLs: 1 << 30}, Limits: aliyuntest.Limits{URLsPerDomain: 1000},
+		InMemory: true, Quota: aliyuntest.Quota{URLs: 1 << 30}, Limits: aliyuntest.Limits{URLsPerDomain: 1000},
 	}, table.String())
 	report, err := l.handle(t, put(0, records...), time.Minute)
 	if err != nil {
