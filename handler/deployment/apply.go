@@ -1,0 +1,88 @@
+package deployment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A StepError says at which call a plan stopped.
+type StepError struct {
+	Item Item
+	Call Call
+	Err  error
+}
+
+func (e *StepError) Error() string { return fmt.Sprintf("%s %s: %v", e.Item.Kind, e.Item.Name, e.Err) }
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+// Apply makes the plan's calls in their order and stops at the first that is not
+// done. It returns how many items are done. The error is a *[StepError]; the
+// same plan made anew from what is there then goes on where this one stopped.
+func (p Plan) Apply(ctx context.Context, cloud Caller) (done int, err error) {
+	for _, i := range p.Items {
+		for _, c := range i.Calls {
+			if err := settle(ctx, cloud, c); err != nil {
+				return done, &StepError{i, c, err}
+			}
+		}
+		done++
+	}
+	return done, nil
+}
+
+// settle makes a call until it is done. What was made a moment ago may not be
+// known everywhere, so that what is not found is asked for again. Where an
+// answer was lost, the next one says that the thing exists.
+func settle(ctx context.Context, cloud Caller, c Call) error {
+	lost := false
+	for try := 0; ; try++ {
+		_, err := cloud.Call(ctx, c)
+		var e *Error
+		if !errors.As(err, &e) {
+			return err
+		}
+		if slices.Contains(c.Done, e.Code) && (lost || notFound(e.Code)) {
+			return nil
+		}
+		lost = lost || e.Status == 0 || e.Status >= 500
+		if !(e.Retryable() || notFound(e.Code)) || !wait(ctx, try) {
+			return err
+		}
+	}
+}
+
+// Patient is a Caller that makes a call again where that may help.
+type Patient struct{ Caller }
+
+// Call makes a call that may be made more than once.
+func (p Patient) Call(ctx context.Context, c Call) (Answer, error) {
+	for try := 0; ; try++ {
+		answer, err := p.Caller.Call(ctx, c)
+		var e *Error
+		if !errors.As(err, &e) || !e.Retryable() || !wait(ctx, try) {
+			return answer, err
+		}
+	}
+}
+
+// tries bound how long a call is tried: some 25 seconds.
+const tries = 7
+
+// wait waits before the next try. It reports whether there is to be one.
+func wait(ctx context.Context, try int) bool {
+	if try+1 >= tries {
+		return false
+	}
+	timer := time.NewTimer(min(8*time.Second, 400*time.Millisecond<<try))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
