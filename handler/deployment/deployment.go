@@ -40,8 +40,12 @@ type Settings struct {
 	// ARNs of roles that somebody else has made. With them, RAM is not touched.
 	Role, TriggerRole string
 
-	Adopt     bool // foreign resources become this deployment's
-	HoldRules bool // leave OSS's rules for another run, when the triggers are gone that stand in their way
+	Adopt bool // foreign resources become this deployment's
+
+	// OSS's rules are made and removed when the triggers are gone that stand in
+	// their way. Somebody else removes these in between.
+	HoldRules    bool // before: leave the rules for another run
+	TriggersGone bool // after: what StaleTriggers named is removed
 }
 
 // The lengths keep a log project's name within 63 characters (CreateProject,

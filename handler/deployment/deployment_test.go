@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"oss-cdn-refresh/handler/aliyun"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
@@ -109,12 +110,12 @@ func TestEmptyAccountTwiceOnBothPathsAndBack(t *testing.T) {
 		{"plain again", plain, nil},
 		{"burst", burst, []string{"UpdateProject", "CreateQueue", "UpdateRole", "CreateServiceLinkedRole", "CreateServiceLinkedRole", "CreateEventRule"}},
 		{"burst again", burst, nil},
-		{"back", plain, []string{"UpdateRole", "DeleteEventRule"}},
+		{"back", plain, []string{"DeleteEventRule"}},
 		{"back again", plain, nil},
 	} {
 		before := len(server.Changes())
 		bring(t, server, step.settings)
-		if diff := cmp.Diff(step.want, slices.Clip(append([]string(nil), changesSince(server, before)...))); diff != "" {
+		if diff := cmp.Diff(step.want, changesSince(server, before), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +changes)\n%s", step.name, diff)
 		}
 	}
@@ -210,19 +211,17 @@ func TestFaultAtEachStepAndAgain(t *testing.T) {
 					return deploymenttest.Fault{}
 				}})
 				_, err := plan(t, server, s).Apply(t.Context(), caller(t, server))
-				var step *deployment.StepError
-				if (name == "refused") != errors.As(err, &step) || !failed {
+				var stopped *deployment.StepError
+				if (name == "refused") != errors.As(err, &stopped) || !failed {
 					t.Errorf("%v", err)
 				}
 				bring(t, server, s)
 				if diff := cmp.Diff(clean.Policies, server.Policies, cmp.AllowUnexported(deploymenttest.Policy{})); diff != "" {
 					t.Error(diff)
 				}
-				for _, p := range []deployment.Plan{plan(t, server, s)} {
-					for _, i := range p.Items {
-						if i.State != deployment.There {
-							t.Errorf("%v", states(p))
-						}
+				for _, i := range plan(t, server, s).Items {
+					if i.State != deployment.There {
+						t.Errorf("%s %s is %s", i.Kind, i.Name, i.State)
 					}
 				}
 			})

@@ -53,7 +53,13 @@ func (s Settings) prefixes(bucket string) []string {
 		}
 	}
 	slices.Sort(all)
-	return slices.CompactFunc(all, func(shorter, longer string) bool { return strings.HasPrefix(longer, shorter) })
+	var kept []string
+	for _, prefix := range all {
+		if n := len(kept); n == 0 || !strings.HasPrefix(prefix, kept[n-1]) {
+			kept = append(kept, prefix)
+		}
+	}
+	return kept
 }
 
 // common returns the longest text that begins all of a sorted list.
@@ -82,10 +88,10 @@ func (s Settings) Triggers() []string {
 // triggers are those that the mark names from now on: until somebody has removed
 // what is not wanted any more, that too.
 func (p *planner) triggers() []string {
-	if p.HoldRules {
-		return union(p.Triggers(), knownTriggers(p.Settings, p.found))
+	if p.TriggersGone {
+		return p.Triggers()
 	}
-	return p.Triggers()
+	return union(p.Triggers(), knownTriggers(p.Settings, p.found))
 }
 
 func knownTriggers(s Settings, f Found) []string {
