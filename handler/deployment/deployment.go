@@ -42,10 +42,9 @@ type Settings struct {
 
 	Adopt bool // foreign resources become this deployment's
 
-	// OSS's rules are made and removed when the triggers are gone that stand in
-	// their way. Somebody else removes these in between.
-	HoldRules    bool // before: leave the rules for another run
-	TriggersGone bool // after: what StaleTriggers named is removed
+	// HoldRules leaves OSS's rules for another run: triggers may stand in their
+	// way, which somebody else removes first.
+	HoldRules bool
 }
 
 // The lengths keep a log project's name within 63 characters (CreateProject,
@@ -143,7 +142,7 @@ const maxDescription = 1024
 type Mark struct {
 	Owner    string   // the deployment's name
 	Buckets  []string // of the table that it was made for
-	Triggers []string // of the function, as Serverless Devs was last told
+	Triggers []string // that the function has had, the latest last
 	Owns     []string // queues, which have no description of their own
 }
 

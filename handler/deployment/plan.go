@@ -48,7 +48,8 @@ type Plan struct {
 	Items []Item
 
 	// Unseen are the buckets whose changes are not seen for a while, since a
-	// rule of theirs begins or ends.
+	// rule of theirs begins or ends, or a trigger of theirs takes the place of
+	// another one.
 	Unseen []string
 }
 
@@ -85,7 +86,7 @@ const (
 	kindRole        = "role"
 	kindPolicy      = "policy"
 	kindServiceRole = "service-linked role"
-	kindRule        = "OSS rule"
+	KindRule        = "OSS rule"
 )
 
 const (
@@ -105,12 +106,13 @@ func NewPlan(s Settings, f Found) Plan {
 		mark.Buckets = union(mark.Buckets, p.others(f.Roles[p.names.Role].Description))
 		p.role(p.names.Role, "fc.aliyuncs.com", mark)
 		p.functionPolicies()
-		mark.Triggers = p.triggers()
+		mark.Triggers = p.triggers(mark)
 		p.role(p.names.TriggerRole, "oss.aliyuncs.com", mark)
 		p.triggerPolicy()
 		p.serviceRoles()
 	}
 	p.rules()
+	p.newTriggers()
 	return p.plan
 }
 
@@ -462,7 +464,7 @@ func (p *planner) rule(bucket string, mayStay bool) {
 	wanted := p.Burst && inTable
 	ours := have.Queue == p.names.Queue
 	drop := rpcDone(rpc(SMQ, "DeleteEventRule", "ProductName", "oss", "RuleName", name), "RESOURCE_NOT_FOUND")
-	i := Item{Kind: kindRule, Name: name}
+	i := Item{Kind: KindRule, Name: name}
 	switch {
 	case !there && !wanted:
 		return
@@ -487,7 +489,7 @@ func (p *planner) rule(bucket string, mayStay bool) {
 		i.State, i.Calls, i.Notes = Waits, nil, []string{"until triggers that stand in its way are removed"}
 	}
 	if len(i.Calls) > 0 {
-		p.plan.Unseen = append(p.plan.Unseen, bucket)
+		p.unseen(bucket)
 	}
 	p.add(i)
 }

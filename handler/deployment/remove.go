@@ -32,9 +32,9 @@ func (p *planner) removeRule(name string) {
 	switch {
 	case !there:
 	case have.Queue != p.names.Queue:
-		p.add(Item{Kind: kindRule, Name: name, State: Foreign})
+		p.add(Item{Kind: KindRule, Name: name, State: Foreign})
 	default:
-		p.add(Item{Kind: kindRule, Name: name, State: Remove, Calls: []Call{rpcDone(
+		p.add(Item{Kind: KindRule, Name: name, State: Remove, Calls: []Call{rpcDone(
 			rpc(SMQ, "DeleteEventRule", "ProductName", "oss", "RuleName", name), "RESOURCE_NOT_FOUND",
 		)}})
 	}

@@ -128,30 +128,47 @@ func TestStaleTriggers(t *testing.T) {
 	burst := plain
 	burst.Burst = true
 	old := plain.Triggers()[0]
-	steps := []struct {
+	for _, step := range []struct {
 		name     string
 		settings deployment.Settings
 		want     string
+		unseen   []string
 	}{
-		{"an account deployed by s.yaml", plain, "burst,oss"},
-		{"another bucket", moved, "burst,oss," + old},
-		{"bursts", burst, "oss," + old + "," + moved.Triggers()[0]},
-	}
-	for _, step := range steps {
-		s := step.settings
-		s.HoldRules = true
-		if got := find(s); got != step.want {
+		{"an account deployed by s.yaml", plain, "burst,oss", nil},
+		{"another bucket", moved, "burst,oss," + old, []string{"new-site"}},
+		{"bursts", burst, "oss," + old + "," + moved.Triggers()[0], []string{"my-site"}},
+	} {
+		if got := find(step.settings); got != step.want {
 			t.Errorf("%s: %s, want %s", step.name, got, step.want)
 		}
-		bring(t, server, s)
-		if got := find(s); got != step.want { // until they are known to be gone
+		if got := plan(t, server, step.settings).Unseen; !slices.Equal(got, step.unseen) {
+			t.Errorf("%s: changes of %v are not seen, want %v", step.name, got, step.unseen)
+		}
+		bring(t, server, step.settings)
+		if got := find(step.settings); got != step.want { // whether they were removed is not known
 			t.Errorf("%s, again: %s, want %s", step.name, got, step.want)
 		}
-		s.HoldRules, s.TriggersGone = false, step.name == "an account deployed by s.yaml" // only then are they removed
-		bring(t, server, s)
 	}
 	server.Queues["oss-cdn-refresh"].Messages = 3
 	if got := find(plain); got != "oss,"+moved.Triggers()[0] {
 		t.Errorf("back, with a queue that is not empty: %s", got)
+	}
+	if mark := server.Roles["oss-cdn-refresh-cn-hangzhou-trigger"].Description; !strings.HasSuffix(mark, "; triggers "+old+","+moved.Triggers()[0]+",burst") {
+		t.Errorf("mark %s", mark)
+	}
+}
+
+// A description takes 1,024 characters: the oldest triggers are forgotten.
+func TestMarkFits(t *testing.T) {
+	server := deploymenttest.NewTestServer(t, nil)
+	for i := range 25 {
+		table := "rules:\n"
+		for j := range 5 {
+			table += fmt.Sprintf("  - {bucket: b, prefix: %d-%d/, targets: [{domain: www.example.com, strip_prefix: ''}]}\n", i, j)
+		}
+		bring(t, server, settings(t, table))
+	}
+	if mark := server.Roles["oss-cdn-refresh-cn-hangzhou-trigger"].Description; len(mark) > 1024 || len(mark) < 1000 {
+		t.Errorf("%d characters", len(mark))
 	}
 }

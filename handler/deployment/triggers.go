@@ -85,13 +85,40 @@ func (s Settings) Triggers() []string {
 	return names
 }
 
-// triggers are those that the mark names from now on: until somebody has removed
-// what is not wanted any more, that too.
-func (p *planner) triggers() []string {
-	if p.TriggersGone {
-		return p.Triggers()
+// triggers are those that a mark names: all that the function has ever had, the
+// oldest dropped where there is no room. None is forgotten before, since whether
+// one was removed is not known here.
+func (p *planner) triggers(mark Mark) []string {
+	mark.Triggers = knownTriggers(p.Settings, p.found)
+	for _, name := range p.Triggers() {
+		if !slices.Contains(mark.Triggers, name) {
+			mark.Triggers = append(mark.Triggers, name)
+		}
 	}
-	return union(p.Triggers(), knownTriggers(p.Settings, p.found))
+	for len(mark.Triggers) > 0 && len(mark.String()) > maxDescription {
+		mark.Triggers = mark.Triggers[1:]
+	}
+	return mark.Triggers
+}
+
+// newTriggers notes the buckets that get a trigger which the function has not had
+// before. In a first deployment there was none to see their changes.
+func (p *planner) newTriggers() {
+	known := knownTriggers(p.Settings, p.found)
+	if p.Burst || len(known) == 0 {
+		return
+	}
+	for _, source := range p.Sources() {
+		if !slices.Contains(known, source.trigger()) {
+			p.unseen(source.Bucket)
+		}
+	}
+}
+
+func (p *planner) unseen(bucket string) {
+	if !slices.Contains(p.plan.Unseen, bucket) {
+		p.plan.Unseen = append(p.plan.Unseen, bucket)
+	}
 }
 
 func knownTriggers(s Settings, f Found) []string {

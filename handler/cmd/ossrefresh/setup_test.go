@@ -1,0 +1,82 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/deployment/deploymenttest"
+)
+
+// cloudKey leads to a script's account in the cloud.
+type cloudKey struct{}
+
+// startCloud is the script command "cloud [permanent] [refuse=OPERATION:CODE] [queue=NAME]":
+// it starts an account that has nothing, or such a queue, and that ossrefresh
+// finds in the environment, with a token or with a permanent key. An operation is
+// refused until the command is given again.
+func startCloud(ts *testscript.TestScript, _ bool, args []string) {
+	refused, code, credential := "", "", aliyuntest.TestCredential
+	cloud, again := ts.Value(cloudKey{}).(*deploymenttest.Server)
+	if !again {
+		ts.Fatalf("the script has no cloud")
+	}
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		switch name {
+		case "permanent":
+			credential.SecurityToken = ""
+		case "refuse":
+			refused, code, _ = strings.Cut(value, ":")
+		case "queue":
+			cloud.Queues = map[string]*deploymenttest.Queue{value: {Retention: 345600}}
+		default:
+			ts.Fatalf("usage: cloud [permanent] [refuse=OPERATION:CODE] [queue=NAME]")
+		}
+	}
+	cloud.Fault = func(c deploymenttest.Call) deploymenttest.Fault {
+		if c.Op == refused {
+			return deploymenttest.Fault{Code: code}
+		}
+		return deploymenttest.Fault{}
+	}
+	if cloud.URL == "" {
+		cloud.Credential = credential
+		ts.Check(cloud.Start())
+		ts.Defer(cloud.Close)
+	}
+	ts.Setenv("CLOUD_ENDPOINT", cloud.URL)
+	ts.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", credential.AccessKeyID)
+	ts.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", credential.AccessKeySecret)
+	ts.Setenv("ALIBABA_CLOUD_SECURITY_TOKEN", credential.SecurityToken)
+}
+
+// holds is the script command that prints what the account has, or "holds QUEUE N",
+// which puts messages into a queue.
+func holds(ts *testscript.TestScript, _ bool, args []string) {
+	cloud := ts.Value(cloudKey{}).(*deploymenttest.Server)
+	if len(args) == 2 {
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		cloud.Queues[args[0]].Messages = n
+		return
+	}
+	all := []string{}
+	for kind, names := range map[string][]string{
+		"role": slices.Sorted(maps.Keys(cloud.Roles)), "policy": slices.Sorted(maps.Keys(cloud.Policies)),
+		"queue": slices.Sorted(maps.Keys(cloud.Queues)), "rule": slices.Sorted(maps.Keys(cloud.Rules)),
+		"project": slices.Sorted(maps.Keys(cloud.Projects)),
+	} {
+		for _, name := range names {
+			all = append(all, kind+" "+name)
+		}
+	}
+	slices.Sort(all)
+	fmt.Fprintln(ts.Stdout(), cmp.Or(strings.Join(all, "\n"), "nothing"))
+}
