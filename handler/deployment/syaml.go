@@ -66,8 +66,12 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 	n := s.Names()
 	role, triggerRole := s.RoleARNs()
 	for _, v := range [][2]string{
-		{"name", n.Function}, {"region", s.Region}, {"account", s.Account}, {"log_project", n.Project},
-		{"log_store", n.Store}, {"dead_letters", n.DeadLetters},
+		{"name", n.Function},
+		{"region", s.Region},
+		{"account", s.Account},
+		{"log_project", n.Project},
+		{"log_store", n.Store},
+		{"dead_letters", n.DeadLetters},
 	} {
 		set(vars, v[0], scalar(v[1]))
 	}
