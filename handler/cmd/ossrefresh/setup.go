@@ -384,7 +384,9 @@ func (d *setup) removal(p *page) {
 	if d.Live {
 		return
 	}
-	p.line("Nothing is removed without --live. Remove the function first: s remove -y -t dist/s.yaml")
+	p.title("Nothing is removed without --live. Remove the function first:")
+	p.line("  AccountID=%s AccessKeyID=$ALIBABA_CLOUD_ACCESS_KEY_ID \\", d.Account)
+	p.line("    AccessKeySecret=$ALIBABA_CLOUD_ACCESS_KEY_SECRET s remove -y -t dist/s.yaml")
 }
 
 // An administration is what somebody has to make who may.
