@@ -240,7 +240,7 @@ func DeployerPolicy(s Settings) (p Policy, inferred []string) {
 		allow([]string{
 			"log:GetLogStore", "log:CreateLogStore", "log:GetIndex", "log:CreateIndex", "log:UpdateIndex",
 		}, []string{acs("log", s.Region, "project/"+n.Project+"/logstore/*")}),
-		allow([]string{"oss:PutBucketNotification", "oss:GetBucketNotification", "oss:DeleteBucketNotification"}, bucketARNs(s.Buckets(), s.Account)),
+		allow([]string{"oss:PutBucketNotification", "oss:GetBucketNotification", "oss:DeleteBucketNotification", "oss:ListObjects"}, bucketARNs(s.Buckets(), s.Account)),
 	}}
 	return p, []string{
 		"mns:DeleteEventRule", "ram:UpdatePolicyDescription", "log:GetIndex", "log:CreateIndex", "log:UpdateIndex", "log:UpdateProject",
