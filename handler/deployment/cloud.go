@@ -220,13 +220,6 @@ func (c *Cloud) logRequest(ctx context.Context, call Call) (*http.Request, error
 
 func logStringToSign(r *http.Request) string {
 	lines := []string{r.Method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), r.Header.Get("Date")}
-	var named []string
-	for name := range r.Header {
-		if name = strings.ToLower(name); strings.HasPrefix(name, "x-log-") || strings.HasPrefix(name, "x-acs-") {
-			named = append(named, name+":"+r.Header.Get(name))
-		}
-	}
-	slices.Sort(named)
 	resource := r.URL.Path
 	if query := r.URL.Query(); len(query) > 0 {
 		var pairs []string
@@ -236,5 +229,5 @@ func logStringToSign(r *http.Request) string {
 		slices.Sort(pairs)
 		resource += "?" + strings.Join(pairs, "&")
 	}
-	return strings.Join(slices.Concat(lines, named, []string{resource}), "\n")
+	return strings.Join(slices.Concat(lines, headersOf(r, "x-log-", "x-acs-"), []string{resource}), "\n")
 }

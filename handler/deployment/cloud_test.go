@@ -32,6 +32,21 @@ func TestLogSignature(t *testing.T) {
 	}
 }
 
+// The example of Simple Message Queue's documentation, "How do I obtain the
+// signature string of an API request?", which does not show the end.
+func TestMessageSignature(t *testing.T) {
+	r, err := http.NewRequest("GET", "http://127.0.0.1/MyQueue", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Date", "Thu, 09 Jul 2015 03:01:34 GMT")
+	r.Header.Set("x-mns-version", "2015-06-06")
+	got := new(Cloud).hmac(messageStringToSign(r), "TestAccessSecret")
+	if want := "uwx3yeWoILzgmvesW0BQSgfM"; !strings.HasPrefix(got, want) {
+		t.Errorf("signature %s, want %s…", got, want)
+	}
+}
+
 // The parameters are those that the vendor's SDK knows, as far as it knows the
 // operation, and where it has them.
 func TestParametersAreTheSDKs(t *testing.T) {

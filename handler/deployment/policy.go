@@ -231,7 +231,7 @@ func DeployerPolicy(s Settings) (p Policy, inferred []string) {
 		allow([]string{
 			"mns:GetQueueAttributes", "mns:CreateQueue", "mns:SetQueueAttributes", "mns:DeleteQueue",
 		}, queues),
-		allow([]string{"mns:ReceiveMessage", "mns:DeleteMessage"}, []string{queues[0] + "/messages"}),
+		allow([]string{"mns:PeekMessage", "mns:ReceiveMessage", "mns:DeleteMessage"}, []string{queues[0] + "/messages"}),
 		allow([]string{"mns:PutEventNotifications"}, []string{"*"}),
 		allow([]string{"mns:GetEventRule", "mns:DeleteEventRule"}, []string{acs("mns", s.Region, "/products/oss/rules"), acs("mns", s.Region, "/products/oss/rules/*")}),
 		allow([]string{

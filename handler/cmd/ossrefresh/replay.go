@@ -16,7 +16,8 @@ type replayCommand struct {
 	tableFlag
 	Live    bool          `help:"Send the requests; without it they are only shown."`
 	Timeout time.Duration `default:"10m" help:"When to give up."`
-	Files   []string      `arg:"" name:"file" sep:"none" help:"Files of dead letters, or - for standard input."`
+	Queue   bool          `help:"Read them from a queue of Simple Message Queue, and delete there what is done. Its name stands in place of the files; without one it is the deployment's."`
+	Files   []string      `arg:"" name:"file" optional:"" sep:"none" help:"Files of dead letters, or - for standard input."`
 }
 
 func (*replayCommand) Help() string {
@@ -26,12 +27,19 @@ Examples:
 
     ossrefresh replay letters.jsonl
     ossrefresh replay --live letters.jsonl
-    ossrefresh replay --live --json - <letter.json`
+    ossrefresh replay --live --json - <letter.json
+    ossrefresh replay --live --queue`
 }
 
 func (cmd *replayCommand) Run(ctx context.Context, c *console) error {
 	if err := checkTimeout(cmd.Timeout); err != nil {
 		return err
+	}
+	if cmd.Queue {
+		return cmd.fromQueue(ctx, c)
+	}
+	if len(cmd.Files) == 0 {
+		return misuse(errors.New(`expected "<file> ..."`), "run ossrefresh replay --help")
 	}
 	table, err := cmd.load()
 	if err != nil {

@@ -58,13 +58,21 @@ func startCloud(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // holds is the script command that prints what the account has, or "holds QUEUE N",
-// which puts messages into a queue.
+// which puts messages into a queue, or "holds QUEUE FILE…", which makes it of such
+// letters.
 func holds(ts *testscript.TestScript, _ bool, args []string) {
 	cloud := ts.Value(cloudKey{}).(*deploymenttest.Server)
-	if len(args) == 2 {
+	if len(args) > 1 {
 		n, err := strconv.Atoi(args[1])
-		ts.Check(err)
-		cloud.Queues[args[0]].Messages = n
+		if err == nil {
+			cloud.Queues[args[0]].Messages = n
+			return
+		}
+		queue := &deploymenttest.Queue{}
+		for _, file := range args[1:] {
+			queue.Letters = append(queue.Letters, strings.TrimSpace(ts.ReadFile(file)))
+		}
+		cloud.Queues[args[0]] = queue
 		return
 	}
 	all := []string{}
@@ -75,6 +83,13 @@ func holds(ts *testscript.TestScript, _ bool, args []string) {
 	} {
 		for _, name := range names {
 			all = append(all, kind+" "+name)
+		}
+	}
+	for name, queue := range cloud.Queues {
+		for i, letter := range queue.Letters {
+			if letter != "" {
+				all = append(all, fmt.Sprintf("letter %d of %s", i+1, name))
+			}
 		}
 	}
 	slices.Sort(all)

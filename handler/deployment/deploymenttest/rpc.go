@@ -304,7 +304,7 @@ func (s *Server) getQueue(p map[string]string) (any, *refusal) {
 		return nil, noQueue()
 	}
 	return object{"Success": true, "Code": 200, "Data": object{
-		"QueueName": p["QueueName"], "MessageRetentionPeriod": q.Retention, "ActiveMessages": q.Messages, "InactiveMessages": 0, "DelayMessages": 0,
+		"QueueName": p["QueueName"], "MessageRetentionPeriod": q.Retention, "ActiveMessages": q.Messages + q.held(), "InactiveMessages": 0, "DelayMessages": 0,
 	}}, nil
 }
 

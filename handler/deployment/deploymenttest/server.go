@@ -13,6 +13,7 @@
 package deploymenttest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -82,7 +83,12 @@ type (
 		Versions              []string // of old documents; the default one is not among them
 		next                  int
 	}
-	Queue struct{ Retention, Messages int }
+	Queue struct {
+		Retention int
+		Messages  int      // that it holds, beside Letters
+		Letters   []string // bodies of messages that can be read; "" where one was deleted
+		hidden    map[int]time.Time
+	}
 	Rule  struct {
 		EventTypes            []string
 		MatchRules, Endpoints json.RawMessage
@@ -176,6 +182,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if strings.HasPrefix(r.Header.Get("Authorization"), "MNS ") {
+		s.messages(w, r)
+		return
+	}
 	isLog := strings.HasPrefix(r.Header.Get("Authorization"), "LOG ")
 	var call Call
 	var perform func() (any, *refusal)
@@ -195,10 +205,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case refused != nil:
 	case fault.Code != "":
-		refused = &refusal{max(fault.Status, 403), fault.Code, "as the test wants it"}
-		if fault.Status > 0 {
-			refused.status = fault.Status
-		}
+		refused = &refusal{cmp.Or(fault.Status, 403), fault.Code, "as the test wants it"}
 	default:
 		answer, refused = perform()
 	}
