@@ -52,8 +52,8 @@ func (e *Error) Error() string {
 // A Bucket is called with one set of credentials.
 type Bucket struct {
 	name, host, base string
-	creds      aliyun.Credentials
-	transport  *http.Transport
+	creds            aliyun.Credentials
+	transport        *http.Transport
 }
 
 // Names are 3 to 63 lower-case letters, digits and hyphens (OSS: bucket naming).

@@ -89,7 +89,7 @@ type (
 		Letters   []string // bodies of messages that can be read; "" where one was deleted
 		hidden    map[int]time.Time
 	}
-	Rule  struct {
+	Rule struct {
 		EventTypes            []string
 		MatchRules, Endpoints json.RawMessage
 	}
