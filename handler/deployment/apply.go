@@ -2,8 +2,10 @@ package deployment
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -39,6 +41,10 @@ func (p Plan) Apply(ctx context.Context, cloud Caller) (done int, err error) {
 // answer was lost, the next one says that the thing exists.
 func settle(ctx context.Context, cloud Caller, c Call) error {
 	lost := false
+	if _, needed := c.Params["ClientToken"]; needed { // the same for each try, and another one for each rule
+		c.Params = maps.Clone(c.Params)
+		c.Params["ClientToken"] = rand.Text()
+	}
 	for try := 0; ; try++ {
 		_, err := cloud.Call(ctx, c)
 		var e *Error
@@ -55,13 +61,10 @@ func settle(ctx context.Context, cloud Caller, c Call) error {
 	}
 }
 
-// Patient is a Caller that makes a call again where that may help.
-type Patient struct{ Caller }
-
-// Call makes a call that may be made more than once.
-func (p Patient) Call(ctx context.Context, c Call) (Answer, error) {
+// ask makes a call that changes nothing, and again where that may help.
+func ask(ctx context.Context, cloud Caller, c Call) (Answer, error) {
 	for try := 0; ; try++ {
-		answer, err := p.Caller.Call(ctx, c)
+		answer, err := cloud.Call(ctx, c)
 		var e *Error
 		if !errors.As(err, &e) || !e.Retryable() || !wait(ctx, try) {
 			return answer, err
@@ -69,15 +72,20 @@ func (p Patient) Call(ctx context.Context, c Call) (Answer, error) {
 	}
 }
 
-// tries bound how long a call is tried: some 25 seconds.
-const tries = 7
+// These bound how long a call is tried: some 20 seconds.
+const (
+	tries    = 7
+	longWait = 8 * time.Second
+)
+
+var firstWait = 400 * time.Millisecond // less in tests
 
 // wait waits before the next try. It reports whether there is to be one.
 func wait(ctx context.Context, try int) bool {
 	if try+1 >= tries {
 		return false
 	}
-	timer := time.NewTimer(min(8*time.Second, 400*time.Millisecond<<try))
+	timer := time.NewTimer(min(longWait, firstWait<<try))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -101,7 +101,7 @@ func readAnswer(status int, body []byte) (Answer, *Error) {
 	var a Answer
 	isJSON := json.Unmarshal(body, &a) == nil
 	ok := status/100 == 2 && (isJSON || len(bytes.TrimSpace(body)) == 0)
-	if ok && string(a["Success"]) != "false" && string(a["success"]) != "false" {
+	if ok && a.text("Success") != "false" {
 		return a, nil
 	}
 	e := &Error{Status: status, RequestID: cmp.Or(a.text("RequestId"), a.text("requestId"))}

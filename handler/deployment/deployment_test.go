@@ -170,6 +170,9 @@ rules:
 	if !strings.Contains(policy(), "domain/other.example.com") || !strings.Contains(policy(), "domain/www.example.com") {
 		t.Errorf("policy %s", policy())
 	}
+	if all := strings.Join(states(plan(t, server, s)), "\n"); !strings.Contains(all, "there policy oss-cdn-refresh-cn-hangzhou: keeps the domains of buckets") {
+		t.Error(all)
+	}
 	if mark := server.Policies["oss-cdn-refresh-cn-hangzhou"].Description; !strings.Contains(mark, "my-site,other") {
 		t.Errorf("mark %q", mark)
 	}
@@ -186,6 +189,7 @@ rules:
 
 // Where a call is refused, or its answer gets lost, the same command goes on.
 func TestFaultAtEachStepAndAgain(t *testing.T) {
+	t.Parallel()
 	s := settings(t, twoDomains)
 	s.Burst = true
 	clean := deploymenttest.NewTestServer(t, nil)
@@ -226,6 +230,23 @@ func TestFaultAtEachStepAndAgain(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A question that is not answered is asked again.
+func TestReadIsPatient(t *testing.T) {
+	asked := map[string]bool{}
+	server := deploymenttest.NewTestServer(t, &deploymenttest.Server{Fault: func(c deploymenttest.Call) deploymenttest.Fault {
+		first := !asked[c.Op]
+		asked[c.Op] = true
+		return deploymenttest.Fault{Drop: first && c.Op == "GetRole", Code: map[bool]string{true: "ServiceUnavailable"}[first], Status: 503}
+	}})
+	s := settings(t, twoDomains)
+	if account, err := deployment.Account(t.Context(), caller(t, server)); err != nil || account != deploymenttest.Account {
+		t.Errorf("%s, %v", account, err)
+	}
+	if p := plan(t, server, s); p.Missing() != len(p.Items) {
+		t.Errorf("%v", states(p))
 	}
 }
 

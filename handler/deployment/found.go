@@ -94,7 +94,7 @@ func (a Answer) number(names ...string) int {
 
 // Account asks who the credentials belong to.
 func Account(ctx context.Context, cloud Caller) (string, error) {
-	answer, err := cloud.Call(ctx, Call{Service: STS, Op: "GetCallerIdentity"})
+	answer, err := ask(ctx, cloud, Call{Service: STS, Op: "GetCallerIdentity"})
 	if err != nil {
 		return "", err
 	}
@@ -141,7 +141,7 @@ func (r *reader) ask(c Call) (Answer, bool) {
 	if r.err != nil {
 		return nil, false
 	}
-	answer, err := r.cloud.Call(r.ctx, c)
+	answer, err := ask(r.ctx, r.cloud, c)
 	var e *Error
 	if errors.As(err, &e) && notFound(e.Code) {
 		return nil, false

@@ -243,7 +243,7 @@ func (p *planner) queue(q wantedQueue) {
 	case !q.wanted:
 		note := "this path does not use it"
 		if have.Messages > 0 {
-			note += "; it holds " + count(have.Messages, "message")
+			note += "; it holds " + count(have.Messages, "message") + ", for which the trigger burst stays: deploy again when it is empty"
 		}
 		p.add(Item{Kind: kindQueue, Name: name, State: Kept, Notes: []string{note}})
 	default:
@@ -338,7 +338,8 @@ func (p *planner) functionPolicies() {
 			mark.Buckets = union(mark.Buckets, p.others(policy.Description))
 		}
 	}
-	if len(mark.Buckets) > len(p.Buckets()) {
+	others := len(mark.Buckets) > len(p.Buckets())
+	if others {
 		wanted = wanted.keep(marked)
 	}
 	parts := wanted.split(maxPolicy)
@@ -348,6 +349,10 @@ func (p *planner) functionPolicies() {
 		p.policy(numbered(p.names.Role, i+1), p.names.Role, part, mark)
 		items = append(items, p.plan.Items[before:]...)
 		p.plan.Items = p.plan.Items[:before]
+	}
+	if others {
+		note := "keeps the domains of buckets that the table does not name, unless with --adopt; its buckets: " + strings.Join(mark.Buckets, ", ")
+		items[0].Notes = append(items[0].Notes, note)
 	}
 	if len(parts) >= len(have) { // a domain that moves into a later part is there before it leaves the earlier one
 		slices.Reverse(items)
@@ -518,7 +523,7 @@ func (p *planner) makeRule(name, bucket string) Call {
 	}
 	prefix := fmt.Sprintf("acs:oss:%s:%s:%s/", p.Region, p.Account, bucket)
 	return rpcDone(rpc(SMQ, "CreateEventRule", "ProductName", "oss", "RuleName", name,
-		"ClientToken", short(name+strings.Join(eventTypes, ",")),
+		"ClientToken", "", // Apply makes one
 		"EventTypes", text(eventTypes),
 		"MatchRules", text([][]map[string]any{{{"MatchState": "true", "Prefix": prefix, "Suffix": ""}}}),
 		"Endpoint", text(map[string]string{"EndpointType": "queue", "EndpointValue": p.names.Queue}),

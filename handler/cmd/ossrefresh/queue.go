@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,16 +41,11 @@ func (cmd *replayCommand) fromQueue(ctx context.Context, c *console) error {
 // messages are those of the queue that was named, or of this deployment's.
 func (cmd *replayCommand) messages(ctx context.Context, c *console) (deployment.Messages, error) {
 	none := deployment.Messages{}
-	credentials, err := credentialsFrom(c.getenv)
+	cloud, err := cloudFrom(c.getenv, regionFrom(c.getenv))
 	if err != nil {
 		return none, err
 	}
-	region := cmp.Or(c.getenv("FC_REGION"), "cn-hangzhou")
-	cloud, err := deployment.NewCloud(c.getenv("CLOUD_ENDPOINT"), region, credentials)
-	if err != nil {
-		return none, fmt.Errorf("CLOUD_ENDPOINT: %w", err)
-	}
-	account, err := deployment.Account(ctx, deployment.Patient{Caller: cloud})
+	account, err := deployment.Account(ctx, cloud)
 	if err != nil {
 		return none, explained(fmt.Errorf("asking whose the credentials are: %w", err))
 	}

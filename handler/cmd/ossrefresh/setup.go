@@ -93,7 +93,7 @@ func (cmd *setupCommand) Run(ctx context.Context, c *console) error {
 // settings are those of the command line, the environment and the account.
 func (cmd *setupCommand) settings(ctx context.Context, c *console) (deployment.Settings, deployment.Caller, error) {
 	s := deployment.Settings{
-		Name: nameFrom(cmd.Name, c.getenv), Region: cmp.Or(c.getenv("FC_REGION"), "cn-hangzhou"), Account: "0",
+		Name: nameFrom(cmd.Name, c.getenv), Region: regionFrom(c.getenv), Account: "0",
 		Burst: cmd.Burst, Role: cmd.Role, TriggerRole: cmd.TriggerRole, Adopt: cmd.Adopt,
 		HoldRules: cmd.HoldRules,
 	}
@@ -119,9 +119,13 @@ func nameFrom(flag string, getenv func(string) string) string {
 	return cmp.Or(flag, getenv("OSSREFRESH_NAME"), deployment.DefaultName)
 }
 
+func regionFrom(getenv func(string) string) string {
+	return cmp.Or(getenv("FC_REGION"), "cn-hangzhou")
+}
+
 // cloudFrom returns a caller of the real services, or of the host that
 // CLOUD_ENDPOINT names.
-func cloudFrom(getenv func(string) string, region string) (deployment.Caller, error) {
+func cloudFrom(getenv func(string) string, region string) (*deployment.Cloud, error) {
 	credentials, err := credentialsFrom(getenv)
 	if err != nil {
 		return nil, err
@@ -130,7 +134,7 @@ func cloudFrom(getenv func(string) string, region string) (deployment.Caller, er
 	if err != nil {
 		return nil, fmt.Errorf("CLOUD_ENDPOINT: %w", err)
 	}
-	return deployment.Patient{Caller: cloud}, nil
+	return cloud, nil
 }
 
 // writeS writes the file that Serverless Devs deploys.
@@ -218,6 +222,8 @@ func explained(err error) error {
 	}
 	page := e.Activation()
 	switch {
+	case e.Op == "CreateEventRule" && !e.Refused() && !e.Retryable():
+		return hint(err, "a trigger or a rule for the same bucket may stand in its way: scripts/deploy --burst removes the function's triggers first")
 	case page != "":
 		return hint(err, "activate the service at "+page)
 	case e.Refused() && (e.Service == deployment.RAM || e.Service == deployment.ResourceManager):
@@ -338,11 +344,11 @@ func (d *setup) failure() error {
 	case d.Missing == 0 || d.Removal:
 		return nil
 	case slices.ContainsFunc(d.Resources, func(r resource) bool { return r.State == string(deployment.Foreign) && len(r.Notes) > 0 }):
-		return hint(fmt.Errorf("%s missing or different", plural(d.Missing, "thing")), "--adopt takes over what is foreign, with --live")
+		return hint(fmt.Errorf("%s missing or different", plural(d.Missing, "resource")), "--adopt takes over what is foreign, with --live")
 	case d.Live:
-		return hint(fmt.Errorf("%s not as they were made", plural(d.Missing, "thing")), "run it again in a minute: what was just made may not be known everywhere")
+		return hint(fmt.Errorf("%s not as they were made", plural(d.Missing, "resource")), "run it again in a minute: what was just made may not be known everywhere")
 	}
-	return hint(fmt.Errorf("%s missing", plural(d.Missing, "thing")), "run it with --live to bring it about")
+	return hint(fmt.Errorf("%s missing", plural(d.Missing, "resource")), "run it with --live to bring it about")
 }
 
 func (d *setup) text(p *page) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +72,7 @@ func (d *sinceDocument) list(ctx context.Context, c *console, table *mapping.Tab
 	if err != nil {
 		return nil, err
 	}
-	region := cmp.Or(c.getenv("FC_REGION"), "cn-hangzhou")
+	region := regionFrom(c.getenv)
 	b, err := bucket.New(c.getenv("OSS_ENDPOINT"), region, d.Bucket, credentials)
 	if err != nil {
 		return nil, misuse(err, "give the bucket's name as the table has it")
