@@ -63,7 +63,8 @@ var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 // BUCKET.oss-REGION.aliyuncs.com, for tests.
 func New(endpoint, region, name string, creds aliyun.Credentials) (*Bucket, error) {
 	if !bucketName.MatchString(name) {
-		return nil, fmt.Errorf("%q is not a valid name of a bucket; accepted: 3 to 63 lower-case letters, digits and hyphens", name)
+		return nil, fmt.Errorf("%q is not a valid name of a bucket; "+
+			"accepted: 3 to 63 lower-case letters, digits and hyphens", name)
 	}
 	parsed, err := aliyun.ParseEndpoint(endpoint)
 	if err != nil {
@@ -102,7 +103,7 @@ func (b *Bucket) List(ctx context.Context, prefix string, visit func(Object)) er
 		for _, c := range p.Contents {
 			key, err := url.QueryUnescape(c.Key)
 			if err != nil {
-				return &Error{Bucket: b.name, Code: "InvalidAnswer", Message: fmt.Sprintf("the key %q is not encoded as it should be", c.Key)}
+				return b.invalid(fmt.Sprintf("the key %q is not encoded as it should be", c.Key))
 			}
 			visit(Object{key, c.LastModified, c.Size})
 		}
@@ -111,10 +112,14 @@ func (b *Bucket) List(ctx context.Context, prefix string, visit func(Object)) er
 			return nil
 		}
 		if err != nil || next <= marker {
-			return &Error{Bucket: b.name, Code: "InvalidAnswer", Message: "the listing does not go on"}
+			return b.invalid("the listing does not go on")
 		}
 		marker = next
 	}
+}
+
+func (b *Bucket) invalid(message string) *Error {
+	return &Error{Bucket: b.name, Code: "InvalidAnswer", Message: message}
 }
 
 func (b *Bucket) page(ctx context.Context, prefix, marker string) (page, error) {
@@ -125,9 +130,10 @@ func (b *Bucket) page(ctx context.Context, prefix, marker string) (page, error) 
 	if marker != "" {
 		query.Set("marker", marker)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base+"/?"+query.Encode(), nil)
+	target := b.base + "/?" + query.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return page{}, &Error{Bucket: b.name, Code: "BadRequest", Message: b.creds.Hide(err.Error())}
+		return page{}, b.invalid(b.creds.Hide(err.Error()))
 	}
 	request.Host = b.host // which names the bucket, wherever the request goes
 	b.sign(request)
@@ -140,14 +146,15 @@ func (b *Bucket) page(ctx context.Context, prefix, marker string) (page, error) 
 		}
 	}
 	if err != nil {
-		return page{}, &Error{Bucket: b.name, Code: "NoAnswer", Message: b.creds.Hide(err.Error())}
+		message := b.creds.Hide(err.Error())
+		return page{}, &Error{Bucket: b.name, Code: "NoAnswer", Message: message}
 	}
 	if response.StatusCode != http.StatusOK {
 		return page{}, b.refusal(response, body)
 	}
 	var p page
 	if err := xml.Unmarshal(body, &p); err != nil {
-		return page{}, &Error{Bucket: b.name, Code: "InvalidAnswer", Message: "the answer is not a listing: " + err.Error()}
+		return page{}, b.invalid("the answer is not a listing: " + err.Error())
 	}
 	return p, nil
 }
@@ -169,12 +176,15 @@ func (b *Bucket) refusal(response *http.Response, body []byte) *Error {
 		RequestID     string `xml:"RequestId"`
 	}
 	_ = xml.Unmarshal(body, &answer) // of a gateway in trouble it is something else
-	e := &Error{Bucket: b.name, Code: answer.Code, Message: b.creds.Hide(answer.Message), RequestID: answer.RequestID}
+	e := &Error{
+		Bucket: b.name, Code: answer.Code, Message: b.creds.Hide(answer.Message),
+		RequestID: answer.RequestID,
+	}
 	if e.Code == "" {
-		e.Code, e.Message = fmt.Sprintf("HTTP%d", response.StatusCode), "the answer says no more"
+		e.Code, e.Message = fmt.Sprintf("HTTP%d", response.StatusCode), "it says no more"
 	}
 	if e.Code == "SignatureDoesNotMatch" {
-		e.Message = "OSS did not accept the signature; its message repeats the signed request and is left out"
+		e.Message = "the signature was not accepted; what else it says repeats the request"
 	}
 	return e
 }
@@ -189,11 +199,15 @@ func (b *Bucket) sign(r *http.Request) {
 	}
 	mac := hmac.New(sha1.New, []byte(b.creds.AccessKeySecret))
 	mac.Write([]byte(stringToSign(r, "/"+b.name+"/")))
-	r.Header.Set("Authorization", "OSS "+b.creds.AccessKeyID+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	signature := base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	r.Header.Set("Authorization", "OSS "+b.creds.AccessKeyID+":"+signature)
 }
 
 func stringToSign(r *http.Request, resource string) string {
-	lines := []string{r.Method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), r.Header.Get("Date")}
+	lines := []string{r.Method}
+	for _, name := range []string{"Content-MD5", "Content-Type", "Date"} {
+		lines = append(lines, r.Header.Get(name))
+	}
 	var named []string
 	for name := range r.Header {
 		if name = strings.ToLower(name); strings.HasPrefix(name, "x-oss-") {

@@ -37,7 +37,11 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-var creds = aliyun.Credentials{AccessKeyID: "id", AccessKeySecret: "secret+key", SecurityToken: "token/of"}
+var creds = aliyun.Credentials{
+	AccessKeyID:     "id",
+	AccessKeySecret: "secret+key",
+	SecurityToken:   "token/of",
+}
 
 // serve is OSS with n objects, which it lists two a page.
 func serve(t *testing.T, keys []string) string {
@@ -45,10 +49,22 @@ func serve(t *testing.T, keys []string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
 		mac := hmac.New(sha1.New, []byte(creds.AccessKeySecret))
-		fmt.Fprintf(mac, "GET\n\n\n%s\nx-oss-security-token:%s\n/my-site/", r.Header.Get("Date"), creds.SecurityToken)
-		if r.Header.Get("Authorization") != "OSS id:"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) {
+		fmt.Fprintf(
+			mac,
+			"GET\n\n\n%s\nx-oss-security-token:%s\n/my-site/",
+			r.Header.Get("Date"),
+			creds.SecurityToken,
+		)
+		if r.Header.Get(
+			"Authorization",
+		) != "OSS id:"+base64.StdEncoding.EncodeToString(
+			mac.Sum(nil),
+		) {
 			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(w, "<Error><Code>AccessDenied</Code><Message>no</Message><RequestId>1</RequestId></Error>")
+			fmt.Fprint(
+				w,
+				"<Error><Code>AccessDenied</Code><Message>no</Message><RequestId>1</RequestId></Error>",
+			)
 			return
 		}
 		fmt.Fprint(w, "<ListBucketResult>")
@@ -64,9 +80,17 @@ func serve(t *testing.T, keys []string) string {
 			listed, last = listed+1, key
 			fmt.Fprint(w, "<Contents><Key>")
 			_ = xml.EscapeText(w, []byte(url.QueryEscape(key)))
-			fmt.Fprint(w, "</Key><LastModified>2026-11-20T08:00:00.000Z</LastModified><Size>7</Size></Contents>")
+			fmt.Fprint(
+				w,
+				"</Key><LastModified>2026-11-20T08:00:00.000Z</LastModified><Size>7</Size></Contents>",
+			)
 		}
-		fmt.Fprintf(w, "<IsTruncated>%t</IsTruncated><NextMarker>%s</NextMarker></ListBucketResult>", truncated, url.QueryEscape(last))
+		fmt.Fprintf(
+			w,
+			"<IsTruncated>%t</IsTruncated><NextMarker>%s</NextMarker></ListBucketResult>",
+			truncated,
+			url.QueryEscape(last),
+		)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
@@ -74,7 +98,12 @@ func serve(t *testing.T, keys []string) string {
 
 func TestListGoesThroughAllPages(t *testing.T) {
 	keys := []string{"a+b.txt", "www/ x.png", "www/a&b", "www/图.png", "www/\u0001", "z"}
-	b, err := New(serve(t, []string{"a+b.txt", "www/\u0001", "www/ x.png", "www/a&b", "www/图.png", "z"}), "cn-hangzhou", "my-site", creds)
+	b, err := New(
+		serve(t, []string{"a+b.txt", "www/\u0001", "www/ x.png", "www/a&b", "www/图.png", "z"}),
+		"cn-hangzhou",
+		"my-site",
+		creds,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +130,9 @@ func TestRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *Error
-	if err := b.List(t.Context(), "", func(Object) {}); !errors.As(err, &e) || e.Code != "AccessDenied" || e.RequestID != "1" {
+	if err := b.List(t.Context(), "", func(Object) {}); !errors.As(err, &e) ||
+		e.Code != "AccessDenied" ||
+		e.RequestID != "1" {
 		t.Errorf("%v", err)
 	}
 }

@@ -13,11 +13,13 @@ import (
 // A StepError says at which call a plan stopped.
 type StepError struct {
 	Item Item
-	Call Call
+	Left []Call // of the item: the one that failed, and those after it
 	Err  error
 }
 
-func (e *StepError) Error() string { return fmt.Sprintf("%s %s: %v", e.Item.Kind, e.Item.Name, e.Err) }
+func (e *StepError) Error() string {
+	return fmt.Sprintf("%s %s: %v", e.Item.Kind, e.Item.Name, e.Err)
+}
 
 func (e *StepError) Unwrap() error { return e.Err }
 
@@ -26,9 +28,9 @@ func (e *StepError) Unwrap() error { return e.Err }
 // same plan made anew from what is there then goes on where this one stopped.
 func (p Plan) Apply(ctx context.Context, cloud Caller) (done int, err error) {
 	for _, i := range p.Items {
-		for _, c := range i.Calls {
+		for n, c := range i.Calls {
 			if err := settle(ctx, cloud, c); err != nil {
-				return done, &StepError{i, c, err}
+				return done, &StepError{i, i.Calls[n:], err}
 			}
 		}
 		done++
@@ -41,7 +43,7 @@ func (p Plan) Apply(ctx context.Context, cloud Caller) (done int, err error) {
 // answer was lost, the next one says that the thing exists.
 func settle(ctx context.Context, cloud Caller, c Call) error {
 	lost := false
-	if _, needed := c.Params["ClientToken"]; needed { // the same for each try, and another one for each rule
+	if _, needed := c.Params["ClientToken"]; needed { // one for all tries, and for this time only
 		c.Params = maps.Clone(c.Params)
 		c.Params["ClientToken"] = rand.Text()
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // A Service is one of the APIs that a deployment needs.
@@ -39,6 +40,12 @@ type Call struct {
 	Done []string
 }
 
+// orDone returns the call with the codes that say that it is done.
+func (c Call) orDone(codes ...string) Call {
+	c.Done = codes
+	return c
+}
+
 // CLI returns the call as a command line of the vendor's tool, aliyun.
 func (c Call) CLI() string {
 	words := []string{"aliyun", string(c.Service), c.Op}
@@ -51,7 +58,8 @@ func (c Call) CLI() string {
 // shellQuote quotes a word for a POSIX shell.
 func shellQuote(word string) string {
 	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=,", r)
+		return r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)) ||
+			strings.ContainsRune("-_./:=,", r)
 	}
 	if word != "" && strings.TrimFunc(word, plain) == "" {
 		return word
@@ -71,7 +79,8 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s %s: %s", e.Service, e.Op, cmp.Or(e.Code, fmt.Sprintf("HTTP %d", e.Status)))
+	code := cmp.Or(e.Code, fmt.Sprintf("HTTP %d", e.Status))
+	text := fmt.Sprintf("%s %s: %s", e.Service, e.Op, code)
 	if e.Message != "" {
 		text += ": " + e.Message
 	}
@@ -108,7 +117,10 @@ var activation = map[Service]string{
 // they are told by their wording.
 func (e *Error) Activation() string {
 	code := strings.ToLower(e.Code)
-	for _, word := range []string{"notopen", "notactivated", "notenable", "unopened", "notsubscribed", "servicenotfound", "inactive"} {
+	for _, word := range []string{
+		"notopen", "notactivated", "notenable", "unopened", "notsubscribed", "servicenotfound",
+		"inactive",
+	} {
 		if strings.Contains(code, word) {
 			return activation[e.Service]
 		}

@@ -44,7 +44,8 @@ func NewCloud(endpoint, region string, creds aliyun.Credentials) (*Cloud, error)
 		return nil, err
 	}
 	if endpoint != "" && !strings.HasPrefix(string(parsed), "http://") {
-		return nil, fmt.Errorf("%q does not stand for every service; accepted: http:// and a loopback host", string(parsed))
+		return nil, fmt.Errorf("%q does not stand for every service; "+
+			"accepted: http:// and a loopback host", string(parsed))
 	}
 	return &Cloud{
 		endpoint: string(parsed), region: region, creds: creds,
@@ -66,13 +67,13 @@ func (c *Cloud) Call(ctx context.Context, call Call) (Answer, error) {
 	} else {
 		request, err = c.rpcRequest(ctx, call)
 	}
-	if err != nil {
-		return nil, &Error{Service: call.Service, Op: call.Op, Code: "BadRequest", Message: c.creds.Hide(err.Error())}
+	var status int
+	var body []byte
+	if err == nil {
+		status, body, err = c.roundTrip(request)
 	}
-	request.Header.Set("User-Agent", "oss-cdn-refresh")
-	status, body, err := c.roundTrip(request)
 	if err != nil {
-		return nil, &Error{Service: call.Service, Op: call.Op, Code: "NoAnswer", Message: c.creds.Hide(err.Error()), again: ctx.Err() == nil}
+		return nil, c.noAnswer(ctx, call.Service, call.Op, err)
 	}
 	answer, fault := readAnswer(status, body)
 	if fault == nil {
@@ -83,9 +84,17 @@ func (c *Cloud) Call(ctx context.Context, call Call) (Answer, error) {
 	return nil, fault
 }
 
+func (c *Cloud) noAnswer(ctx context.Context, service Service, op string, err error) *Error {
+	return &Error{
+		Service: service, Op: op, Code: "NoAnswer", Message: c.creds.Hide(err.Error()),
+		again: ctx.Err() == nil,
+	}
+}
+
 // roundTrip goes around http.Client, which follows redirects and puts the URL,
 // and so the token, into its errors.
 func (c *Cloud) roundTrip(request *http.Request) (int, []byte, error) {
+	request.Header.Set("User-Agent", "oss-cdn-refresh")
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
 		return 0, nil, err
@@ -111,19 +120,28 @@ func readAnswer(status int, body []byte) (Answer, *Error) {
 		e.Code = cmp.Or(a.text("Code"), a.text("errorCode"))
 	}
 	e.Message = cmp.Or(a.text("Message"), a.text("errorMessage"))
-	if strings.HasPrefix(e.Code, "SignatureDoesNotMatch") || strings.HasPrefix(e.Code, "IncompleteSignature") {
-		e.Message = "the API did not accept the signature; its message repeats the signed request and is left out"
-	}
 	if e.Code == "" {
 		e.Code = fmt.Sprintf("HTTP%d", status)
 	}
-	e.again = status == http.StatusTooManyRequests || status >= 500 || hasPrefixFold(e.Code, "Throttling")
-	return nil, e
+	return nil, e.classed()
+}
+
+// classed notes whether another try may help, and leaves out what a message about
+// the signature repeats: the signed request.
+func (e *Error) classed() *Error {
+	if strings.Contains(e.Code, "Signature") {
+		e.Message = "the signature was not accepted; what else it says repeats the request"
+	}
+	e.again = e.Status == http.StatusTooManyRequests || e.Status >= 500 ||
+		hasPrefixFold(e.Code, "Throttling")
+	return e
 }
 
 var (
-	versions = map[Service]string{RAM: versionRAM, STS: versionSTS, ResourceManager: versionResources, SMQ: versionSMQ}
-	errHost  = errors.New("the service has no endpoint")
+	versions = map[Service]string{
+		RAM: versionRAM, STS: versionSTS, ResourceManager: versionResources, SMQ: versionSMQ,
+	}
+	errHost = errors.New("the service has no endpoint")
 )
 
 // base returns the scheme and host of a service.
@@ -148,8 +166,10 @@ func (c *Cloud) rpcRequest(ctx context.Context, call Call) (*http.Request, error
 	}
 	common := url.Values{
 		"Action": {call.Op}, "Version": {version}, "Format": {"JSON"}, "RegionId": {c.region},
-		"Timestamp": {time.Now().UTC().Format("2006-01-02T15:04:05Z")}, "AccessKeyId": {c.creds.AccessKeyID},
-		"SignatureMethod": {"HMAC-SHA1"}, "SignatureVersion": {"1.0"}, "SignatureNonce": {rand.Text()},
+		"Timestamp":       {time.Now().UTC().Format("2006-01-02T15:04:05Z")},
+		"AccessKeyId":     {c.creds.AccessKeyID},
+		"SignatureMethod": {"HMAC-SHA1"}, "SignatureVersion": {"1.0"},
+		"SignatureNonce": {rand.Text()},
 	}
 	if c.creds.SecurityToken != "" {
 		common.Set("SecurityToken", c.creds.SecurityToken)
@@ -169,7 +189,9 @@ func (c *Cloud) rpcRequest(ctx context.Context, call Call) (*http.Request, error
 		all.Set("Signature", common.Get("Signature"))
 		query, form = all, nil
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base(call.Service)+"/?"+query.Encode(), strings.NewReader(form.Encode()))
+	target := c.base(call.Service) + "/?" + query.Encode()
+	body := strings.NewReader(form.Encode())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, body)
 	if err == nil {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -197,7 +219,8 @@ func (c *Cloud) logRequest(ctx context.Context, call Call) (*http.Request, error
 		}
 	}
 	host := call.Project + "." + c.region + ".log.aliyuncs.com"
-	request, err := http.NewRequestWithContext(ctx, call.Method, cmp.Or(c.endpoint, "https://"+host)+call.Path, bytes.NewReader(body))
+	target := cmp.Or(c.endpoint, "https://"+host) + call.Path
+	request, err := http.NewRequestWithContext(ctx, call.Method, target, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -214,12 +237,12 @@ func (c *Cloud) logRequest(ctx context.Context, call Call) (*http.Request, error
 		header.Set("Content-Type", "application/json")
 		header.Set("Content-MD5", fmt.Sprintf("%X", md5.Sum(body)))
 	}
-	header.Set("Authorization", "LOG "+c.creds.AccessKeyID+":"+c.hmac(logStringToSign(request), c.creds.AccessKeySecret))
+	signature := c.hmac(logStringToSign(request), c.creds.AccessKeySecret)
+	header.Set("Authorization", "LOG "+c.creds.AccessKeyID+":"+signature)
 	return request, nil
 }
 
 func logStringToSign(r *http.Request) string {
-	lines := []string{r.Method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), r.Header.Get("Date")}
 	resource := r.URL.Path
 	if query := r.URL.Query(); len(query) > 0 {
 		var pairs []string
@@ -229,5 +252,5 @@ func logStringToSign(r *http.Request) string {
 		slices.Sort(pairs)
 		resource += "?" + strings.Join(pairs, "&")
 	}
-	return strings.Join(slices.Concat(lines, headersOf(r, "x-log-", "x-acs-"), []string{resource}), "\n")
+	return stringToSign(r, resource, "x-log-", "x-acs-")
 }

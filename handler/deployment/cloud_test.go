@@ -18,7 +18,11 @@ import (
 
 // The example of Log Service's documentation, "Request signatures".
 func TestLogSignature(t *testing.T) {
-	r, err := http.NewRequest("GET", "http://127.0.0.1/logstores?logstoreName=&offset=0&size=1000", nil)
+	r, err := http.NewRequest(
+		"GET",
+		"http://127.0.0.1/logstores?logstoreName=&offset=0&size=1000",
+		nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +72,8 @@ func TestParametersAreTheSDKs(t *testing.T) {
 	}
 	held := map[string]bool{}
 	for _, c := range allCalls(t) {
-		if c.Service == LogService || strings.HasSuffix(c.Op, "EventRule") { // which the SDK does not have
+		if c.Service == LogService ||
+			strings.HasSuffix(c.Op, "EventRule") { // which the SDK does not have
 			continue
 		}
 		request, known := requests[versions[c.Service]+" "+c.Op]
@@ -96,28 +101,55 @@ func TestParametersAreTheSDKs(t *testing.T) {
 // recorder answers every question as an account does that has nothing, or all.
 func allCalls(t *testing.T) []Call {
 	t.Helper()
-	table, err := mapping.Parse("mapping.yaml", []byte("rules: [{bucket: b, targets: [{domain: www.example.com}]}]"))
+	table, err := mapping.Parse(
+		"mapping.yaml",
+		[]byte("rules: [{bucket: b, targets: [{domain: www.example.com}]}]"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Settings{Name: "refresh", Account: "1", Region: "cn-hangzhou", Table: table, Burst: true, Adopt: true}
+	s := Settings{
+		Name:    "refresh",
+		Account: "1",
+		Region:  "cn-hangzhou",
+		Table:   table,
+		Burst:   true,
+		Adopt:   true,
+	}
 	n := s.Names()
 	marked := s.mark().String()
 	all := NewPlan(s, Found{}).Calls(RAM, ResourceManager, SMQ)
 	foreign := Found{
-		Roles:    map[string]Role{n.Role: {Name: n.Role, Trust: "{}"}, n.TriggerRole: {Name: n.TriggerRole, Trust: "{}"}},
+		Roles: map[string]Role{
+			n.Role:        {Name: n.Role, Trust: "{}"},
+			n.TriggerRole: {Name: n.TriggerRole, Trust: "{}"},
+		},
 		Policies: map[string]RAMPolicy{n.Role: {Name: n.Role}},
 		Queues:   map[string]Queue{n.DeadLetters: {}},
 	}
 	all = append(all, NewPlan(s, foreign).Calls(RAM, ResourceManager, SMQ)...)
 	ours := Found{
-		Roles:    map[string]Role{n.Role: {Name: n.Role, Description: marked, Attached: []string{n.Role}}},
-		Policies: map[string]RAMPolicy{n.Role: {Name: n.Role, Description: marked, Old: []string{"v1"}}},
-		Queues:   map[string]Queue{n.Queue: {}},
-		Project:  &Project{n.Project, Mark{Owner: s.Name, Owns: []string{"queue"}}.String()},
+		Roles: map[string]Role{
+			n.Role: {Name: n.Role, Description: marked, Attached: []string{n.Role}},
+		},
+		Policies: map[string]RAMPolicy{
+			n.Role: {Name: n.Role, Description: marked, Old: []string{"v1"}},
+		},
+		Queues:  map[string]Queue{n.Queue: {}},
+		Project: &Project{n.Project, Mark{Owner: s.Name, Owns: []string{"queue"}}.String()},
 	}
 	all = append(all, NewRemoval(s, ours).Calls(RAM, ResourceManager, SMQ)...)
-	r := reader{ctx: t.Context(), settings: s, cloud: record{&all}, found: Found{Roles: map[string]Role{}, Policies: map[string]RAMPolicy{}, Queues: map[string]Queue{}, Rules: map[string]Rule{}}}
+	r := reader{
+		ctx:      t.Context(),
+		settings: s,
+		cloud:    record{&all},
+		found: Found{
+			Roles:    map[string]Role{},
+			Policies: map[string]RAMPolicy{},
+			Queues:   map[string]Queue{},
+			Rules:    map[string]Rule{},
+		},
+	}
 	r.role(n.Role)
 	r.policy(n.Role)
 	r.queue(n.Queue)
@@ -133,7 +165,11 @@ func (r record) Call(_ context.Context, c Call) (Answer, error) {
 
 // A document that would make the request line too long goes into the form.
 func TestLongParametersAreInTheForm(t *testing.T) {
-	c, err := NewCloud("", "cn-hangzhou", aliyun.Credentials{AccessKeyID: "id", AccessKeySecret: "secret"})
+	c, err := NewCloud(
+		"",
+		"cn-hangzhou",
+		aliyun.Credentials{AccessKeyID: "id", AccessKeySecret: "secret"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +181,8 @@ func TestLongParametersAreInTheForm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.URL.Host != "ram.aliyuncs.com" || r.URL.Query().Has("PolicyDocument") != tt.inQuery || len(r.URL.RawQuery) > 8000 {
+		if r.URL.Host != "ram.aliyuncs.com" || r.URL.Query().Has("PolicyDocument") != tt.inQuery ||
+			len(r.URL.RawQuery) > 8000 {
 			t.Errorf("%d bytes: %s %d", len(tt.document), r.URL.Host, len(r.URL.RawQuery))
 		}
 	}
@@ -153,7 +190,13 @@ func TestLongParametersAreInTheForm(t *testing.T) {
 
 // What only the tool needs is not in the deployed functions.
 func TestNotLinkedIntoTheFunctions(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "oss-cdn-refresh/handler/cmd/fc", "oss-cdn-refresh/handler/cmd/lambda").Output()
+	out, err := exec.Command(
+		"go",
+		"list",
+		"-deps",
+		"oss-cdn-refresh/handler/cmd/fc",
+		"oss-cdn-refresh/handler/cmd/lambda",
+	).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ package deployment
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -61,20 +62,24 @@ var (
 func (s Settings) Validate() error {
 	switch {
 	case !namePattern.MatchString(s.Name):
-		return fmt.Errorf("%q is not a valid name; accepted: 2 to 24 lower-case letters, digits and hyphens, a letter first and no hyphen last", s.Name)
+		return fmt.Errorf("%q is not a valid name; accepted: 2 to 24 lower-case letters, digits "+
+			"and hyphens, a letter first and no hyphen last", s.Name)
 	case !accountPattern.MatchString(s.Account):
 		return fmt.Errorf("%q is not a valid account id; accepted: digits", s.Account)
 	case len(s.Region) > 20 || !regionPattern.MatchString(s.Region):
-		return fmt.Errorf("%q is not a valid region; accepted: its id, such as cn-hangzhou", s.Region)
-	case s.Role != "" && !rolePattern.MatchString(s.Role):
-		return fmt.Errorf("%q is not the ARN of a role; accepted: acs:ram::ACCOUNT:role/NAME", s.Role)
-	case s.TriggerRole != "" && !rolePattern.MatchString(s.TriggerRole):
-		return fmt.Errorf("%q is not the ARN of a role; accepted: acs:ram::ACCOUNT:role/NAME", s.TriggerRole)
+		return fmt.Errorf("%q is not a valid region; accepted: an id such as cn-hangzhou", s.Region)
 	case (s.Role == "") != (s.TriggerRole == ""):
-		return fmt.Errorf("one role is given and the other is not; give the function's role and the trigger's role, or neither")
+		return errors.New("one role is given and the other is not; " +
+			"give the function's role and the trigger's role, or neither")
 	}
-	if text := s.mark().String(); len(text) > maxDescription {
-		return fmt.Errorf("the table names too many buckets for one deployment: their mark has %d characters and a description takes %d", len(text), maxDescription)
+	for _, role := range []string{s.Role, s.TriggerRole} {
+		if role != "" && !rolePattern.MatchString(role) {
+			return fmt.Errorf("%q is not a role's ARN; accepted: acs:ram::ACCOUNT:role/NAME", role)
+		}
+	}
+	if n := len(s.mark().String()); n > maxDescription {
+		return fmt.Errorf("the table names too many buckets for one deployment: "+
+			"their mark has %d characters and a description takes %d", n, maxDescription)
 	}
 	return nil
 }
@@ -106,7 +111,8 @@ func (s Settings) RoleARNs() (role, trigger string) {
 		return s.Role, s.TriggerRole
 	}
 	n := s.Names()
-	return fmt.Sprintf("acs:ram::%s:role/%s", s.Account, n.Role), fmt.Sprintf("acs:ram::%s:role/%s", s.Account, n.TriggerRole)
+	prefix := "acs:ram::" + s.Account + ":role/"
+	return prefix + n.Role, prefix + n.TriggerRole
 }
 
 // Buckets returns the table's buckets, sorted.

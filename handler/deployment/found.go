@@ -104,7 +104,8 @@ func Account(ctx context.Context, cloud Caller) (string, error) {
 // Read looks at what there is. It changes nothing.
 func Read(ctx context.Context, cloud Caller, s Settings) (Found, error) {
 	r := reader{ctx: ctx, cloud: cloud, settings: s, found: Found{
-		Roles: map[string]Role{}, Policies: map[string]RAMPolicy{}, Queues: map[string]Queue{}, Rules: map[string]Rule{},
+		Roles: map[string]Role{}, Policies: map[string]RAMPolicy{},
+		Queues: map[string]Queue{}, Rules: map[string]Rule{},
 	}}
 	n := s.Names()
 	r.logs(n)
@@ -155,22 +156,27 @@ func (r *reader) ask(c Call) (Answer, bool) {
 // IndexConfigNotExist, of queues and rules QueueNotExist, RESOURCE_NOT_FOUND or
 // ResourceNotFound:QueueName.
 func notFound(code string) bool {
-	return strings.Contains(code, "NotExist") || hasPrefixFold(code, "RESOURCE_NOT_FOUND") || hasPrefixFold(code, "ResourceNotFound")
+	return strings.Contains(code, "NotExist") ||
+		hasPrefixFold(code, "RESOURCE_NOT_FOUND") || hasPrefixFold(code, "ResourceNotFound")
 }
 
 func (r *reader) logs(n Names) {
-	project, ok := r.ask(Call{Service: LogService, Op: "GetProject", Project: n.Project, Method: "GET", Path: "/"})
+	get := func(op, path string) (Answer, bool) {
+		c := Call{Service: LogService, Op: op, Project: n.Project, Method: "GET", Path: path}
+		return r.ask(c)
+	}
+	project, ok := get("GetProject", "/")
 	if !ok {
 		return
 	}
 	r.found.Project = &Project{n.Project, project.text("description")}
 	path := "/logstores/" + n.Store
-	store, ok := r.ask(Call{Service: LogService, Op: "GetLogStore", Project: n.Project, Method: "GET", Path: path})
+	store, ok := get("GetLogStore", path)
 	if !ok {
 		return
 	}
 	r.found.Store = &Store{n.Store, store.number("ttl")}
-	index, ok := r.ask(Call{Service: LogService, Op: "GetIndex", Project: n.Project, Method: "GET", Path: path + "/index"})
+	index, ok := get("GetIndex", path+"/index")
 	if !ok {
 		return
 	}
@@ -182,12 +188,15 @@ func (r *reader) logs(n Names) {
 }
 
 func (r *reader) queue(name string) {
-	if a, ok := r.ask(rpc(SMQ, "GetQueueAttributes", "QueueName", name)); ok {
-		r.found.Queues[name] = Queue{
-			name, a.number("Data", "MessageRetentionPeriod"),
-			a.number("Data", "ActiveMessages") + a.number("Data", "InactiveMessages") + a.number("Data", "DelayMessages"),
-		}
+	a, ok := r.ask(rpc(SMQ, "GetQueueAttributes", "QueueName", name))
+	if !ok {
+		return
 	}
+	q := Queue{Name: name, Retention: a.number("Data", "MessageRetentionPeriod")}
+	for _, state := range []string{"ActiveMessages", "InactiveMessages", "DelayMessages"} {
+		q.Messages += a.number("Data", state)
+	}
+	r.found.Queues[name] = q
 }
 
 func (r *reader) role(name string) {
@@ -195,7 +204,10 @@ func (r *reader) role(name string) {
 	if !ok {
 		return
 	}
-	role := Role{Name: name, Description: a.text("Role", "Description"), Trust: a.text("Role", "AssumeRolePolicyDocument")}
+	role := Role{
+		Name: name, Description: a.text("Role", "Description"),
+		Trust: a.text("Role", "AssumeRolePolicyDocument"),
+	}
 	if a, ok := r.ask(rpc(RAM, "ListPoliciesForRole", "RoleName", name)); ok {
 		var list struct{ Policy []struct{ PolicyName string } }
 		_ = json.Unmarshal(a["Policies"], &list)
@@ -226,12 +238,14 @@ func (r *reader) policy(name string) bool {
 		return false
 	}
 	p := RAMPolicy{Name: name, Description: a.text("Policy", "Description")}
-	var err error
-	if p.Document, err = parsePolicy(a.text("DefaultPolicyVersion", "PolicyDocument")); err != nil {
+	document, err := parsePolicy(a.text("DefaultPolicyVersion", "PolicyDocument"))
+	if err != nil {
 		r.err = fmt.Errorf("reading the policy %s: %w", name, err)
 		return false
 	}
-	if a, ok := r.ask(rpc(RAM, "ListPolicyVersions", "PolicyType", "Custom", "PolicyName", name)); ok {
+	p.Document = document
+	a, ok = r.ask(rpc(RAM, "ListPolicyVersions", "PolicyType", "Custom", "PolicyName", name))
+	if ok {
 		var list struct {
 			PolicyVersion []struct {
 				VersionID string `json:"VersionId"`
@@ -253,7 +267,8 @@ func (r *reader) policy(name string) bool {
 // mark of the function's role names.
 func (r *reader) buckets() []string {
 	buckets := r.settings.Buckets()
-	if m, ok := parseMark(r.found.Roles[r.settings.Names().Role].Description); ok && m.Owner == r.settings.Name {
+	description := r.found.Roles[r.settings.Names().Role].Description
+	if m, ok := parseMark(description); ok && m.Owner == r.settings.Name {
 		buckets = append(buckets, m.Buckets...)
 	}
 	slices.Sort(buckets)
@@ -268,7 +283,7 @@ func (r *reader) rule(name string) {
 	data := a.object("Data")
 	rule := Rule{Name: name, Match: data.text("MatchRules")}
 	_ = json.Unmarshal(data["EventTypes"], &rule.EventTypes)
-	endpoint := data.text("Endpoint", "EndpointValue") // the queue's name, or a path or ARN that ends in it
+	endpoint := data.text("Endpoint", "EndpointValue") // the queue's name, or what ends in it
 	rule.Queue = endpoint[strings.LastIndexAny(endpoint, "/:")+1:]
 	r.found.Rules[name] = rule
 }

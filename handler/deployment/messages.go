@@ -17,7 +17,7 @@ import (
 type Message struct {
 	ID      string `xml:"MessageId"`
 	Body    string `xml:"MessageBody"`
-	Receipt string `xml:"ReceiptHandle"` // with it, the message can be deleted; "" of one that was only looked at
+	Receipt string `xml:"ReceiptHandle"` // deletes it; "" of one that was only looked at
 }
 
 // maxMessages is how many messages one call brings (BatchReceiveMessage and
@@ -44,7 +44,8 @@ func (m Messages) Receive(ctx context.Context) ([]Message, error) {
 
 // Delete deletes a message that was received.
 func (m Messages) Delete(ctx context.Context, receipt string) error {
-	_, err := m.call(ctx, "DeleteMessage", http.MethodDelete, url.Values{"ReceiptHandle": {receipt}})
+	query := url.Values{"ReceiptHandle": {receipt}}
+	_, err := m.call(ctx, "DeleteMessage", http.MethodDelete, query)
 	return err
 }
 
@@ -62,25 +63,29 @@ func (m Messages) get(ctx context.Context, op string, query url.Values) ([]Messa
 		Message []Message
 	}
 	if err := xml.Unmarshal(body, &answer); err != nil {
-		return nil, &Error{Service: SMQ, Op: op, Code: "InvalidAnswer", Message: "the answer is not XML"}
+		message := "the answer is not a list of messages"
+		return nil, &Error{Service: SMQ, Op: op, Code: "InvalidAnswer", Message: message}
 	}
 	return answer.Message, nil
 }
 
 // call makes a call of the queue's own API, which is REST and XML.
-func (m Messages) call(ctx context.Context, op, method string, query url.Values) ([]byte, error) {
+func (m Messages) call(
+	ctx context.Context, op, method string, query url.Values,
+) ([]byte, error) {
 	c := m.Cloud
 	host := fmt.Sprintf("%s.mns.%s.aliyuncs.com", m.Account, c.region)
-	target := fmt.Sprintf("%s/queues/%s/messages?%s", cmp.Or(c.endpoint, "https://"+host), url.PathEscape(m.Queue), query.Encode())
+	path := "/queues/" + url.PathEscape(m.Queue) + "/messages?" + query.Encode()
+	target := cmp.Or(c.endpoint, "https://"+host) + path
 	request, err := http.NewRequestWithContext(ctx, method, target, nil)
 	if err != nil {
-		return nil, &Error{Service: SMQ, Op: op, Code: "BadRequest", Message: c.creds.Hide(err.Error())}
+		return nil, c.noAnswer(ctx, SMQ, op, err)
 	}
 	request.Host = host
 	c.signMessages(request)
 	status, body, err := c.roundTrip(request)
 	if err != nil {
-		return nil, &Error{Service: SMQ, Op: op, Code: "NoAnswer", Message: c.creds.Hide(err.Error()), again: ctx.Err() == nil}
+		return nil, c.noAnswer(ctx, SMQ, op, err)
 	}
 	if status/100 == 2 {
 		return body, nil
@@ -90,12 +95,11 @@ func (m Messages) call(ctx context.Context, op, method string, query url.Values)
 		RequestID     string `xml:"RequestId"`
 	}
 	_ = xml.Unmarshal(body, &answer) // of a gateway in trouble it is something else
-	e := &Error{Service: SMQ, Op: op, Status: status, Code: answer.Code, Message: c.creds.Hide(answer.Message), RequestID: answer.RequestID}
-	if e.Code == "SignatureDoesNotMatch" {
-		e.Message = "the API did not accept the signature; its message repeats the signed request and is left out"
+	e := &Error{
+		Service: SMQ, Op: op, Status: status, RequestID: answer.RequestID,
+		Code: answer.Code, Message: c.creds.Hide(answer.Message),
 	}
-	e.again = status >= 500
-	return nil, e
+	return nil, e.classed()
 }
 
 // signMessages signs as "Sign requests" of Simple Message Queue says.
@@ -103,28 +107,32 @@ func (c *Cloud) signMessages(r *http.Request) {
 	r.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	r.Header.Set("Content-Type", "text/xml")
 	r.Header.Set("x-mns-version", "2015-06-06")
-	r.Header.Set("User-Agent", "oss-cdn-refresh")
 	if c.creds.SecurityToken != "" {
 		r.Header.Set("security-token", c.creds.SecurityToken)
 	}
-	r.Header.Set("Authorization", "MNS "+c.creds.AccessKeyID+":"+c.hmac(messageStringToSign(r), c.creds.AccessKeySecret))
+	signature := c.hmac(messageStringToSign(r), c.creds.AccessKeySecret)
+	r.Header.Set("Authorization", "MNS "+c.creds.AccessKeyID+":"+signature)
 }
 
 func messageStringToSign(r *http.Request) string {
-	lines := []string{r.Method, r.Header.Get("Content-MD5"), r.Header.Get("Content-Type"), r.Header.Get("Date")}
-	return strings.Join(slices.Concat(lines, headersOf(r, "x-mns-"), []string{r.URL.RequestURI()}), "\n")
+	return stringToSign(r, r.URL.RequestURI(), "x-mns-")
 }
 
-// headersOf returns the headers whose names begin so, as signatures have them:
-// "name:value", in lower case and sorted.
-func headersOf(r *http.Request, prefixes ...string) []string {
-	var all []string
+// stringToSign has the method, three headers, those whose names begin with one of
+// the prefixes, and the resource: so sign Log Service and Simple Message Queue.
+func stringToSign(r *http.Request, resource string, prefixes ...string) string {
+	lines := []string{r.Method}
+	for _, name := range []string{"Content-MD5", "Content-Type", "Date"} {
+		lines = append(lines, r.Header.Get(name))
+	}
+	var named []string
 	for name := range r.Header {
 		lower := strings.ToLower(name)
-		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(lower, prefix) }) {
-			all = append(all, lower+":"+r.Header.Get(name))
+		begins := func(prefix string) bool { return strings.HasPrefix(lower, prefix) }
+		if slices.ContainsFunc(prefixes, begins) {
+			named = append(named, lower+":"+r.Header.Get(name))
 		}
 	}
-	slices.Sort(all)
-	return all
+	slices.Sort(named)
+	return strings.Join(slices.Concat(lines, named, []string{resource}), "\n")
 }

@@ -14,10 +14,19 @@ func TestMessages(t *testing.T) {
 	for i := range 20 {
 		letters = append(letters, fmt.Sprintf(`{"n":%d,"text":"<&>"}`, i))
 	}
-	server := deploymenttest.NewTestServer(t, &deploymenttest.Server{Queues: map[string]*deploymenttest.Queue{"q": {Letters: letters}}})
-	m := deployment.Messages{Cloud: caller(t, server).(*deployment.Cloud), Account: deploymenttest.Account, Queue: "q"}
+	server := deploymenttest.NewTestServer(
+		t,
+		&deploymenttest.Server{Queues: map[string]*deploymenttest.Queue{"q": {Letters: letters}}},
+	)
+	m := deployment.Messages{
+		Cloud:   caller(t, server).(*deployment.Cloud),
+		Account: deploymenttest.Account,
+		Queue:   "q",
+	}
 	for range 2 {
-		if got, err := m.Peek(t.Context()); err != nil || len(got) != 16 || got[0].Body != `{"n":0,"text":"<&>"}` || got[0].Receipt != "" {
+		if got, err := m.Peek(t.Context()); err != nil || len(got) != 16 ||
+			got[0].Body != `{"n":0,"text":"<&>"}` ||
+			got[0].Receipt != "" {
 			t.Errorf("peeked %d: %v", len(got), err)
 		}
 	}

@@ -3,6 +3,7 @@ package deployment
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,7 +91,8 @@ const (
 )
 
 const (
-	retention = 7 * 24 * 3600 // seconds: the most there is (CreateQueue, Simple Message Queue API reference)
+	// Seconds: the most there is (CreateQueue, Simple Message Queue API reference).
+	retention = 7 * 24 * 3600
 	logDays   = 30
 )
 
@@ -125,6 +127,11 @@ type planner struct {
 
 func (p *planner) add(i Item) { p.plan.Items = append(p.plan.Items, i) }
 
+// create adds an item for something that is missing.
+func (p *planner) create(kind, name string, calls ...Call) {
+	p.add(Item{Kind: kind, Name: name, State: Create, Calls: calls})
+}
+
 // decide adds an item for something that exists: its calls are made if it is
 // ours and differs, or if it is foreign and adopted.
 func (p *planner) decide(kind, name string, ours bool, differs []string, calls []Call) {
@@ -148,7 +155,7 @@ func (p *planner) others(description string) []string {
 		return nil
 	}
 	table := p.Buckets()
-	return slices.DeleteFunc(m.Buckets, func(bucket string) bool { return slices.Contains(table, bucket) })
+	return slices.DeleteFunc(m.Buckets, func(b string) bool { return slices.Contains(table, b) })
 }
 
 func union(a, b []string) []string {
@@ -160,18 +167,22 @@ func union(a, b []string) []string {
 func (p *planner) logs() {
 	project := p.names.Project
 	body := map[string]any{"projectName": project, "description": p.ledger().String()}
-	sls := func(op, method, path string, body any, done ...string) []Call {
-		return []Call{{Service: LogService, Op: op, Project: project, Method: method, Path: path, Body: body, Done: done}}
+	sls := func(op, method, path string, body any, done ...string) Call {
+		return Call{
+			Service: LogService, Op: op, Project: project, Method: method, Path: path, Body: body,
+			Done: done,
+		}
 	}
 	ours := true
 	if have := p.found.Project; have == nil {
-		p.add(Item{Kind: kindProject, Name: project, State: Create, Calls: sls("CreateProject", "POST", "/", body, "ProjectAlreadyExist")})
+		create := sls("CreateProject", "POST", "/", body, "ProjectAlreadyExist")
+		p.create(kindProject, project, create)
 	} else {
 		ours = p.owns(have.Description)
 		var differs []string
 		var calls []Call
 		if have.Description != body["description"] {
-			calls = sls("UpdateProject", "PUT", "/", body)
+			calls = append(calls, sls("UpdateProject", "PUT", "/", body))
 			if ours {
 				differs = []string{"is marked anew"}
 			}
@@ -180,20 +191,21 @@ func (p *planner) logs() {
 	}
 	store := p.names.Store
 	if have := p.found.Store; have == nil {
-		p.add(Item{Kind: kindStore, Name: store, State: Create, Calls: sls("CreateLogStore", "POST", "/logstores", map[string]any{
-			"logstoreName": store, "ttl": logDays, "shardCount": 1, "autoSplit": true, "maxSplitShard": 8,
-		}, "LogStoreAlreadyExist")})
-	} else {
-		p.decide(kindStore, store, ours, nil, nil) // for how long lines are kept is the owner's choice
+		p.create(kindStore, store, sls("CreateLogStore", "POST", "/logstores", map[string]any{
+			"logstoreName": store, "ttl": logDays,
+			"shardCount": 1, "autoSplit": true, "maxSplitShard": 8,
+		}, "LogStoreAlreadyExist"))
+	} else { // for how long lines are kept is the owner's choice
+		p.decide(kindStore, store, ours, nil, nil)
 	}
 	wanted, path := logIndex(), "/logstores/"+store+"/index"
 	if have := p.found.Index; have == nil {
-		p.add(Item{Kind: kindIndex, Name: store, State: Create, Calls: sls("CreateIndex", "POST", path, wanted, "IndexAlreadyExist")})
+		p.create(kindIndex, store, sls("CreateIndex", "POST", path, wanted, "IndexAlreadyExist"))
 	} else {
 		var calls []Call
 		lacks := have.lacks(wanted)
 		if len(lacks) > 0 {
-			calls = sls("UpdateIndex", "PUT", path, have.with(wanted))
+			calls = append(calls, sls("UpdateIndex", "PUT", path, have.with(wanted)))
 		}
 		p.decide(kindIndex, store, ours, lacks, calls)
 	}
@@ -207,7 +219,10 @@ type wantedQueue struct {
 }
 
 func (p *planner) queues() []wantedQueue {
-	return []wantedQueue{{"dead-letters", p.names.DeadLetters, true}, {"queue", p.names.Queue, p.Burst}}
+	return []wantedQueue{
+		{"dead-letters", p.names.DeadLetters, true},
+		{"queue", p.names.Queue, p.Burst},
+	}
 }
 
 // ledger is the project's mark. It says too which queues are the deployment's:
@@ -238,19 +253,21 @@ func (p *planner) queue(q wantedQueue) {
 	params := []string{"QueueName", name, "MessageRetentionPeriod", strconv.Itoa(retention)}
 	switch {
 	case !there && q.wanted:
-		p.add(Item{Kind: kindQueue, Name: name, State: Create, Calls: []Call{rpcDone(rpc(SMQ, "CreateQueue", params...), "QueueAlreadyExist")}})
+		p.create(kindQueue, name, rpc(SMQ, "CreateQueue", params...).orDone("QueueAlreadyExist"))
 	case !there:
 	case !q.wanted:
 		note := "this path does not use it"
 		if have.Messages > 0 {
-			note += "; it holds " + count(have.Messages, "message") + ", for which the trigger burst stays: deploy again when it is empty"
+			note += "; it holds " + count(have.Messages, "message") +
+				", for which the trigger burst stays: deploy again when it is empty"
 		}
 		p.add(Item{Kind: kindQueue, Name: name, State: Kept, Notes: []string{note}})
 	default:
 		var differs []string
 		var calls []Call
 		if have.Retention < retention {
-			differs = []string{fmt.Sprintf("keeps messages for %d s, not for %d s", have.Retention, retention)}
+			differs = append(differs,
+				fmt.Sprintf("keeps messages for %d s, not for %d s", have.Retention, retention))
 			calls = []Call{rpc(SMQ, "SetQueueAttributes", params...)}
 		}
 		ours := p.ownsQueue(q.key)
@@ -261,19 +278,13 @@ func (p *planner) queue(q wantedQueue) {
 	}
 }
 
-func rpcDone(c Call, codes ...string) Call {
-	c.Done = codes
-	return c
-}
-
 func (p *planner) role(name, service string, mark Mark) {
 	wanted, description := trust(service), mark.String()
 	have, there := p.found.Roles[name]
 	if !there {
-		p.add(Item{Kind: kindRole, Name: name, State: Create, Calls: []Call{rpcDone(
-			rpc(RAM, "CreateRole", "RoleName", name, "AssumeRolePolicyDocument", wanted, "Description", description),
-			"EntityAlreadyExists.Role",
-		)}})
+		p.create(kindRole, name, rpc(RAM, "CreateRole",
+			"RoleName", name, "AssumeRolePolicyDocument", wanted, "Description", description,
+		).orDone("EntityAlreadyExists.Role"))
 		return
 	}
 	var differs []string
@@ -351,34 +362,42 @@ func (p *planner) functionPolicies() {
 		p.plan.Items = p.plan.Items[:before]
 	}
 	if others {
-		note := "keeps the domains of buckets that the table does not name, unless with --adopt; its buckets: " + strings.Join(mark.Buckets, ", ")
-		items[0].Notes = append(items[0].Notes, note)
+		items[0].Notes = append(items[0].Notes,
+			"keeps the domains of buckets that the table does not name, unless with --adopt; "+
+				"its buckets: "+strings.Join(mark.Buckets, ", "))
 	}
-	if len(parts) >= len(have) { // a domain that moves into a later part is there before it leaves the earlier one
-		slices.Reverse(items)
+	if len(parts) >= len(have) {
+		slices.Reverse(items) // what moves into a later part is there first
 	}
 	p.plan.Items = append(p.plan.Items, items...)
 	for i := len(have); i > len(parts); i-- {
 		if extra := have[i-1]; p.owns(extra.Description) {
-			p.add(Item{Kind: kindPolicy, Name: extra.Name, State: Remove, Notes: []string{"the policy is short enough without it"}, Calls: p.dropPolicy(extra, p.names.Role)})
+			p.add(Item{
+				Kind: kindPolicy, Name: extra.Name, State: Remove,
+				Notes: []string{"the policy is short enough without it"},
+				Calls: p.dropPolicy(extra, p.names.Role),
+			})
 		}
 	}
 }
 
 func (p *planner) triggerPolicy() {
-	p.policy(p.names.TriggerRole, p.names.TriggerRole, triggerPolicy(p.Account, p.Region, p.names.Function), p.mark())
+	wanted := triggerPolicy(p.Account, p.Region, p.names.Function)
+	p.policy(p.names.TriggerRole, p.names.TriggerRole, wanted, p.mark())
 }
 
 // policy plans one policy and its attachment to a role.
 func (p *planner) policy(name, role string, wanted Policy, mark Mark) {
-	attach := rpcDone(rpc(RAM, "AttachPolicyToRole", "PolicyType", "Custom", "PolicyName", name, "RoleName", role), "EntityAlreadyExists.Role.Policy")
+	attach := rpc(RAM, "AttachPolicyToRole",
+		"PolicyType", "Custom", "PolicyName", name, "RoleName", role,
+	).orDone("EntityAlreadyExists.Role.Policy")
 	attached := slices.Contains(p.found.Roles[role].Attached, name)
 	have, there := p.found.Policies[name]
 	if !there {
-		p.add(Item{Kind: kindPolicy, Name: name, State: Create, Calls: []Call{
-			rpcDone(rpc(RAM, "CreatePolicy", "PolicyName", name, "PolicyDocument", wanted.String(), "Description", mark.String()), "EntityAlreadyExists.Policy"),
-			attach,
-		}})
+		create := rpc(RAM, "CreatePolicy",
+			"PolicyName", name, "PolicyDocument", wanted.String(), "Description", mark.String(),
+		).orDone("EntityAlreadyExists.Policy")
+		p.create(kindPolicy, name, create, attach)
 		return
 	}
 	var differs []string
@@ -391,11 +410,13 @@ func (p *planner) policy(name, role string, wanted Policy, mark Mark) {
 		differs = append(differs, "has "+name)
 	}
 	if len(differs) > 0 {
-		calls = append(calls, rpc(RAM, "CreatePolicyVersion", "PolicyName", name, "PolicyDocument", wanted.String(),
-			"SetAsDefault", "true", "RotateStrategy", "DeleteOldestNonDefaultVersionWhenLimitExceeded"))
+		calls = append(calls, rpc(RAM, "CreatePolicyVersion",
+			"PolicyName", name, "PolicyDocument", wanted.String(), "SetAsDefault", "true",
+			"RotateStrategy", "DeleteOldestNonDefaultVersionWhenLimitExceeded"))
 	}
 	if have.Description != mark.String() {
-		calls = append(calls, rpc(RAM, "UpdatePolicyDescription", "PolicyName", name, "NewDescription", mark.String()))
+		calls = append(calls, rpc(RAM, "UpdatePolicyDescription",
+			"PolicyName", name, "NewDescription", mark.String()))
 	}
 	if !attached {
 		differs = append(differs, "is not attached to the role")
@@ -408,12 +429,17 @@ func (p *planner) policy(name, role string, wanted Policy, mark Mark) {
 func (p *planner) dropPolicy(policy RAMPolicy, role string) []Call {
 	var calls []Call
 	if slices.Contains(p.found.Roles[role].Attached, policy.Name) {
-		calls = append(calls, rpcDone(rpc(RAM, "DetachPolicyFromRole", "PolicyType", "Custom", "PolicyName", policy.Name, "RoleName", role), "EntityNotExist.Role.Policy"))
+		calls = append(calls, rpc(RAM, "DetachPolicyFromRole",
+			"PolicyType", "Custom", "PolicyName", policy.Name, "RoleName", role,
+		).orDone("EntityNotExist.Role.Policy"))
 	}
 	for _, version := range policy.Old {
-		calls = append(calls, rpcDone(rpc(RAM, "DeletePolicyVersion", "PolicyName", policy.Name, "VersionId", version), "EntityNotExist.Policy.Version"))
+		calls = append(calls, rpc(RAM, "DeletePolicyVersion",
+			"PolicyName", policy.Name, "VersionId", version,
+		).orDone("EntityNotExist.Policy.Version"))
 	}
-	return append(calls, rpcDone(rpc(RAM, "DeletePolicy", "PolicyName", policy.Name), "EntityNotExist.Policy"))
+	drop := rpc(RAM, "DeletePolicy", "PolicyName", policy.Name)
+	return append(calls, drop.orDone("EntityNotExist.Policy"))
 }
 
 // serviceRoles are the roles by which an event stream reads the queue and
@@ -427,22 +453,23 @@ func (p *planner) serviceRoles() {
 	if !p.Burst {
 		return
 	}
-	for _, name := range []string{"AliyunServiceRoleForEventBridgeSendToFC", "AliyunServiceRoleForEventBridgeSendToMNS"} {
+	for _, name := range slices.Sorted(maps.Keys(serviceRoles)) {
 		if _, there := p.found.Roles[name]; there {
 			p.add(Item{Kind: kindServiceRole, Name: name, State: There})
 			continue
 		}
-		p.add(Item{Kind: kindServiceRole, Name: name, State: Create, Calls: []Call{rpcDone(
-			rpc(ResourceManager, "CreateServiceLinkedRole", "ServiceName", serviceRoles[name]), "EntityAlreadyExists.Role",
-		)}})
+		create := rpc(ResourceManager, "CreateServiceLinkedRole",
+			"ServiceName", serviceRoles[name])
+		p.create(kindServiceRole, name, create.orDone("EntityAlreadyExists.Role"))
 	}
 }
 
 // eventTypes are those that change what a CDN serves, as a rule spells them.
 var eventTypes = []string{
-	"ObjectCreated:PutObject", "ObjectCreated:PostObject", "ObjectCreated:CopyObject", "ObjectCreated:AppendObject",
-	"ObjectCreated:PutSymlink", "ObjectCreated:CompleteMultipartUpload", "ObjectRemoved:DeleteObject",
-	"ObjectRemoved:DeleteObjects", "ObjectModified:UpdateObjectMeta",
+	"ObjectCreated:PutObject", "ObjectCreated:PostObject", "ObjectCreated:CopyObject",
+	"ObjectCreated:AppendObject", "ObjectCreated:PutSymlink",
+	"ObjectCreated:CompleteMultipartUpload",
+	"ObjectRemoved:DeleteObject", "ObjectRemoved:DeleteObjects", "ObjectModified:UpdateObjectMeta",
 }
 
 func (p *planner) rules() {
@@ -468,7 +495,7 @@ func (p *planner) rule(bucket string, mayStay bool) {
 	inTable := slices.Contains(p.Buckets(), bucket)
 	wanted := p.Burst && inTable
 	ours := have.Queue == p.names.Queue
-	drop := rpcDone(rpc(SMQ, "DeleteEventRule", "ProductName", "oss", "RuleName", name), "RESOURCE_NOT_FOUND")
+	drop := dropRule(name)
 	i := Item{Kind: KindRule, Name: name}
 	switch {
 	case !there && !wanted:
@@ -476,11 +503,13 @@ func (p *planner) rule(bucket string, mayStay bool) {
 	case !there:
 		i.State, i.Calls = Create, []Call{p.makeRule(name, bucket)}
 	case !ours && wanted && p.Adopt:
-		i.State, i.Notes, i.Calls = Update, []string{"notifies " + have.Queue, "adopted"}, []Call{drop, p.makeRule(name, bucket)}
+		i.State, i.Notes = Update, []string{"notifies " + have.Queue, "adopted"}
+		i.Calls = []Call{drop, p.makeRule(name, bucket)}
 	case !ours:
 		i.State, i.Notes = Foreign, []string{"notifies " + have.Queue}
 	case !wanted && !inTable && mayStay:
-		i.State, i.Notes = Kept, []string{"of a bucket that the table does not name; --adopt removes it"}
+		i.State = Kept
+		i.Notes = []string{"of a bucket that the table does not name; --adopt removes it"}
 	case !wanted:
 		i.State, i.Calls = Remove, []Call{drop}
 	default:
@@ -491,7 +520,8 @@ func (p *planner) rule(bucket string, mayStay bool) {
 		}
 	}
 	if len(i.Calls) > 0 && p.HoldRules {
-		i.State, i.Calls, i.Notes = Waits, nil, []string{"until triggers that stand in its way are removed"}
+		i.State, i.Calls = Waits, nil
+		i.Notes = []string{"until triggers that stand in its way are removed"}
 	}
 	if len(i.Calls) > 0 {
 		p.unseen(bucket)
@@ -504,7 +534,8 @@ func (p *planner) rule(bucket string, mayStay bool) {
 func ruleDiffers(have Rule, bucket string) []string {
 	var differs []string
 	for _, event := range eventTypes {
-		if !slices.ContainsFunc(have.EventTypes, func(e string) bool { return strings.TrimPrefix(e, "oss:") == event }) {
+		is := func(e string) bool { return strings.TrimPrefix(e, "oss:") == event }
+		if !slices.ContainsFunc(have.EventTypes, is) {
 			differs = append(differs, "lacks "+event)
 		}
 	}
@@ -521,13 +552,19 @@ func (p *planner) makeRule(name, bucket string) Call {
 		data, _ := json.Marshal(v)
 		return string(data)
 	}
+	type m = map[string]string
 	prefix := fmt.Sprintf("acs:oss:%s:%s:%s/", p.Region, p.Account, bucket)
-	return rpcDone(rpc(SMQ, "CreateEventRule", "ProductName", "oss", "RuleName", name,
+	return rpc(SMQ, "CreateEventRule", "ProductName", "oss", "RuleName", name,
 		"ClientToken", "", // Apply makes one
 		"EventTypes", text(eventTypes),
-		"MatchRules", text([][]map[string]any{{{"MatchState": "true", "Prefix": prefix, "Suffix": ""}}}),
-		"Endpoint", text(map[string]string{"EndpointType": "queue", "EndpointValue": p.names.Queue}),
-	), "EventRuleAlreadyExist")
+		"MatchRules", text([][]m{{{"MatchState": "true", "Prefix": prefix, "Suffix": ""}}}),
+		"Endpoint", text(m{"EndpointType": "queue", "EndpointValue": p.names.Queue}),
+	).orDone("EventRuleAlreadyExist")
+}
+
+func dropRule(name string) Call {
+	drop := rpc(SMQ, "DeleteEventRule", "ProductName", "oss", "RuleName", name)
+	return drop.orDone("RESOURCE_NOT_FOUND")
 }
 
 // count counts things: "1 message", "2 messages".

@@ -49,7 +49,8 @@ func FunctionPolicy(table *mapping.Table, account, region, deadLetters string) P
 	}{{mapping.DCDN, "dcdn:RefreshDcdnObjectCaches"}, {mapping.CDN, "cdn:RefreshObjectCaches"}} {
 		var resources []string
 		for _, domain := range domainsOf(table, api.product) {
-			resources = append(resources, fmt.Sprintf("acs:%s:*:%s:domain/%s", api.product, account, domain))
+			arn := fmt.Sprintf("acs:%s:*:%s:domain/%s", api.product, account, domain)
+			resources = append(resources, arn)
 		}
 		if resources != nil {
 			p.Statement = append(p.Statement, allow([]string{api.action}, resources))
@@ -82,7 +83,8 @@ func triggerPolicy(account, region, function string) Policy {
 
 // trust is the document that lets a service assume a role.
 func trust(service string) string {
-	return fmt.Sprintf(`{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":[%q]}}],"Version":"1"}`, service)
+	return fmt.Sprintf(`{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow",`+
+		`"Principal":{"Service":[%q]}}],"Version":"1"}`, service)
 }
 
 // split makes of a policy as many as it takes for none to be longer than most
@@ -216,36 +218,37 @@ func DeployerPolicy(s Settings) (p Policy, inferred []string) {
 	acs := func(service, region, rest string) string {
 		return fmt.Sprintf("acs:%s:%s:%s:%s", service, region, s.Account, rest)
 	}
-	queues := []string{acs("mns", s.Region, "/queues/"+n.DeadLetters), acs("mns", s.Region, "/queues/"+n.Queue)}
+	queue := func(name string) string { return acs("mns", s.Region, "/queues/"+name) }
+	rules := acs("mns", s.Region, "/products/oss/rules")
+	project := acs("log", s.Region, "project/"+n.Project)
+	list := strings.Fields
 	p = Policy{"1", []Statement{
-		allow([]string{"fc:*"}, []string{acs("fc", s.Region, "*")}),
-		allow([]string{
-			"ram:GetRole", "ram:CreateRole", "ram:UpdateRole", "ram:DeleteRole", "ram:PassRole",
-			"ram:AttachPolicyToRole", "ram:DetachPolicyFromRole", "ram:ListPoliciesForRole",
-		}, []string{acs("ram", "*", "role/"+s.Name+"-*"), acs("ram", "*", "role/aliyunserviceroleforeventbridge*")}),
-		allow([]string{
-			"ram:GetPolicy", "ram:CreatePolicy", "ram:DeletePolicy", "ram:CreatePolicyVersion", "ram:DeletePolicyVersion",
-			"ram:ListPolicyVersions", "ram:UpdatePolicyDescription", "ram:AttachPolicyToRole", "ram:DetachPolicyFromRole",
-		}, []string{acs("ram", "*", "policy/"+s.Name+"-*")}),
-		allow([]string{"ram:CreateServiceLinkedRole"}, []string{"*"}),
-		allow([]string{
-			"mns:GetQueueAttributes", "mns:CreateQueue", "mns:SetQueueAttributes", "mns:DeleteQueue",
-		}, queues),
-		allow([]string{"mns:PeekMessage", "mns:ReceiveMessage", "mns:DeleteMessage"}, []string{queues[0] + "/messages"}),
-		allow([]string{"mns:PutEventNotifications"}, []string{"*"}),
-		allow([]string{"mns:GetEventRule", "mns:DeleteEventRule"}, []string{acs("mns", s.Region, "/products/oss/rules"), acs("mns", s.Region, "/products/oss/rules/*")}),
-		allow([]string{
-			"log:GetProject", "log:CreateProject", "log:UpdateProject",
-		}, []string{acs("log", s.Region, "project/"+n.Project)}),
-		allow([]string{
-			"log:GetLogStore", "log:CreateLogStore", "log:GetIndex", "log:CreateIndex", "log:UpdateIndex",
-		}, []string{acs("log", s.Region, "project/"+n.Project+"/logstore/*")}),
-		allow([]string{"oss:PutBucketNotification", "oss:GetBucketNotification", "oss:DeleteBucketNotification", "oss:ListObjects"}, bucketARNs(s.Buckets(), s.Account)),
+		allow(list("fc:*"), list(acs("fc", s.Region, "*"))),
+		allow(list(`ram:GetRole ram:CreateRole ram:UpdateRole ram:DeleteRole ram:PassRole
+			ram:AttachPolicyToRole ram:DetachPolicyFromRole ram:ListPoliciesForRole`), []string{
+			acs("ram", "*", "role/"+s.Name+"-*"),
+			acs("ram", "*", "role/aliyunserviceroleforeventbridge*"),
+		}),
+		allow(list(`ram:GetPolicy ram:CreatePolicy ram:DeletePolicy ram:CreatePolicyVersion
+			ram:DeletePolicyVersion ram:ListPolicyVersions ram:UpdatePolicyDescription
+			ram:AttachPolicyToRole ram:DetachPolicyFromRole`),
+			list(acs("ram", "*", "policy/"+s.Name+"-*"))),
+		allow(list("ram:CreateServiceLinkedRole"), list("*")),
+		allow(list("mns:GetQueueAttributes mns:CreateQueue mns:SetQueueAttributes mns:DeleteQueue"),
+			[]string{queue(n.DeadLetters), queue(n.Queue)}),
+		allow(list("mns:PeekMessage mns:ReceiveMessage mns:DeleteMessage"),
+			list(queue(n.DeadLetters)+"/messages")),
+		allow(list("mns:PutEventNotifications"), list("*")),
+		allow(list("mns:GetEventRule mns:DeleteEventRule"), []string{rules, rules + "/*"}),
+		allow(list("log:GetProject log:CreateProject log:UpdateProject"), list(project)),
+		allow(list(`log:GetLogStore log:CreateLogStore
+			log:GetIndex log:CreateIndex log:UpdateIndex`), list(project+"/logstore/*")),
+		allow(list(`oss:PutBucketNotification oss:GetBucketNotification
+			oss:DeleteBucketNotification oss:ListObjects`), bucketARNs(s.Buckets(), s.Account)),
 	}}
-	return p, []string{
-		"mns:DeleteEventRule", "ram:UpdatePolicyDescription", "log:GetIndex", "log:CreateIndex", "log:UpdateIndex", "log:UpdateProject",
-		"oss:PutBucketNotification", "oss:GetBucketNotification", "oss:DeleteBucketNotification",
-	}
+	return p, list(`mns:DeleteEventRule ram:UpdatePolicyDescription log:GetIndex log:CreateIndex
+		log:UpdateIndex log:UpdateProject oss:PutBucketNotification oss:GetBucketNotification
+		oss:DeleteBucketNotification`)
 }
 
 func bucketARNs(buckets []string, account string) []string {

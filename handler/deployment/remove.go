@@ -34,9 +34,7 @@ func (p *planner) removeRule(name string) {
 	case have.Queue != p.names.Queue:
 		p.add(Item{Kind: KindRule, Name: name, State: Foreign})
 	default:
-		p.add(Item{Kind: KindRule, Name: name, State: Remove, Calls: []Call{rpcDone(
-			rpc(SMQ, "DeleteEventRule", "ProductName", "oss", "RuleName", name), "RESOURCE_NOT_FOUND",
-		)}})
+		p.add(Item{Kind: KindRule, Name: name, State: Remove, Calls: []Call{dropRule(name)}})
 	}
 }
 
@@ -60,7 +58,8 @@ func (p *planner) removePolicies() {
 		case !p.owns(have.Description):
 			p.add(Item{Kind: kindPolicy, Name: name, State: Foreign})
 		default:
-			p.add(Item{Kind: kindPolicy, Name: name, State: Remove, Calls: p.dropPolicy(have, role)})
+			calls := p.dropPolicy(have, role)
+			p.add(Item{Kind: kindPolicy, Name: name, State: Remove, Calls: calls})
 		}
 	}
 }
@@ -77,9 +76,11 @@ func (p *planner) removeRole(name string) {
 	case !p.owns(have.Description):
 		p.add(Item{Kind: kindRole, Name: name, State: Foreign})
 	case len(foreign) > 0:
-		p.add(Item{Kind: kindRole, Name: name, State: Kept, Notes: []string{"has other policies: " + strings.Join(foreign, ", ")}})
+		note := "has other policies: " + strings.Join(foreign, ", ")
+		p.add(Item{Kind: kindRole, Name: name, State: Kept, Notes: []string{note}})
 	default:
-		p.add(Item{Kind: kindRole, Name: name, State: Remove, Calls: []Call{rpcDone(rpc(RAM, "DeleteRole", "RoleName", name), "EntityNotExist.Role")}})
+		drop := rpc(RAM, "DeleteRole", "RoleName", name).orDone("EntityNotExist.Role")
+		p.add(Item{Kind: kindRole, Name: name, State: Remove, Calls: []Call{drop}})
 	}
 }
 
@@ -95,7 +96,7 @@ func (p *planner) removeQueue(name, key string) bool {
 	case have.Messages > 0:
 		i.State, i.Notes = Kept, []string{"holds " + count(have.Messages, "message")}
 	default:
-		i.Calls = []Call{rpcDone(rpc(SMQ, "DeleteQueue", "QueueName", name), "QueueNotExist")}
+		i.Calls = []Call{rpc(SMQ, "DeleteQueue", "QueueName", name).orDone("QueueNotExist")}
 	}
 	p.add(i)
 	return i.State == Remove
@@ -106,12 +107,18 @@ func (p *planner) keepLogs(removed []string) {
 	if p.found.Project == nil {
 		return
 	}
-	i := Item{Kind: kindProject, Name: p.names.Project, State: Kept, Notes: []string{"a log project is never removed"}}
+	i := Item{
+		Kind: kindProject, Name: p.names.Project, State: Kept,
+		Notes: []string{"a log project is never removed"},
+	}
 	m, ok := parseMark(p.found.Project.Description)
 	if ok && m.Owner == p.Name && len(removed) > 0 {
-		m.Owns = slices.DeleteFunc(m.Owns, func(key string) bool { return slices.Contains(removed, key) })
+		m.Owns = slices.DeleteFunc(m.Owns, func(key string) bool {
+			return slices.Contains(removed, key)
+		})
 		i.Calls = []Call{{
-			Service: LogService, Op: "UpdateProject", Project: p.names.Project, Method: "PUT", Path: "/",
+			Service: LogService, Op: "UpdateProject", Project: p.names.Project,
+			Method: "PUT", Path: "/",
 			Body: map[string]any{"projectName": p.names.Project, "description": m.String()},
 		}}
 	}

@@ -56,11 +56,13 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 	vars := member(&doc, "vars")
 	triggers := member(props, "triggers")
 	if vars == nil || triggers == nil || len(triggers.Content) == 0 {
-		return nil, errors.New("s.yaml has no vars, or no resources.refresh.props.triggers to start from")
+		return nil, errors.New("s.yaml has no vars, or no resources.refresh.props.triggers")
 	}
 	for _, source := range s.Sources() {
 		if strings.Contains(source.Prefix, "${") {
-			return nil, fmt.Errorf("the prefix %q of bucket %s has a ${, which Serverless Devs takes for a variable; leave it out of the rule's prefix and use include", source.Prefix, source.Bucket)
+			return nil, fmt.Errorf("the prefix %q of bucket %s has a ${, which Serverless Devs "+
+				"takes for a variable; leave it out of the rule's prefix and use include",
+				source.Prefix, source.Bucket)
 		}
 	}
 	n := s.Names()
@@ -107,7 +109,8 @@ func (s Settings) plain(like *yaml.Node, role string) *yaml.Node {
 		trigger := clone(like)
 		trigger.HeadComment = ""
 		set(trigger, "triggerName", scalar(source.trigger()))
-		set(trigger, "sourceArn", scalar(fmt.Sprintf("acs:oss:%s:%s:%s", s.Region, s.Account, source.Bucket)))
+		arn := fmt.Sprintf("acs:oss:%s:%s:%s", s.Region, s.Account, source.Bucket)
+		set(trigger, "sourceArn", scalar(arn))
 		set(trigger, "invocationRole", scalar(role))
 		if key := member(trigger, "triggerConfig", "filter", "key"); key != nil {
 			set(key, "prefix", scalar(source.Prefix))
@@ -150,7 +153,8 @@ func (s Settings) burst() (*yaml.Node, error) {
       batchWindow:
         CountBasedWindow: %d
         TimeBasedWindow: %d
-`, burstTrigger, s.Region, n.Queue, s.Region, s.Account, n.DeadLetters, s.Window(), windowSeconds), &doc)
+`, burstTrigger, s.Region, n.Queue, s.Region, s.Account, n.DeadLetters,
+		s.Window(), windowSeconds), &doc)
 	if err != nil {
 		return nil, err
 	}

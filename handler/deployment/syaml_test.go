@@ -41,8 +41,14 @@ func TestSources(t *testing.T) {
 
 // A trigger keeps its name when another rule comes or goes.
 func TestTriggersAreNamedByTheirSource(t *testing.T) {
-	one := settings(t, "rules: [{bucket: b, prefix: b/, targets: [{domain: www.example.com}]}]").Triggers()
-	two := settings(t, "rules: [{bucket: b, prefix: a/, targets: [{domain: www.example.com}]}, {bucket: b, prefix: b/, targets: [{domain: www.example.com}]}]").Triggers()
+	one := settings(
+		t,
+		"rules: [{bucket: b, prefix: b/, targets: [{domain: www.example.com}]}]",
+	).Triggers()
+	two := settings(
+		t,
+		"rules: [{bucket: b, prefix: a/, targets: [{domain: www.example.com}]}, {bucket: b, prefix: b/, targets: [{domain: www.example.com}]}]",
+	).Triggers()
 	if len(one) != 1 || len(two) != 2 || !slices.Contains(two, one[0]) {
 		t.Errorf("%v, then %v", one, two)
 	}
@@ -153,7 +159,10 @@ func TestStaleTriggers(t *testing.T) {
 	if got := find(plain); got != "oss,"+moved.Triggers()[0] {
 		t.Errorf("back, with a queue that is not empty: %s", got)
 	}
-	if mark := server.Roles["oss-cdn-refresh-cn-hangzhou-trigger"].Description; !strings.HasSuffix(mark, "; triggers "+old+","+moved.Triggers()[0]+",burst") {
+	if mark := server.Roles["oss-cdn-refresh-cn-hangzhou-trigger"].Description; !strings.HasSuffix(
+		mark,
+		"; triggers "+old+","+moved.Triggers()[0]+",burst",
+	) {
 		t.Errorf("mark %s", mark)
 	}
 }
@@ -164,11 +173,16 @@ func TestMarkFits(t *testing.T) {
 	for i := range 25 {
 		table := "rules:\n"
 		for j := range 5 {
-			table += fmt.Sprintf("  - {bucket: b, prefix: %d-%d/, targets: [{domain: www.example.com, strip_prefix: ''}]}\n", i, j)
+			table += fmt.Sprintf(
+				"  - {bucket: b, prefix: %d-%d/, targets: [{domain: www.example.com, strip_prefix: ''}]}\n",
+				i,
+				j,
+			)
 		}
 		bring(t, server, settings(t, table))
 	}
-	if mark := server.Roles["oss-cdn-refresh-cn-hangzhou-trigger"].Description; len(mark) > 1024 || len(mark) < 1000 {
+	if mark := server.Roles["oss-cdn-refresh-cn-hangzhou-trigger"].Description; len(mark) > 1024 ||
+		len(mark) < 1000 {
 		t.Errorf("%d characters", len(mark))
 	}
 }

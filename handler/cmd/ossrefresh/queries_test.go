@@ -19,14 +19,22 @@ import (
 func TestQueriesOfTheReadmes(t *testing.T) {
 	lines := logLines(t)
 	if longest := longestOf(lines); longest < 3000 {
-		t.Fatalf("the longest line has %d bytes: none is longer than what SQL sees by default", longest)
+		t.Fatalf(
+			"the longest line has %d bytes: none is longer than what SQL sees by default",
+			longest,
+		)
 	}
 	for _, name := range []string{"README.md", "README.zh-CN.md"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "..", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		queries := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+		queries := regexp.MustCompile(
+			"(?s)```sql\n(.*?)```",
+		).FindAllStringSubmatch(
+			string(text),
+			-1,
+		)
 		if len(queries) < 2 {
 			t.Errorf("%s has %d queries", name, len(queries))
 		}
@@ -49,7 +57,11 @@ func checkQuery(t *testing.T, name, query string, lines []string) {
 	msg := searched.FindStringSubmatch(query)
 	expressions := extracted.FindAllStringSubmatch(query, -1)
 	if msg == nil || len(expressions) == 0 || strings.Contains(query, "json_extract") {
-		t.Errorf("%s: the query does not search for a msg, or depends on JSON that may be cut:\n%s", name, query)
+		t.Errorf(
+			"%s: the query does not search for a msg, or depends on JSON that may be cut:\n%s",
+			name,
+			query,
+		)
 		return
 	}
 	found := 0
@@ -61,9 +73,21 @@ func checkQuery(t *testing.T, name, query string, lines []string) {
 		found++
 		for _, expression := range expressions {
 			field := inCode.FindStringSubmatch(expression[1])[1]
-			got := regexp.MustCompile(expression[1]).FindStringSubmatch(line[:min(len(line), 16384)])
+			got := regexp.MustCompile(
+				expression[1],
+			).FindStringSubmatch(
+				line[:min(len(line), 16384)],
+			)
 			if want := fmt.Sprint(fields[field]); got == nil || got[1] != want {
-				t.Errorf("%s: %s finds %q in a line whose %s is %s:\n%.200s", name, expression[1], got, field, want, line)
+				t.Errorf(
+					"%s: %s finds %q in a line whose %s is %s:\n%.200s",
+					name,
+					expression[1],
+					got,
+					field,
+					want,
+					line,
+				)
 			}
 		}
 	}
@@ -90,7 +114,13 @@ func logLines(t *testing.T) []string {
 	}
 	var records []string
 	for i := range 100 {
-		records = append(records, fmt.Sprintf(`{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"b"},"object":{"key":"some/folder/picture-%d.png"}}}`, i))
+		records = append(
+			records,
+			fmt.Sprintf(
+				`{"eventName":"ObjectCreated:PutObject","oss":{"bucket":{"name":"b"},"object":{"key":"some/folder/picture-%d.png"}}}`,
+				i,
+			),
+		)
 	}
 	p := runtimetest.NewTestFunctionCompute(t, runtimetest.Program{
 		Path: function, Env: []string{"REFRESH_ENDPOINT=" + api.URL, "MAPPING_FILE=" + table},

@@ -14,7 +14,8 @@ import (
 // when all of it was accepted. Without --live, the first ones are looked at.
 func (cmd *replayCommand) fromQueue(ctx context.Context, c *console) error {
 	if len(cmd.Files) > 1 {
-		return misuse(errors.New("--queue takes the name of one queue"), "run ossrefresh replay --queue [NAME]")
+		return misuse(errors.New("--queue takes the name of one queue"),
+			"run ossrefresh replay --queue [NAME]")
 	}
 	table, err := cmd.load()
 	if err != nil {
@@ -30,7 +31,8 @@ func (cmd *replayCommand) fromQueue(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	doc := queueReplay{replay: replay{submission: newSubmission(cmd.Live), Letters: []letterState{}}, Queue: messages.Queue}
+	doc := queueReplay{Queue: messages.Queue}
+	doc.submission, doc.Letters = newSubmission(cmd.Live), []letterState{}
 	stopped := doc.drain(ctx, c, sender, table, messages)
 	if stopped != nil && len(doc.Letters) == 0 {
 		return explained(stopped)
@@ -54,7 +56,8 @@ func (cmd *replayCommand) messages(ctx context.Context, c *console) (deployment.
 		queue = cmd.Files[0]
 	}
 	if !queueName.MatchString(queue) {
-		return none, misuse(fmt.Errorf("--queue: %q is not a valid name of a queue", queue), "give its name without region and account: letters, digits and hyphens")
+		return none, misuse(fmt.Errorf("--queue: %q is not a valid name of a queue", queue),
+			"give its name without region and account: letters, digits and hyphens")
 	}
 	return deployment.Messages{Cloud: cloud, Account: account, Queue: queue}, nil
 }
@@ -69,14 +72,19 @@ type queueReplay struct {
 // drain goes on until the queue gives no message that it has not given before.
 // It stops early where of what came last some failed and nothing was done: then
 // nothing of the next will be.
-func (q *queueReplay) drain(ctx context.Context, c *console, sender *sender, table *mapping.Table, from deployment.Messages) error {
+func (q *queueReplay) drain(
+	ctx context.Context, c *console, sender *sender, table *mapping.Table,
+	from deployment.Messages,
+) error {
 	seen := map[string]bool{}
 	for {
 		messages, err := q.next(ctx, from, sender.live)
 		if err != nil {
 			return err
 		}
-		messages = slices.DeleteFunc(messages, func(m deployment.Message) bool { return seen[m.ID] })
+		messages = slices.DeleteFunc(messages, func(m deployment.Message) bool {
+			return seen[m.ID]
+		})
 		if len(messages) == 0 {
 			return nil
 		}
@@ -84,17 +92,22 @@ func (q *queueReplay) drain(ctx context.Context, c *console, sender *sender, tab
 		for _, m := range messages {
 			seen[m.ID] = true
 		}
-		if err := q.answer(ctx, c, sender, table, from, messages); err != nil || !sender.live {
+		err = q.answer(ctx, c, sender, table, from, messages)
+		if err != nil || !sender.live {
 			return err
 		}
-		failed := slices.ContainsFunc(q.Letters[first:], func(s letterState) bool { return s.State == "failed" })
+		failed := slices.ContainsFunc(q.Letters[first:], func(s letterState) bool {
+			return s.State == "failed"
+		})
 		if failed && q.Deleted == deleted {
 			return nil
 		}
 	}
 }
 
-func (q *queueReplay) next(ctx context.Context, from deployment.Messages, live bool) ([]deployment.Message, error) {
+func (q *queueReplay) next(
+	ctx context.Context, from deployment.Messages, live bool,
+) ([]deployment.Message, error) {
 	if live {
 		return from.Receive(ctx)
 	}
@@ -102,7 +115,10 @@ func (q *queueReplay) next(ctx context.Context, from deployment.Messages, live b
 }
 
 // answer replays some messages, and deletes those of which every letter is done.
-func (q *queueReplay) answer(ctx context.Context, c *console, sender *sender, table *mapping.Table, from deployment.Messages, messages []deployment.Message) error {
+func (q *queueReplay) answer(
+	ctx context.Context, c *console, sender *sender, table *mapping.Table,
+	from deployment.Messages, messages []deployment.Message,
+) error {
 	var letters []letter
 	var ends []int // of each message: where its letters end
 	for _, m := range messages {

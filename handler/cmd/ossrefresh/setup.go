@@ -35,7 +35,7 @@ type setupCommand struct {
 }
 
 func (*setupCommand) Help() string {
-	return `It shows a line for each thing: there, create, update, remove, kept, or foreign, which is what was not made by this command. Foreign things are left alone. The exit status is 1 if anything is missing.
+	return `It shows a line for each resource: there, create, update, remove, kept, or foreign, which is what was not made by this command. What is foreign is left alone. The exit status is 1 if anything is missing.
 
 The region is that of FC_REGION, cn-hangzhou if it is not set. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN; ossrefresh policy --deployer prints what they need to be allowed.
 
@@ -62,8 +62,7 @@ func (cmd *setupCommand) Run(ctx context.Context, c *console) error {
 	}
 	doc := newSetup(settings, cmd.Live)
 	if cmd.Print == "admin" {
-		doc.Admin = newAdmin(deployment.NewPlan(settings, deployment.Found{}).Calls(deployment.RAM, deployment.ResourceManager))
-		return c.show(doc.Admin)
+		return c.show(newAdmin(ofRAM(deployment.NewPlan(settings, deployment.Found{}))))
 	}
 	found, err := deployment.Read(ctx, cloud, settings)
 	if err != nil {
@@ -91,7 +90,9 @@ func (cmd *setupCommand) Run(ctx context.Context, c *console) error {
 }
 
 // settings are those of the command line, the environment and the account.
-func (cmd *setupCommand) settings(ctx context.Context, c *console) (deployment.Settings, deployment.Caller, error) {
+func (cmd *setupCommand) settings(
+	ctx context.Context, c *console,
+) (deployment.Settings, deployment.Caller, error) {
 	s := deployment.Settings{
 		Name: nameFrom(cmd.Name, c.getenv), Region: regionFrom(c.getenv), Account: "0",
 		Burst: cmd.Burst, Role: cmd.Role, TriggerRole: cmd.TriggerRole, Adopt: cmd.Adopt,
@@ -154,11 +155,14 @@ func writeS(settings deployment.Settings, name string) error {
 }
 
 // apply makes the plan's calls, and looks at what has come of them.
-func (cmd *setupCommand) apply(ctx context.Context, c *console, doc *setup, settings deployment.Settings, cloud deployment.Caller, plan deployment.Plan) error {
+func (cmd *setupCommand) apply(
+	ctx context.Context, c *console, doc *setup,
+	settings deployment.Settings, cloud deployment.Caller, plan deployment.Plan,
+) error {
 	begun := time.Now()
 	done, err := plan.Apply(ctx, shownCalls{cloud, c})
 	c.progress("")
-	doc.done(done, err != nil)
+	doc.done(done, err)
 	if err != nil {
 		return cmd.stopped(c, doc, settings, err)
 	}
@@ -171,13 +175,13 @@ func (cmd *setupCommand) apply(ctx context.Context, c *console, doc *setup, sett
 	}
 	doc.readBack(found)
 	if len(plan.Unseen) > 0 {
-		doc.unseen(plan.Unseen, settings.Burst, earliest(cmd.From, begun), time.Now())
+		doc.unseen(plan.Unseen, settings.Burst, earlier(cmd.From, begun), time.Now())
 	}
 	doc.Missing = deployment.NewPlan(settings, found).Missing()
 	return errors.Join(c.show(doc), doc.failure())
 }
 
-func earliest(from, begun time.Time) time.Time {
+func earlier(from, begun time.Time) time.Time {
 	if from.IsZero() || begun.Before(from) {
 		return begun
 	}
@@ -190,19 +194,23 @@ type shownCalls struct {
 	console *console
 }
 
-func (s shownCalls) Call(ctx context.Context, call deployment.Call) (deployment.Answer, error) {
+func (s shownCalls) Call(
+	ctx context.Context, call deployment.Call,
+) (deployment.Answer, error) {
 	s.console.progress("setup: %s %s", call.Service, call.Op)
 	return s.Caller.Call(ctx, call)
 }
 
 // stopped shows how far it came, and what helps. Where RAM refuses, that is what
 // an administrator has to make.
-func (cmd *setupCommand) stopped(c *console, doc *setup, settings deployment.Settings, err error) error {
+func (cmd *setupCommand) stopped(
+	c *console, doc *setup, settings deployment.Settings, err error,
+) error {
 	var e *deployment.Error
-	if errors.As(err, &e) && e.Refused() && (e.Service == deployment.RAM || e.Service == deployment.ResourceManager) {
+	if errors.As(err, &e) && refusedByRAM(e) {
 		calls := doc.rest
 		if len(calls) == 0 { // it was refused to look: then nothing may be there
-			calls = deployment.NewPlan(settings, deployment.Found{}).Calls(deployment.RAM, deployment.ResourceManager)
+			calls = ofRAM(deployment.NewPlan(settings, deployment.Found{}))
 		}
 		doc.Admin = newAdmin(calls)
 	}
@@ -214,6 +222,15 @@ func (cmd *setupCommand) stopped(c *console, doc *setup, settings deployment.Set
 	return explained(err)
 }
 
+// ofRAM are the calls that an administrator can make for somebody.
+func ofRAM(plan deployment.Plan) []deployment.Call {
+	return plan.Calls(deployment.RAM, deployment.ResourceManager)
+}
+
+func refusedByRAM(e *deployment.Error) bool {
+	return e.Refused() && (e.Service == deployment.RAM || e.Service == deployment.ResourceManager)
+}
+
 // explained gives an error of a service the hint that helps.
 func explained(err error) error {
 	var e *deployment.Error
@@ -223,11 +240,13 @@ func explained(err error) error {
 	page := e.Activation()
 	switch {
 	case e.Op == "CreateEventRule" && !e.Refused() && !e.Retryable():
-		return hint(err, "a trigger or a rule for the same bucket may stand in its way: scripts/deploy --burst removes the function's triggers first")
+		return hint(err, "a trigger or a rule for the same bucket may stand in its way: "+
+			"scripts/deploy --burst removes the function's triggers first")
 	case page != "":
 		return hint(err, "activate the service at "+page)
-	case e.Refused() && (e.Service == deployment.RAM || e.Service == deployment.ResourceManager):
-		return hint(err, "let an administrator make what stands above (or ossrefresh setup --print admin), then give --role ARN --trigger-role ARN")
+	case refusedByRAM(e):
+		return hint(err, "let an administrator make what stands above "+
+			"(or ossrefresh setup --print admin), then give --role ARN --trigger-role ARN")
 	case e.Refused():
 		return hint(err, "ossrefresh policy --deployer prints what the key needs to be allowed")
 	case e.Retryable():
@@ -286,7 +305,8 @@ func newSetup(s deployment.Settings, live bool) *setup {
 func (d *setup) add(plan deployment.Plan) {
 	d.plan, d.Missing = plan, plan.Missing()
 	for _, i := range plan.Items {
-		d.Resources = append(d.Resources, resource{i.Kind, i.Name, string(i.State), append([]string{}, i.Notes...)})
+		notes := append([]string{}, i.Notes...)
+		d.Resources = append(d.Resources, resource{i.Kind, i.Name, string(i.State), notes})
 	}
 }
 
@@ -295,21 +315,22 @@ var made = map[deployment.State]string{
 	deployment.Create: "created", deployment.Update: "updated", deployment.Remove: "removed",
 }
 
-// done says what became of the first n resources, and of the next one where it
+// done says what became of the first n resources, and of the next one where that
 // failed.
-func (d *setup) done(n int, failed bool) {
+func (d *setup) done(n int, err error) {
 	for i, item := range d.plan.Items {
 		switch word, changes := made[item.State]; {
 		case i < n && changes:
 			d.Resources[i].State = word
-		case i == n && failed:
+		case i == n && err != nil:
 			d.Resources[i].State = "failed"
 		}
-		for _, call := range item.Calls {
-			if i >= n && (call.Service == deployment.RAM || call.Service == deployment.ResourceManager) {
-				d.rest = append(d.rest, call)
-			}
-		}
+	}
+	var failed *deployment.StepError
+	if errors.As(err, &failed) {
+		left := slices.Clone(d.plan.Items[n:])
+		left[0].Calls = failed.Left
+		d.rest = ofRAM(deployment.Plan{Items: left})
 	}
 }
 
@@ -317,7 +338,9 @@ func (d *setup) done(n int, failed bool) {
 // full.
 func (d *setup) readBack(found deployment.Found) {
 	for _, r := range d.Resources {
-		if have, there := found.Rules[r.Name]; there && r.Kind == deployment.KindRule && (r.State == "created" || r.State == "updated") {
+		have, there := found.Rules[r.Name]
+		made := r.State == "created" || r.State == "updated"
+		if there && made && r.Kind == deployment.KindRule {
 			d.Rules = append(d.Rules, rule{have.Name, have.Match, have.Queue})
 		}
 	}
@@ -340,15 +363,21 @@ func (d *setup) unseen(buckets []string, begins bool, from, now time.Time) {
 
 // failure tells what is missing.
 func (d *setup) failure() error {
+	differs := func(r resource) bool {
+		return r.State == string(deployment.Foreign) && len(r.Notes) > 0
+	}
+	resources := plural(d.Missing, "resource")
 	switch {
 	case d.Missing == 0 || d.Removal:
 		return nil
-	case slices.ContainsFunc(d.Resources, func(r resource) bool { return r.State == string(deployment.Foreign) && len(r.Notes) > 0 }):
-		return hint(fmt.Errorf("%s missing or different", plural(d.Missing, "resource")), "--adopt takes over what is foreign, with --live")
+	case slices.ContainsFunc(d.Resources, differs):
+		return hint(fmt.Errorf("%s missing or different", resources),
+			"--adopt takes over what is foreign, with --live")
 	case d.Live:
-		return hint(fmt.Errorf("%s not as they were made", plural(d.Missing, "resource")), "run it again in a minute: what was just made may not be known everywhere")
+		return hint(fmt.Errorf("%s not as they were made", resources),
+			"run it again in a minute: what was just made may not be known everywhere")
 	}
-	return hint(fmt.Errorf("%s missing", plural(d.Missing, "resource")), "run it with --live to bring it about")
+	return hint(fmt.Errorf("%s missing", resources), "run it with --live to bring it about")
 }
 
 func (d *setup) text(p *page) {
@@ -377,7 +406,8 @@ func (d *setup) text(p *page) {
 		if g.Until != nil {
 			until = g.Until.Format(time.RFC3339)
 		}
-		p.line("  changes of %s from %s until %s, which this makes good, but for removals:", g.Bucket, from, until)
+		p.line("  changes of %s from %s until %s, which this makes good, but for removals:",
+			g.Bucket, from, until)
 		p.line("       ossrefresh refresh --live --since %s %s", from, g.Bucket)
 	}
 	if len(d.Admin) > 0 {

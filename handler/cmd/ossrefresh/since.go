@@ -15,7 +15,8 @@ import (
 // tells: for changes that no trigger has seen.
 func (cmd *refreshCommand) since(ctx context.Context, c *console) error {
 	if len(cmd.URLs) != 1 || cmd.Type != "file" || cmd.Product != "dcdn" {
-		return misuse(errors.New("--since takes the name of one bucket, and what to refresh from the table"), "run ossrefresh refresh --since 2h BUCKET")
+		return misuse(errors.New("--since takes the name of one bucket; the table says the rest"),
+			"run ossrefresh refresh --since 2h BUCKET")
 	}
 	from, err := sinceTime(cmd.Since, time.Now())
 	if err != nil {
@@ -47,10 +48,12 @@ func sinceTime(text string, now time.Time) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return at, misuse(fmt.Errorf("--since: %q is not a valid time", text), "give one such as 2026-11-20T08:00:00Z, or 2h for two hours ago")
+		return at, misuse(fmt.Errorf("--since: %q is not a valid time", text),
+			"give one such as 2026-11-20T08:00:00Z, or 2h for two hours ago")
 	}
 	if at.After(now) {
-		return at, misuse(fmt.Errorf("--since: %s is yet to come", text), "give a time that is over")
+		return at, misuse(fmt.Errorf("--since: %s is yet to come", text),
+			"give a time that is over")
 	}
 	return at.UTC(), nil
 }
@@ -67,7 +70,9 @@ type sinceDocument struct {
 }
 
 // list returns what shows the objects that were put since then.
-func (d *sinceDocument) list(ctx context.Context, c *console, table *mapping.Table) ([]mapping.Target, error) {
+func (d *sinceDocument) list(
+	ctx context.Context, c *console, table *mapping.Table,
+) ([]mapping.Target, error) {
 	credentials, err := credentialsFrom(c.getenv)
 	if err != nil {
 		return nil, err
@@ -104,19 +109,21 @@ func (d *sinceDocument) list(ctx context.Context, c *console, table *mapping.Tab
 		}
 		known = true
 		if err := b.List(ctx, source.Prefix, visit); err != nil {
-			return nil, hint(err, "the key needs oss:ListObjects on the bucket; FC_REGION is its region, now "+region)
+			return nil, hint(err, "the key needs oss:ListObjects on the bucket; "+
+				"FC_REGION is its region, now "+region)
 		}
 	}
 	c.progress("")
 	if !known {
-		return nil, misuse(fmt.Errorf("the table has no rule for the bucket %s", d.Bucket), "name the table with --mapping")
+		return nil, misuse(fmt.Errorf("the table has no rule for the bucket %s", d.Bucket),
+			"name the table with --mapping")
 	}
 	return targets, nil
 }
 
 func (d sinceDocument) text(p *page) {
-	p.line("%s: %s listed, %d put since %s, %d of no rule, %d filtered out",
-		d.Bucket, plural(d.Listed, "object"), d.Changed, d.Since.Format(time.RFC3339), d.Unmatched, d.Ignored)
+	p.line("%s: %s listed, %d put since %s, %d of no rule, %d filtered out", d.Bucket,
+		plural(d.Listed, "object"), d.Changed, d.Since.Format(time.RFC3339), d.Unmatched, d.Ignored)
 	p.line("What was removed since then is in no listing: refresh its URLs by hand.")
 	d.submission.text(p)
 }

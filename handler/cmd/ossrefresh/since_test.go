@@ -16,9 +16,13 @@ import (
 func startBucket(ts *testscript.TestScript, _ bool, _ []string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := aliyuntest.TestCredential.AccessKeyID
-		if !strings.HasPrefix(r.Header.Get("Authorization"), "OSS "+id+":") || !strings.HasPrefix(r.Host, "my-site.oss-cn-hangzhou.") {
+		if !strings.HasPrefix(r.Header.Get("Authorization"), "OSS "+id+":") ||
+			!strings.HasPrefix(r.Host, "my-site.oss-cn-hangzhou.") {
 			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(w, "<Error><Code>AccessDenied</Code><Message>You have no right.</Message></Error>")
+			fmt.Fprint(
+				w,
+				"<Error><Code>AccessDenied</Code><Message>You have no right.</Message></Error>",
+			)
 			return
 		}
 		fmt.Fprint(w, "<ListBucketResult>")
@@ -27,7 +31,12 @@ func startBucket(ts *testscript.TestScript, _ bool, _ []string) {
 			"www/app.js.map 2026-11-21T08:00:00.000Z", "www/%E5%9B%BE+1.png 2026-11-22T08:00:00.000Z",
 		} {
 			key, at, _ := strings.Cut(object, " ")
-			fmt.Fprintf(w, "<Contents><Key>%s</Key><LastModified>%s</LastModified><Size>1</Size></Contents>", key, at)
+			fmt.Fprintf(
+				w,
+				"<Contents><Key>%s</Key><LastModified>%s</LastModified><Size>1</Size></Contents>",
+				key,
+				at,
+			)
 		}
 		fmt.Fprint(w, "<IsTruncated>false</IsTruncated></ListBucketResult>")
 	}))

@@ -51,7 +51,12 @@ func (s *Server) project(op, name string, body []byte) (any, *refusal) {
 		have.Description = sent.Description
 		return nil, nil
 	}
-	return object{"projectName": name, "description": have.Description, "owner": Account, "status": "Normal"}, nil
+	return object{
+		"projectName": name,
+		"description": have.Description,
+		"owner":       Account,
+		"status":      "Normal",
+	}, nil
 }
 
 func (s *Server) store(op, project, name string, body []byte) (any, *refusal) {
@@ -70,7 +75,8 @@ func (s *Server) store(op, project, name string, body []byte) (any, *refusal) {
 		LogstoreName    string
 		TTL, ShardCount int
 	}
-	if json.Unmarshal(body, &sent) != nil || sent.LogstoreName == "" || sent.TTL < 1 || sent.ShardCount < 1 {
+	if json.Unmarshal(body, &sent) != nil || sent.LogstoreName == "" || sent.TTL < 1 ||
+		sent.ShardCount < 1 {
 		return nil, &refusal{400, "ParameterInvalid", "logstoreName, ttl or shardCount"}
 	}
 	if _, there := have.Stores[sent.LogstoreName]; there {
@@ -103,7 +109,8 @@ func (s *Server) index(op, project, name string, body []byte) (any, *refusal) {
 		Keys    map[string]struct{ Type string }
 		MaxText int `json:"max_text_len"`
 	}
-	if json.Unmarshal(body, &sent) != nil || sent.MaxText != 0 && (sent.MaxText < 64 || sent.MaxText > 16384) {
+	if json.Unmarshal(body, &sent) != nil ||
+		sent.MaxText != 0 && (sent.MaxText < 64 || sent.MaxText > 16384) {
 		return nil, &refusal{400, "ParameterInvalid", "the index or its max_text_len"}
 	}
 	store.Index = append(json.RawMessage(nil), body...)

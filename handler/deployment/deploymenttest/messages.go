@@ -28,7 +28,12 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	n, err := strconv.Atoi(query.Get("numOfMessages"))
 	refused := s.checkMessages(r)
-	call := Call{N: len(s.calls), Service: "mns", Op: r.Method, Changes: r.Method == http.MethodDelete}
+	call := Call{
+		N:       len(s.calls),
+		Service: "mns",
+		Op:      r.Method,
+		Changes: r.Method == http.MethodDelete,
+	}
 	switch {
 	case refused != nil:
 	case queue == nil:
@@ -61,7 +66,11 @@ func (q *Queue) list(w http.ResponseWriter, most int, peek bool) *refusal {
 		if letter == "" || len(answer.Message) == most || time.Since(q.hidden[i]) < visibility {
 			continue
 		}
-		m := struct{ MessageId, MessageBody, ReceiptHandle string }{fmt.Sprintf("message-%d", i+1), letter, ""}
+		m := struct{ MessageId, MessageBody, ReceiptHandle string }{
+			fmt.Sprintf("message-%d", i+1),
+			letter,
+			"",
+		}
 		if !peek {
 			m.ReceiptHandle = fmt.Sprintf("receipt-%d", i)
 			if q.hidden == nil {
@@ -98,7 +107,11 @@ func (s *Server) checkMessages(r *http.Request) *refusal {
 	case r.Header.Get("security-token") != s.Credential.SecurityToken:
 		return &refusal{403, "InvalidSecurityToken", "The security token is not valid."}
 	case r.Header.Get("Authorization") != "MNS "+s.Credential.AccessKeyID+":"+s.sign(toSign, ""):
-		return &refusal{403, "SignatureDoesNotMatch", "The request signature we calculated does not match: " + toSign}
+		return &refusal{
+			403,
+			"SignatureDoesNotMatch",
+			"The request signature we calculated does not match: " + toSign,
+		}
 	}
 	return nil
 }

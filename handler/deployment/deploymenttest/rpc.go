@@ -22,29 +22,71 @@ type operation struct {
 }
 
 var operations = map[string]operation{
-	"ram GetRole":                             {[]string{"RoleName"}, (*Server).getRole},
-	"ram CreateRole":                          {[]string{"RoleName", "AssumeRolePolicyDocument"}, (*Server).createRole},
-	"ram UpdateRole":                          {[]string{"RoleName"}, (*Server).updateRole},
-	"ram DeleteRole":                          {[]string{"RoleName"}, (*Server).deleteRole},
-	"ram ListPoliciesForRole":                 {[]string{"RoleName"}, (*Server).listPoliciesForRole},
-	"ram GetPolicy":                           {[]string{"PolicyType", "PolicyName"}, (*Server).getPolicy},
-	"ram CreatePolicy":                        {[]string{"PolicyName", "PolicyDocument"}, (*Server).createPolicy},
-	"ram CreatePolicyVersion":                 {[]string{"PolicyName", "PolicyDocument"}, (*Server).createPolicyVersion},
-	"ram ListPolicyVersions":                  {[]string{"PolicyType", "PolicyName"}, (*Server).listPolicyVersions},
-	"ram DeletePolicyVersion":                 {[]string{"PolicyName", "VersionId"}, (*Server).deletePolicyVersion},
-	"ram UpdatePolicyDescription":             {[]string{"PolicyName", "NewDescription"}, (*Server).updatePolicyDescription},
-	"ram DeletePolicy":                        {[]string{"PolicyName"}, (*Server).deletePolicy},
-	"ram AttachPolicyToRole":                  {[]string{"PolicyType", "PolicyName", "RoleName"}, (*Server).attach},
-	"ram DetachPolicyFromRole":                {[]string{"PolicyType", "PolicyName", "RoleName"}, (*Server).detach},
-	"sts GetCallerIdentity":                   {nil, (*Server).callerIdentity},
-	"resourcemanager CreateServiceLinkedRole": {[]string{"ServiceName"}, (*Server).createServiceLinkedRole},
-	"mns-open GetQueueAttributes":             {[]string{"QueueName"}, (*Server).getQueue},
-	"mns-open CreateQueue":                    {[]string{"QueueName"}, (*Server).createQueue},
-	"mns-open SetQueueAttributes":             {[]string{"QueueName"}, (*Server).setQueue},
-	"mns-open DeleteQueue":                    {[]string{"QueueName"}, (*Server).deleteQueue},
-	"mns-open GetEventRule":                   {[]string{"ProductName", "RuleName"}, (*Server).getRule},
-	"mns-open CreateEventRule":                {[]string{"ProductName", "RuleName", "EventTypes", "MatchRules", "Endpoint"}, (*Server).createRule},
-	"mns-open DeleteEventRule":                {[]string{"ProductName", "RuleName"}, (*Server).deleteRule},
+	"ram GetRole": {[]string{"RoleName"}, (*Server).getRole},
+	"ram CreateRole": {
+		[]string{"RoleName", "AssumeRolePolicyDocument"},
+		(*Server).createRole,
+	},
+	"ram UpdateRole": {[]string{"RoleName"}, (*Server).updateRole},
+	"ram DeleteRole": {[]string{"RoleName"}, (*Server).deleteRole},
+	"ram ListPoliciesForRole": {
+		[]string{"RoleName"},
+		(*Server).listPoliciesForRole,
+	},
+	"ram GetPolicy": {
+		[]string{"PolicyType", "PolicyName"},
+		(*Server).getPolicy,
+	},
+	"ram CreatePolicy": {
+		[]string{"PolicyName", "PolicyDocument"},
+		(*Server).createPolicy,
+	},
+	"ram CreatePolicyVersion": {
+		[]string{"PolicyName", "PolicyDocument"},
+		(*Server).createPolicyVersion,
+	},
+	"ram ListPolicyVersions": {
+		[]string{"PolicyType", "PolicyName"},
+		(*Server).listPolicyVersions,
+	},
+	"ram DeletePolicyVersion": {
+		[]string{"PolicyName", "VersionId"},
+		(*Server).deletePolicyVersion,
+	},
+	"ram UpdatePolicyDescription": {
+		[]string{"PolicyName", "NewDescription"},
+		(*Server).updatePolicyDescription,
+	},
+	"ram DeletePolicy": {[]string{"PolicyName"}, (*Server).deletePolicy},
+	"ram AttachPolicyToRole": {
+		[]string{"PolicyType", "PolicyName", "RoleName"},
+		(*Server).attach,
+	},
+	"ram DetachPolicyFromRole": {
+		[]string{"PolicyType", "PolicyName", "RoleName"},
+		(*Server).detach,
+	},
+	"sts GetCallerIdentity": {nil, (*Server).callerIdentity},
+	"resourcemanager CreateServiceLinkedRole": {
+		[]string{"ServiceName"},
+		(*Server).createServiceLinkedRole,
+	},
+	"mns-open GetQueueAttributes": {[]string{"QueueName"}, (*Server).getQueue},
+	"mns-open CreateQueue":        {[]string{"QueueName"}, (*Server).createQueue},
+	"mns-open SetQueueAttributes": {[]string{"QueueName"}, (*Server).setQueue},
+	"mns-open DeleteQueue":        {[]string{"QueueName"}, (*Server).deleteQueue},
+	"mns-open GetEventRule": {
+		[]string{"ProductName", "RuleName"},
+		(*Server).getRule,
+	},
+	"mns-open CreateEventRule": {
+		[]string{"ProductName", "RuleName", "EventTypes", "MatchRules", "Endpoint"},
+		(*Server).createRule,
+	},
+	"mns-open DeleteEventRule": {
+		[]string{"ProductName", "RuleName"},
+		(*Server).deleteRule,
+	},
 }
 
 // rpc reads and checks a call of an RPC API.
@@ -62,7 +104,11 @@ func (s *Server) rpc(r *http.Request, body []byte) (Call, func() (any, *refusal)
 	}
 	op, known := operations[c.Service+" "+c.Op]
 	if !known || r.URL.Path != "/" {
-		return c, nil, &refusal{404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."}
+		return c, nil, &refusal{
+			404,
+			"InvalidAction.NotFound",
+			"Specified api is not found, please check your url and method.",
+		}
 	}
 	if refused := s.checkRPC(r.Method, params); refused != nil {
 		return c, nil, refused
@@ -82,7 +128,11 @@ func noRole(name string) *refusal {
 }
 
 func noPolicy(name string) *refusal {
-	return &refusal{404, "EntityNotExist.Policy", fmt.Sprintf("The policy %s does not exist.", name)}
+	return &refusal{
+		404,
+		"EntityNotExist.Policy",
+		fmt.Sprintf("The policy %s does not exist.", name),
+	}
 }
 
 func (s *Server) callerIdentity(map[string]string) (any, *refusal) {
@@ -107,7 +157,10 @@ func (s *Server) createRole(p map[string]string) (any, *refusal) {
 	if len(p["Description"]) > 1024 || !json.Valid([]byte(p["AssumeRolePolicyDocument"])) {
 		return nil, &refusal{400, "InvalidParameter", "Description or AssumeRolePolicyDocument"}
 	}
-	s.Roles[p["RoleName"]] = &Role{Trust: p["AssumeRolePolicyDocument"], Description: p["Description"]}
+	s.Roles[p["RoleName"]] = &Role{
+		Trust:       p["AssumeRolePolicyDocument"],
+		Description: p["Description"],
+	}
 	return object{}, nil
 }
 
@@ -155,14 +208,21 @@ func (s *Server) getPolicy(p map[string]string) (any, *refusal) {
 		return nil, noPolicy(p["PolicyName"])
 	}
 	return object{
-		"Policy":               object{"PolicyName": p["PolicyName"], "Description": policy.Description},
+		"Policy": object{
+			"PolicyName":  p["PolicyName"],
+			"Description": policy.Description,
+		},
 		"DefaultPolicyVersion": object{"PolicyDocument": policy.Document, "IsDefaultVersion": true},
 	}, nil
 }
 
 func checkDocument(document string) *refusal {
 	if len(document) > 6144 || !json.Valid([]byte(document)) {
-		return &refusal{400, "InvalidParameter.PolicyDocument.Length", "The policy document must be JSON of at most 6144 characters."}
+		return &refusal{
+			400,
+			"InvalidParameter.PolicyDocument.Length",
+			"The policy document must be JSON of at most 6144 characters.",
+		}
 	}
 	return nil
 }
@@ -174,7 +234,11 @@ func (s *Server) createPolicy(p map[string]string) (any, *refusal) {
 	if refused := checkDocument(p["PolicyDocument"]); refused != nil {
 		return nil, refused
 	}
-	s.Policies[p["PolicyName"]] = &Policy{Document: p["PolicyDocument"], Description: p["Description"], next: 2}
+	s.Policies[p["PolicyName"]] = &Policy{
+		Document:    p["PolicyDocument"],
+		Description: p["Description"],
+		next:        2,
+	}
 	return object{}, nil
 }
 
@@ -189,7 +253,11 @@ func (s *Server) createPolicyVersion(p map[string]string) (any, *refusal) {
 	}
 	if len(policy.Versions) == 4 {
 		if p["RotateStrategy"] != "DeleteOldestNonDefaultVersionWhenLimitExceeded" {
-			return nil, &refusal{409, "LimitExceeded.Policy.Version", "The policy has five versions."}
+			return nil, &refusal{
+				409,
+				"LimitExceeded.Policy.Version",
+				"The policy has five versions.",
+			}
 		}
 		policy.Versions = policy.Versions[1:]
 	}
@@ -207,7 +275,9 @@ func (s *Server) listPolicyVersions(p map[string]string) (any, *refusal) {
 	if !there {
 		return nil, noPolicy(p["PolicyName"])
 	}
-	list := []object{{"VersionId": fmt.Sprintf("v%d", max(policy.next, 2)-1), "IsDefaultVersion": true}}
+	list := []object{
+		{"VersionId": fmt.Sprintf("v%d", max(policy.next, 2)-1), "IsDefaultVersion": true},
+	}
 	for _, id := range policy.Versions {
 		list = append(list, object{"VersionId": id, "IsDefaultVersion": false})
 	}
@@ -350,7 +420,12 @@ func (s *Server) deleteQueue(p map[string]string) (any, *refusal) {
 func (s *Server) getRule(p map[string]string) (any, *refusal) {
 	rule, there := s.Rules[p["RuleName"]]
 	if !there { // the gateway says so with success false
-		return object{"Success": false, "Code": 404, "Status": "RESOURCE_NOT_FOUND", "Message": "The rule does not exist."}, nil
+		return object{
+			"Success": false,
+			"Code":    404,
+			"Status":  "RESOURCE_NOT_FOUND",
+			"Message": "The rule does not exist.",
+		}, nil
 	}
 	return object{"Success": true, "Data": object{
 		"RuleName": p["RuleName"], "EventTypes": rule.EventTypes, "MatchRules": rule.MatchRules, "Endpoint": rule.Endpoints,
@@ -361,11 +436,15 @@ func (s *Server) createRule(p map[string]string) (any, *refusal) {
 	if _, there := s.Rules[p["RuleName"]]; there {
 		return nil, &refusal{409, "EventRuleAlreadyExist", "The rule exists."}
 	}
-	rule := &Rule{MatchRules: json.RawMessage(p["MatchRules"]), Endpoints: json.RawMessage(p["Endpoint"])}
+	rule := &Rule{
+		MatchRules: json.RawMessage(p["MatchRules"]),
+		Endpoints:  json.RawMessage(p["Endpoint"]),
+	}
 	var endpoint struct{ EndpointType, EndpointValue string }
 	var match [][]struct{ MatchState, Prefix, Suffix string }
 	if json.Unmarshal([]byte(p["EventTypes"]), &rule.EventTypes) != nil || json.Unmarshal(rule.Endpoints, &endpoint) != nil ||
-		json.Unmarshal(rule.MatchRules, &match) != nil || endpoint.EndpointType != "queue" || len(p["RuleName"]) > 85 {
+		json.Unmarshal(rule.MatchRules, &match) != nil || endpoint.EndpointType != "queue" ||
+		len(p["RuleName"]) > 85 {
 		return nil, &refusal{400, "InvalidArgument", "EventTypes, MatchRules or Endpoint"}
 	}
 	if _, there := s.Queues[endpoint.EndpointValue]; !there {

@@ -224,10 +224,18 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case refused != nil && isLog:
 		w.WriteHeader(refused.status)
-		answer = map[string]string{"errorCode": refused.code, "errorMessage": refused.message, "requestId": id}
+		answer = map[string]string{
+			"errorCode":    refused.code,
+			"errorMessage": refused.message,
+			"requestId":    id,
+		}
 	case refused != nil:
 		w.WriteHeader(refused.status)
-		answer = map[string]string{"Code": refused.code, "Message": refused.message, "RequestId": id}
+		answer = map[string]string{
+			"Code":      refused.code,
+			"Message":   refused.message,
+			"RequestId": id,
+		}
 	}
 	if answer == nil { // Log Service answers some calls with nothing
 		return

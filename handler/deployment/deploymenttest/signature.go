@@ -32,9 +32,17 @@ func (s *Server) checkRPC(method string, params map[string]string) *refusal {
 	case params["AccessKeyId"] != s.Credential.AccessKeyID:
 		return &refusal{404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."}
 	case params["SecurityToken"] != s.Credential.SecurityToken:
-		return &refusal{400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."}
+		return &refusal{
+			400,
+			"InvalidSecurityToken.Malformed",
+			"Specified SecurityToken is malformed.",
+		}
 	case err != nil || time.Since(stamp).Abs() > maxClockSkew:
-		return &refusal{400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired."}
+		return &refusal{
+			400,
+			"InvalidTimeStamp.Expired",
+			"Specified time stamp or date value is expired.",
+		}
 	case nonce == "" || s.nonces[nonce]:
 		return &refusal{400, "SignatureNonceUsed", "Specified signature nonce was used already."}
 	}
@@ -57,7 +65,8 @@ func (s *Server) checkLog(r *http.Request, body []byte) *refusal {
 	date, err := http.ParseTime(r.Header.Get("Date"))
 	var headers []string
 	for name, values := range r.Header {
-		if name = strings.ToLower(name); strings.HasPrefix(name, "x-log") || strings.HasPrefix(name, "x-acs") {
+		if name = strings.ToLower(name); strings.HasPrefix(name, "x-log") ||
+			strings.HasPrefix(name, "x-acs") {
 			headers = append(headers, name+":"+values[0])
 		}
 	}
@@ -79,7 +88,11 @@ func (s *Server) checkLog(r *http.Request, body []byte) *refusal {
 	case r.Header.Get("Content-MD5") != sum:
 		return &refusal{400, "InvalidContentMD5", "Content-MD5 is not that of the body"}
 	case err != nil || time.Since(date).Abs() > maxClockSkew:
-		return &refusal{400, "RequestTimeTooSkewed", "the request's time is too far from the server's"}
+		return &refusal{
+			400,
+			"RequestTimeTooSkewed",
+			"the request's time is too far from the server's",
+		}
 	case r.Header.Get("x-acs-security-token") != s.Credential.SecurityToken:
 		return &refusal{401, "SecurityTokenInvalid", "the security token is not valid"}
 	case r.Header.Get("Authorization") != "LOG "+s.Credential.AccessKeyID+":"+s.sign(toSign, ""):
@@ -92,7 +105,8 @@ func (s *Server) checkLog(r *http.Request, body []byte) *refusal {
 func rfc3986(text string) string {
 	var b strings.Builder
 	for _, c := range []byte(text) {
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.~", c) >= 0 {
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+			strings.IndexByte("-_.~", c) >= 0 {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)
