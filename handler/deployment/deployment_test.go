@@ -328,6 +328,84 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// Nothing is put into or attached to what is foreign.
+func TestNothingIsAddedToWhatIsForeign(t *testing.T) {
+	s := settings(t, twoDomains)
+	project := s.Names().Project
+	server := deploymenttest.NewTestServer(t, &deploymenttest.Server{
+		Roles:    map[string]*deploymenttest.Role{s.Names().Role: {Trust: "{}"}},
+		Projects: map[string]*deploymenttest.Project{project: {Description: "mine"}},
+	})
+	if _, err := plan(t, server, s).Apply(t.Context(), caller(t, server)); err != nil {
+		t.Fatal(err)
+	}
+	role := server.Roles[s.Names().Role]
+	if len(role.Attached) > 0 || role.Trust != "{}" || server.Policies[s.Names().Role] != nil {
+		t.Errorf("the role is %+v", role)
+	}
+	if p := server.Projects[project]; len(p.Stores) > 0 || p.Description != "mine" {
+		t.Errorf("the project is %+v", p)
+	}
+	if left := plan(t, server, s); left.Missing() != 4 { // role, policy, store and index
+		t.Errorf("%v", states(left))
+	}
+	s.Adopt = true
+	bring(t, server, s)
+}
+
+// An index that somebody has changed keeps what is in it.
+func TestIndexKeepsWhatIsThere(t *testing.T) {
+	server := deploymenttest.NewTestServer(t, nil)
+	s := settings(t, twoDomains)
+	bring(t, server, s)
+	store := server.Projects[s.Names().Project].Stores[s.Names().Store]
+	store.Index = []byte(`{"max_text_len":2048,"log_reduce":true,"keys":{"user":{"type":"text","alias":"u"},
+		"message":{"type":"json","doc_value":true,"json_keys":{"task_id":{"type":"text"}}}}}`)
+	before := len(server.Changes())
+	bring(t, server, s)
+	if diff := cmp.Diff([]string{"UpdateIndex"}, changesSince(server, before)); diff != "" {
+		t.Errorf("(-want +changes)\n%s", diff)
+	}
+	for _, part := range []string{
+		`"log_reduce":true`, `"alias":"u"`, `"task_id"`, `"msg"`, `"code"`, `"max_text_len":16384`, `"line"`,
+	} {
+		if !strings.Contains(string(store.Index), part) {
+			t.Errorf("the index lacks %s: %s", part, store.Index)
+		}
+	}
+	if strings.Contains(string(store.Index), "index_mode") {
+		t.Errorf("the index has what only an answer has: %s", store.Index)
+	}
+}
+
+// A rule sees the events that s.yaml's trigger sees. One that lacks some is made
+// anew.
+func TestRuleSeesWhatTheTriggerSees(t *testing.T) {
+	server := deploymenttest.NewTestServer(t, nil)
+	s := settings(t, twoDomains)
+	trigger := generated(t, s)["triggers"].([]any)[0].(map[string]any)
+	s.Burst = true
+	bring(t, server, s)
+	rule := server.Rules["oss-cdn-refresh-my-site"]
+	var want []string
+	for _, event := range trigger["triggerConfig"].(map[string]any)["events"].([]any) {
+		want = append(want, strings.TrimPrefix(event.(string), "oss:"))
+	}
+	if diff := cmp.Diff(want, rule.EventTypes); diff != "" {
+		t.Errorf("(-trigger +rule)\n%s", diff)
+	}
+	rule.EventTypes = rule.EventTypes[1:]
+	before := len(server.Changes())
+	if p := plan(t, server, s); !slices.Equal(p.Unseen, []string{"my-site"}) {
+		t.Errorf("changes of %v are not seen", p.Unseen)
+	}
+	bring(t, server, s)
+	want = []string{"DeleteEventRule", "CreateEventRule"}
+	if diff := cmp.Diff(want, changesSince(server, before)); diff != "" {
+		t.Errorf("(-want +changes)\n%s", diff)
+	}
+}
+
 func tableOf(domains int) string {
 	var b strings.Builder
 	b.WriteString("rules:\n  - bucket: my-site\n    targets:\n")

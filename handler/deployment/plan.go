@@ -132,6 +132,12 @@ func (p *planner) create(kind, name string, calls ...Call) {
 	p.add(Item{Kind: kind, Name: name, State: Create, Calls: calls})
 }
 
+// withhold adds an item for what is not made, since it would change something
+// foreign.
+func (p *planner) withhold(kind, name, why string) {
+	p.add(Item{Kind: kind, Name: name, State: Foreign, Notes: []string{why}})
+}
+
 // decide adds an item for something that exists: its calls are made if it is
 // ours and differs, or if it is foreign and adopted.
 func (p *planner) decide(kind, name string, ours bool, differs []string, calls []Call) {
@@ -173,12 +179,13 @@ func (p *planner) logs() {
 			Done: done,
 		}
 	}
-	ours := true
+	ours, foreign := true, false
 	if have := p.found.Project; have == nil {
 		create := sls("CreateProject", "POST", "/", body, "ProjectAlreadyExist")
 		p.create(kindProject, project, create)
 	} else {
 		ours = p.owns(have.Description)
+		foreign = !ours && !p.Adopt
 		var differs []string
 		var calls []Call
 		if have.Description != body["description"] {
@@ -190,7 +197,9 @@ func (p *planner) logs() {
 		p.decide(kindProject, project, ours, differs, calls)
 	}
 	store := p.names.Store
-	if have := p.found.Store; have == nil {
+	if have := p.found.Store; have == nil && foreign {
+		p.withhold(kindStore, store, "is missing, in a project that is foreign")
+	} else if have == nil {
 		p.create(kindStore, store, sls("CreateLogStore", "POST", "/logstores", map[string]any{
 			"logstoreName": store, "ttl": logDays,
 			"shardCount": 1, "autoSplit": true, "maxSplitShard": 8,
@@ -199,7 +208,9 @@ func (p *planner) logs() {
 		p.decide(kindStore, store, ours, nil, nil)
 	}
 	wanted, path := logIndex(), "/logstores/"+store+"/index"
-	if have := p.found.Index; have == nil {
+	if have := p.found.Index; have == nil && foreign {
+		p.withhold(kindIndex, store, "is missing, in a project that is foreign")
+	} else if have == nil {
 		p.create(kindIndex, store, sls("CreateIndex", "POST", path, wanted, "IndexAlreadyExist"))
 	} else {
 		var calls []Call
@@ -393,6 +404,12 @@ func (p *planner) policy(name, role string, wanted Policy, mark Mark) {
 	).orDone("EntityAlreadyExists.Role.Policy")
 	attached := slices.Contains(p.found.Roles[role].Attached, name)
 	have, there := p.found.Policies[name]
+	its, made := p.found.Roles[role]
+	foreign := made && !p.Adopt && !p.owns(its.Description)
+	if foreign && !attached && (!there || p.owns(have.Description)) {
+		p.withhold(kindPolicy, name, "is not attached to the role, which is foreign")
+		return
+	}
 	if !there {
 		create := rpc(RAM, "CreatePolicy",
 			"PolicyName", name, "PolicyDocument", wanted.String(), "Description", mark.String(),

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // services are the RPC APIs by their Version.
@@ -14,78 +15,39 @@ var services = map[string]string{
 	"2015-05-01": "ram", "2015-04-01": "sts", "2020-03-31": "resourcemanager", "2022-01-19": "mns-open",
 }
 
-// An operation performs a call. What it needs of the call's parameters is missing
-// where it is "".
+// An operation performs a call that has the parameters it needs.
 type operation struct {
-	needs   []string
+	needs   string
 	perform func(*Server, map[string]string) (any, *refusal)
 }
 
 var operations = map[string]operation{
-	"ram GetRole": {[]string{"RoleName"}, (*Server).getRole},
-	"ram CreateRole": {
-		[]string{"RoleName", "AssumeRolePolicyDocument"},
-		(*Server).createRole,
-	},
-	"ram UpdateRole": {[]string{"RoleName"}, (*Server).updateRole},
-	"ram DeleteRole": {[]string{"RoleName"}, (*Server).deleteRole},
-	"ram ListPoliciesForRole": {
-		[]string{"RoleName"},
-		(*Server).listPoliciesForRole,
-	},
-	"ram GetPolicy": {
-		[]string{"PolicyType", "PolicyName"},
-		(*Server).getPolicy,
-	},
-	"ram CreatePolicy": {
-		[]string{"PolicyName", "PolicyDocument"},
-		(*Server).createPolicy,
-	},
-	"ram CreatePolicyVersion": {
-		[]string{"PolicyName", "PolicyDocument"},
-		(*Server).createPolicyVersion,
-	},
-	"ram ListPolicyVersions": {
-		[]string{"PolicyType", "PolicyName"},
-		(*Server).listPolicyVersions,
-	},
-	"ram DeletePolicyVersion": {
-		[]string{"PolicyName", "VersionId"},
-		(*Server).deletePolicyVersion,
-	},
-	"ram UpdatePolicyDescription": {
-		[]string{"PolicyName", "NewDescription"},
-		(*Server).updatePolicyDescription,
-	},
-	"ram DeletePolicy": {[]string{"PolicyName"}, (*Server).deletePolicy},
-	"ram AttachPolicyToRole": {
-		[]string{"PolicyType", "PolicyName", "RoleName"},
-		(*Server).attach,
-	},
-	"ram DetachPolicyFromRole": {
-		[]string{"PolicyType", "PolicyName", "RoleName"},
-		(*Server).detach,
-	},
-	"sts GetCallerIdentity": {nil, (*Server).callerIdentity},
-	"resourcemanager CreateServiceLinkedRole": {
-		[]string{"ServiceName"},
-		(*Server).createServiceLinkedRole,
-	},
-	"mns-open GetQueueAttributes": {[]string{"QueueName"}, (*Server).getQueue},
-	"mns-open CreateQueue":        {[]string{"QueueName"}, (*Server).createQueue},
-	"mns-open SetQueueAttributes": {[]string{"QueueName"}, (*Server).setQueue},
-	"mns-open DeleteQueue":        {[]string{"QueueName"}, (*Server).deleteQueue},
-	"mns-open GetEventRule": {
-		[]string{"ProductName", "RuleName"},
-		(*Server).getRule,
-	},
+	"ram GetRole":                 {"RoleName", (*Server).getRole},
+	"ram CreateRole":              {"RoleName AssumeRolePolicyDocument", (*Server).createRole},
+	"ram UpdateRole":              {"RoleName", (*Server).updateRole},
+	"ram DeleteRole":              {"RoleName", (*Server).deleteRole},
+	"ram ListPoliciesForRole":     {"RoleName", (*Server).listPoliciesForRole},
+	"ram GetPolicy":               {"PolicyType PolicyName", (*Server).getPolicy},
+	"ram CreatePolicy":            {"PolicyName PolicyDocument", (*Server).createPolicy},
+	"ram CreatePolicyVersion":     {"PolicyName PolicyDocument", (*Server).createPolicyVersion},
+	"ram ListPolicyVersions":      {"PolicyType PolicyName", (*Server).listPolicyVersions},
+	"ram DeletePolicyVersion":     {"PolicyName VersionId", (*Server).deletePolicyVersion},
+	"ram UpdatePolicyDescription": {"PolicyName NewDescription", (*Server).updatePolicyDescription},
+	"ram DeletePolicy":            {"PolicyName", (*Server).deletePolicy},
+	"ram AttachPolicyToRole":      {"PolicyType PolicyName RoleName", (*Server).attach},
+	"ram DetachPolicyFromRole":    {"PolicyType PolicyName RoleName", (*Server).detach},
+	"sts GetCallerIdentity":       {"", (*Server).callerIdentity},
+	"mns-open GetQueueAttributes": {"QueueName", (*Server).getQueue},
+	"mns-open CreateQueue":        {"QueueName", (*Server).createQueue},
+	"mns-open SetQueueAttributes": {"QueueName", (*Server).setQueue},
+	"mns-open DeleteQueue":        {"QueueName", (*Server).deleteQueue},
+	"mns-open GetEventRule":       {"ProductName RuleName", (*Server).getRule},
 	"mns-open CreateEventRule": {
-		[]string{"ProductName", "RuleName", "EventTypes", "MatchRules", "Endpoint"},
-		(*Server).createRule,
+		"ProductName RuleName EventTypes MatchRules Endpoint ClientToken", (*Server).createRule,
 	},
-	"mns-open DeleteEventRule": {
-		[]string{"ProductName", "RuleName"},
-		(*Server).deleteRule,
+	"mns-open DeleteEventRule": {"ProductName RuleName", (*Server).deleteRule},
+	"resourcemanager CreateServiceLinkedRole": {
+		"ServiceName", (*Server).createServiceLinkedRole,
 	},
 }
 
@@ -113,7 +75,7 @@ func (s *Server) rpc(r *http.Request, body []byte) (Call, func() (any, *refusal)
 	if refused := s.checkRPC(r.Method, params); refused != nil {
 		return c, nil, refused
 	}
-	for _, name := range op.needs {
+	for _, name := range strings.Fields(op.needs) {
 		if params[name] == "" {
 			return c, nil, &refusal{400, "Missing" + name, name + " is mandatory for this action."}
 		}
