@@ -61,6 +61,7 @@ func (cmd *setupCommand) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	doc := newSetup(settings, cmd.Live)
+	doc.brief = !cmd.From.IsZero() // it follows one that was not
 	if cmd.Print == "admin" {
 		return c.show(newAdmin(ofRAM(deployment.NewPlan(settings, deployment.Found{}))))
 	}
@@ -269,8 +270,9 @@ type setup struct {
 	Unseen    []gap          `json:"unseen"` // changes that nothing has seen
 	Admin     administration `json:"admin,omitempty"`
 
-	rest []deployment.Call // of RAM, that were not made
-	plan deployment.Plan
+	brief bool              // the text is to say only what is not as it should be
+	rest  []deployment.Call // of RAM, that were not made
+	plan  deployment.Plan
 }
 
 // A resource is one of a deployment's.
@@ -385,8 +387,13 @@ func (d *setup) text(p *page) {
 	if d.Burst {
 		path = "bursts, through a queue"
 	}
-	p.line("%s in %s, account %s: %s", d.Name, d.Region, d.Account, path)
+	if !d.brief {
+		p.line("%s in %s, account %s: %s", d.Name, d.Region, d.Account, path)
+	}
 	for _, r := range d.Resources {
+		if d.brief && r.State == string(deployment.There) {
+			continue
+		}
 		p.line("  %-8s  %-19s  %s", r.State, r.Kind, shown(r.Name))
 		p.list(r.Notes)
 	}
