@@ -38,6 +38,19 @@ func (p Plan) Apply(ctx context.Context, cloud Caller) (done int, err error) {
 	return done, nil
 }
 
+// Verify looks at what there is after a plan was applied, and compares it anew.
+// What was made a moment ago may not be known everywhere yet, so that it looks
+// again before it says that something is missing.
+func Verify(ctx context.Context, cloud Caller, s Settings) (Found, Plan, error) {
+	for try := 0; ; try++ {
+		found, err := Read(ctx, cloud, s)
+		plan := NewPlan(s, found)
+		if err != nil || plan.done() || !wait(ctx, try+2) {
+			return found, plan, err
+		}
+	}
+}
+
 // settle makes a call until it is done. What was made a moment ago may not be
 // known everywhere, so that what is not found is asked for again. Where an
 // answer was lost, the next one says that the thing exists.

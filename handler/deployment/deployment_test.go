@@ -265,6 +265,30 @@ func TestReadIsPatient(t *testing.T) {
 	}
 }
 
+// What was made is looked at until it is known.
+func TestVerifyWaitsForWhatWasMade(t *testing.T) {
+	stale := 3
+	server := deploymenttest.NewTestServer(t, nil)
+	s := settings(t, twoDomains)
+	bring(t, server, s)
+	server.Fault = func(c deploymenttest.Call) deploymenttest.Fault {
+		if c.Op == "GetPolicy" && stale > 0 {
+			stale--
+			return deploymenttest.Fault{Code: "EntityNotExist.Policy", Status: 404}
+		}
+		return deploymenttest.Fault{}
+	}
+	_, left, err := deployment.Verify(t.Context(), caller(t, server), s)
+	if err != nil || left.Missing() > 0 || stale > 0 {
+		t.Errorf("%v, %v", states(left), err)
+	}
+	server.Roles = map[string]*deploymenttest.Role{} // which somebody has removed
+	_, left, err = deployment.Verify(t.Context(), caller(t, server), s)
+	if err != nil || left.Missing() == 0 {
+		t.Errorf("%v, %v", states(left), err)
+	}
+}
+
 // What somebody made by hand is shown with what differs, and left alone.
 func TestForeign(t *testing.T) {
 	server := deploymenttest.NewTestServer(t, &deploymenttest.Server{

@@ -65,6 +65,14 @@ func (p Plan) Missing() int {
 	return n
 }
 
+// done reports whether there is nothing left to do: what is foreign is not ours to
+// mend.
+func (p Plan) done() bool {
+	return !slices.ContainsFunc(p.Items, func(i Item) bool {
+		return i.Missing() && i.State != Foreign
+	})
+}
+
 // Calls returns the calls of a service, in their order.
 func (p Plan) Calls(services ...Service) []Call {
 	var all []Call

@@ -167,18 +167,18 @@ func (cmd *setupCommand) apply(
 	if err != nil {
 		return cmd.stopped(c, doc, settings, err)
 	}
-	found, err := deployment.Read(ctx, cloud, settings)
-	if err != nil {
-		return cmd.stopped(c, doc, settings, err)
-	}
 	if cmd.Remove {
 		return c.show(doc)
+	}
+	found, left, err := deployment.Verify(ctx, cloud, settings)
+	if err != nil {
+		return cmd.stopped(c, doc, settings, err)
 	}
 	doc.readBack(found)
 	if len(plan.Unseen) > 0 {
 		doc.unseen(plan.Unseen, settings.Burst, earlier(cmd.From, begun), time.Now())
 	}
-	doc.Missing = deployment.NewPlan(settings, found).Missing()
+	doc.Missing = left.Missing()
 	return errors.Join(c.show(doc), doc.failure())
 }
 
