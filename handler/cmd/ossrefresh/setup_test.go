@@ -40,12 +40,14 @@ func startCloud(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("usage: cloud [permanent] [refuse=OPERATION:CODE] [queue=NAME]")
 		}
 	}
-	cloud.Fault = func(c deploymenttest.Call) deploymenttest.Fault {
-		if c.Op == refused {
-			return deploymenttest.Fault{Code: code}
+	cloud.Between(func() {
+		cloud.Fault = func(c deploymenttest.Call) deploymenttest.Fault {
+			if c.Op == refused {
+				return deploymenttest.Fault{Code: code}
+			}
+			return deploymenttest.Fault{}
 		}
-		return deploymenttest.Fault{}
-	}
+	})
 	if cloud.URL == "" {
 		cloud.Credential = credential
 		ts.Check(cloud.Start())
@@ -62,29 +64,43 @@ func startCloud(ts *testscript.TestScript, _ bool, args []string) {
 // letters.
 func holds(ts *testscript.TestScript, _ bool, args []string) {
 	cloud := ts.Value(cloudKey{}).(*deploymenttest.Server)
-	if len(args) > 1 {
-		n, err := strconv.Atoi(args[1])
-		if err == nil {
-			cloud.Queues[args[0]].Messages = n
+	var all []string
+	cloud.Between(func() {
+		if len(args) > 1 {
+			fill(ts, cloud, args[0], args[1:])
 			return
 		}
-		queue := &deploymenttest.Queue{}
-		for _, file := range args[1:] {
-			queue.Letters = append(queue.Letters, strings.TrimSpace(ts.ReadFile(file)))
-		}
-		cloud.Queues[args[0]] = queue
+		all = inventory(cloud)
+	})
+	if len(args) == 0 {
+		fmt.Fprintln(ts.Stdout(), cmp.Or(strings.Join(all, "\n"), "nothing"))
+	}
+}
+
+func fill(ts *testscript.TestScript, cloud *deploymenttest.Server, queue string, with []string) {
+	if n, err := strconv.Atoi(with[0]); err == nil {
+		cloud.Queues[queue].Messages = n
 		return
 	}
-	all := []string{}
-	for kind, names := range map[string][]string{
-		"role": slices.Sorted(maps.Keys(cloud.Roles)), "policy": slices.Sorted(maps.Keys(cloud.Policies)),
-		"queue": slices.Sorted(maps.Keys(cloud.Queues)), "rule": slices.Sorted(maps.Keys(cloud.Rules)),
-		"project": slices.Sorted(maps.Keys(cloud.Projects)),
-	} {
+	q := &deploymenttest.Queue{}
+	for _, file := range with {
+		q.Letters = append(q.Letters, strings.TrimSpace(ts.ReadFile(file)))
+	}
+	cloud.Queues[queue] = q
+}
+
+func inventory(cloud *deploymenttest.Server) []string {
+	var all []string
+	add := func(kind string, names []string) {
 		for _, name := range names {
 			all = append(all, kind+" "+name)
 		}
 	}
+	add("project", slices.Sorted(maps.Keys(cloud.Projects)))
+	add("queue", slices.Sorted(maps.Keys(cloud.Queues)))
+	add("rule", slices.Sorted(maps.Keys(cloud.Rules)))
+	add("role", slices.Sorted(maps.Keys(cloud.Roles)))
+	add("policy", slices.Sorted(maps.Keys(cloud.Policies)))
 	for name, queue := range cloud.Queues {
 		for i, letter := range queue.Letters {
 			if letter != "" {
@@ -93,5 +109,5 @@ func holds(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	slices.Sort(all)
-	fmt.Fprintln(ts.Stdout(), cmp.Or(strings.Join(all, "\n"), "nothing"))
+	return all
 }

@@ -32,7 +32,7 @@ import (
 const Account = "1234567890123456"
 
 // A Server is an account in the cloud. The zero value is an empty one. Set the
-// fields before Start; the maps may be read after a test's calls.
+// fields before Start, or in Between.
 type Server struct {
 	Credential aliyuntest.Credential // none: aliyuntest.TestCredential
 
@@ -149,6 +149,13 @@ func (s *Server) Close() {
 	if s.http != nil {
 		s.http.Close()
 	}
+}
+
+// Between runs f, which may read and change the server's fields, between two calls.
+func (s *Server) Between(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
 }
 
 // Calls returns the calls that have arrived, in order.
