@@ -16,6 +16,10 @@ func secretsOf(creds Credentials) mask {
 	return mask{creds.AccessKeySecret, creds.SecurityToken}
 }
 
+// Hide replaces the secret and the token in foreign text by ***, however they
+// are percent-encoded.
+func (c Credentials) Hide(text string) string { return secretsOf(c).hide(text) }
+
 // with returns the mask with one more secret.
 func (m mask) with(secret string) mask { return append(m[:len(m):len(m)], secret) }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,17 +11,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/jsonschema-go/jsonschema"
 	"go.yaml.in/yaml/v3"
 
 	"oss-cdn-refresh/events"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/deployment"
 	"oss-cdn-refresh/handler/runtimetest"
+	"oss-cdn-refresh/mapping"
 )
 
 // What s.yaml may say: the fields of the component fc3 (devsapp/fc3,
 // src/schema.json) that it uses, and no others.
 type (
-	deployment struct {
+	file struct {
 		Edition   string            `yaml:"edition"`
 		Name      string            `yaml:"name"`
 		Access    string            `yaml:"access"`
@@ -121,7 +125,7 @@ type (
 )
 
 // read reads s.yaml; with burst, as if its second trigger were switched on.
-func read(t *testing.T, burst bool) deployment {
+func read(t *testing.T, burst bool) file {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "s.yaml"))
 	if err != nil {
@@ -134,7 +138,7 @@ func read(t *testing.T, burst bool) deployment {
 		}
 		text = append(text, "        - triggerName: burst\n"+regexp.MustCompile(`(?m)^        # ( *)`).ReplaceAllString(after, "        $1")...)
 	}
-	var d deployment
+	var d file
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&d); err != nil {
@@ -155,6 +159,126 @@ func config(t *testing.T, tr trigger, into any) {
 	if err := decoder.Decode(into); err != nil {
 		t.Errorf("trigger %s: %v", tr.TriggerName, err)
 	}
+}
+
+// files are s.yaml as people deploy it by itself, and what is generated of it for
+// each path.
+func files(t *testing.T) map[string][]byte {
+	t.Helper()
+	template, err := os.ReadFile(filepath.Join("..", "..", "..", "s.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]byte{"s.yaml": template}
+	parsed, err := mapping.Parse("mapping.yaml", []byte(`rules:
+  - {bucket: b, prefix: 'a: #', targets: [{domain: www.example.com, strip_prefix: ''}]}
+  - {bucket: b, prefix: www/, targets: [{domain: www.example.com, strip_prefix: ''}]}
+  - {bucket: '0123', targets: [{domain: www.example.com}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, burst := range map[string]bool{"plain": false, "burst": true} {
+		s := deployment.Settings{
+			Name: "refresh", Account: "1234567890123456", Region: "cn-hangzhou", Table: parsed, Burst: burst,
+		}
+		if all[name], err = s.WriteS(template); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// What Serverless Devs is given is what the component accepts: each trigger by
+// the definition of its own type, since the component itself takes any.
+func TestSchema(t *testing.T) {
+	data, err := os.ReadFile("testdata/fc3-schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files(t) {
+		var doc struct {
+			Vars      map[string]string
+			Resources map[string]struct{ Props map[string]any }
+		}
+		text = filled(t, text)
+		if err := yaml.Unmarshal(text, &doc); err != nil {
+			t.Fatal(err)
+		}
+		props := doc.Resources["refresh"].Props
+		if err := validate(t, data, "", props); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		triggers, _ := props["triggers"].([]any)
+		if len(triggers) == 0 {
+			t.Errorf("%s has no trigger", name)
+		}
+		for _, tr := range triggers {
+			tr := tr.(map[string]any)
+			definition := map[any]string{"oss": "IOssTriggerConfig", "eventbridge": "IEventBridge"}[tr["triggerType"]]
+			if err := validate(t, data, definition, tr["triggerConfig"]); err != nil {
+				t.Errorf("%s: trigger %v: %v", name, tr["triggerName"], err)
+			}
+		}
+		if rest := regexp.MustCompile(`(?m)^[^#]*\$\{vars\.[^}]*\}`).Find(text); rest != nil {
+			t.Errorf("%s names a variable that it does not have: %s", name, rest)
+		}
+	}
+}
+
+// A check that accepts anything would accept this too.
+func TestSchemaRefuses(t *testing.T) {
+	data, err := os.ReadFile("testdata/fc3-schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ definition, config string }{
+		{"IOssTriggerConfig", `{"events":["ObjectCreated:PutObject"],"filter":{"key":{"prefix":"","suffix":""}}}`},
+		{"IOssTriggerConfig", `{"events":[],"filter":{"key":{"prefix":""}}}`},
+		{"IEventBridge", `{"triggerEnable":true}`},
+		{"", `{"functionName":"f","region":"cn-hangzhou","runtime":"go1","handler":"main","code":"./fc","memorySize":100}`},
+		{"", `{"functionName":"f","region":"cn-hangzhou","runtime":"go1","handler":"main","code":"./fc","reservedConcurency":2}`},
+	} {
+		var value any
+		if err := json.Unmarshal([]byte(tt.config), &value); err != nil {
+			t.Fatal(err)
+		}
+		if validate(t, data, tt.definition, value) == nil {
+			t.Errorf("%s is accepted", tt.config)
+		}
+	}
+}
+
+// filled replaces a file's variables by their values, or by something for those
+// that come from outside.
+func filled(t *testing.T, text []byte) []byte {
+	t.Helper()
+	var doc struct{ Vars map[string]string }
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range doc.Vars {
+		if strings.HasPrefix(value, "${") {
+			value = "cn-hangzhou" // where it matters, it is the region
+		}
+		text = bytes.ReplaceAll(text, []byte("${vars."+name+"}"), []byte(value))
+	}
+	return text
+}
+
+func validate(t *testing.T, schema []byte, definition string, value any) error {
+	t.Helper()
+	var s jsonschema.Schema
+	if err := json.Unmarshal(schema, &s); err != nil {
+		t.Fatal(err)
+	}
+	if definition != "" {
+		s = jsonschema.Schema{Schema: s.Schema, Definitions: s.Definitions, Ref: "#/definitions/" + definition}
+	}
+	resolved, err := s.Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resolved.Validate(value)
 }
 
 func TestDeployment(t *testing.T) {

@@ -81,6 +81,8 @@ func newSender(c *console, live bool, r mapping.Refresh) (*sender, error) {
 	return s, nil
 }
 
+func (s *sender) live() bool { return s.api != nil }
+
 // send submits the targets and adds what became of them to the document. It
 // returns, for each target, whether it was accepted. progress may be nil; it is
 // called with the number of URLs that are decided, and of all.
@@ -92,7 +94,7 @@ func (s *sender) send(ctx context.Context, doc *submission, targets []mapping.Ta
 	items := refresh.Debounce(numbered)
 	requests := refresh.Plan(items, s.submitter.Limits)
 	var result refresh.Result
-	if s.api == nil {
+	if !s.live() {
 		result = refresh.DryRun(requests)
 		doc.plan(requests)
 	} else {

@@ -5,8 +5,8 @@
 //	ossrefresh explain my-site www/docs/index.html
 //	ossrefresh check
 //
-// Nothing that costs quota happens without --live. The tool changes no cloud
-// resource and keeps no state.
+// Nothing that costs quota or changes a cloud resource happens without --live.
+// The tool keeps no state.
 package main
 
 import (
@@ -43,7 +43,8 @@ type commandLine struct {
 	Invoke  invokeCommand  `cmd:"" help:"Run the function on an event and show what became of it."`
 	Explain explainCommand `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
 	Check   checkCommand   `cmd:"" help:"Validate the mapping table and show samples."`
-	Policy  policyCommand  `cmd:"" help:"Print the least RAM policy for the mapping table."`
+	Setup   setupCommand   `cmd:"" help:"Show what a deployment needs beside the function, and bring it about."`
+	Policy  policyCommand  `cmd:"" help:"Print the least RAM policy of the function, or of who deploys it."`
 	Refresh refreshCommand `cmd:"" help:"Refresh URLs by hand."`
 	Replay  replayCommand  `cmd:"" help:"Refresh what dead letters tell has failed."`
 	Quota   quotaCommand   `cmd:"" help:"Show what is left of the day's quota."`

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/deployment/deploymenttest"
 	"oss-cdn-refresh/handler/runtimetest"
 )
 
@@ -78,9 +79,10 @@ func TestScripts(t *testing.T) {
 			env.Setenv("EVENTS", events)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second more
 			env.Values[apiKey{}] = &aliyuntest.Server{TaskTime: 400 * time.Millisecond}
+			env.Values[cloudKey{}] = new(deploymenttest.Server)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status, "cloud": startCloud, "bucket": startBucket, "holds": holds},
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"oss-cdn-refresh/handler/deployment"
 	"oss-cdn-refresh/mapping"
 )
 
@@ -14,15 +15,18 @@ type policyCommand struct {
 	Account    string `required:"" placeholder:"ID" help:"The Alibaba Cloud account that owns the domains: digits."`
 	DeadLetter string `placeholder:"QUEUE" help:"Also allow sending dead letters to this queue of Simple Message Queue (formerly MNS)."`
 	Region     string `default:"*" help:"The queue's region. Default: any."`
+	Deployer   bool   `help:"Print what the key needs of who runs setup and Serverless Devs."`
+	Name       string `placeholder:"NAME" help:"With --deployer: what the deployment's names begin with. Default: OSSREFRESH_NAME, or oss-cdn-refresh."`
 }
 
 func (*policyCommand) Help() string {
-	return `The policy allows refreshing just the domains of the table. Give it to the function's role.
+	return `The policy allows refreshing just the domains of the table. The function's role needs it; setup gives it to it.
 
 Examples:
 
     ossrefresh policy --account 1234567890123456
-    ossrefresh policy --account 1234567890123456 --dead-letter refresh-failed --region cn-hangzhou`
+    ossrefresh policy --account 1234567890123456 --dead-letter refresh-failed --region cn-hangzhou
+    ossrefresh policy --account 1234567890123456 --deployer`
 }
 
 func (cmd *policyCommand) Run(c *console) error {
@@ -33,7 +37,7 @@ func (cmd *policyCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	return c.show(cmd.policy(table))
+	return c.show(cmd.policy(c, table))
 }
 
 var (
@@ -55,45 +59,23 @@ func (cmd *policyCommand) validate() error {
 	return nil
 }
 
-// A policy is a RAM policy (Resource Access Management: policy structure and
-// syntax).
-type policy struct {
-	Version   string
-	Statement []statement
+// policy is the function's, or that of who deploys it.
+func (cmd *policyCommand) policy(c *console, table *mapping.Table) policyDocument {
+	if !cmd.Deployer {
+		return policyDocument{deployment.FunctionPolicy(table, cmd.Account, cmd.Region, cmd.DeadLetter)}
+	}
+	p, inferred := deployment.DeployerPolicy(deployment.Settings{
+		Name: nameFrom(cmd.Name, c.getenv), Account: cmd.Account, Region: cmd.Region, Table: table,
+	})
+	c.hint("their documentation was not found, so that these are inferred: " + strings.Join(inferred, ", "))
+	return policyDocument{p}
 }
 
-type statement struct {
-	Effect   string
-	Action   []string
-	Resource []string
-}
-
-// policy is the least that lets the function work. The actions and resources
-// are those of "RefreshDcdnObjectCaches, API reference" and
-// "RefreshObjectCaches, API reference".
-func (cmd *policyCommand) policy(table *mapping.Table) policy {
-	p := policy{Version: "1"}
-	for _, api := range []struct {
-		product mapping.Product
-		action  string
-	}{{mapping.DCDN, "dcdn:RefreshDcdnObjectCaches"}, {mapping.CDN, "cdn:RefreshObjectCaches"}} {
-		var resources []string
-		for _, domain := range domains(table, api.product) {
-			resources = append(resources, fmt.Sprintf("acs:%s:*:%s:domain/%s", api.product, cmd.Account, domain))
-		}
-		if resources != nil {
-			p.Statement = append(p.Statement, statement{"Allow", []string{api.action}, resources})
-		}
-	}
-	if cmd.DeadLetter != "" {
-		queue := fmt.Sprintf("acs:mns:%s:%s:/queues/%s/messages", cmd.Region, cmd.Account, cmd.DeadLetter)
-		p.Statement = append(p.Statement, statement{"Allow", []string{"mns:SendMessage"}, []string{queue}})
-	}
-	return p
-}
+// A policyDocument is a policy as RAM takes it.
+type policyDocument struct{ deployment.Policy }
 
 // text is the policy itself: it is made to be pasted.
-func (p policy) text(page *page) {
+func (p policyDocument) text(page *page) {
 	data, _ := json.MarshalIndent(p, "", "  ")
 	for _, line := range strings.Split(string(data), "\n") {
 		page.line("%s", line)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"oss-cdn-refresh/handler/deployment/deploymenttest"
 )
 
 // The README opens with a command and what it prints. It prints that, with the
@@ -30,6 +32,35 @@ func TestReadmeOpensWithWhatInvokePrints(t *testing.T) {
 		_, block, _ := strings.Cut(string(text), "$ scripts/invoke events/oss-put-object.json\n")
 		block, _, _ = strings.Cut(block, "```")
 		if diff := cmp.Diff(timeless(block), timeless(stdout.String())); diff != "" {
+			t.Errorf("%s (-says +prints)\n%s", name, diff)
+		}
+	}
+}
+
+// The READMEs show what setup prints of an empty account.
+func TestReadmeShowsWhatSetupPrints(t *testing.T) {
+	cloud := deploymenttest.NewTestServer(t, nil)
+	environment := map[string]string{
+		"CLOUD_ENDPOINT":                  cloud.URL,
+		"ALIBABA_CLOUD_ACCESS_KEY_ID":     cloud.Credential.AccessKeyID,
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET": cloud.Credential.AccessKeySecret,
+		"ALIBABA_CLOUD_SECURITY_TOKEN":    cloud.Credential.SecurityToken,
+	}
+	t.Chdir(filepath.Join("..", "..", ".."))
+	var stdout, stderr bytes.Buffer
+	getenv := func(name string) string { return environment[name] }
+	if status := run([]string{"setup", "--mapping", "mapping/testdata/mapping.yaml"}, nil, &stdout, &stderr, getenv); status != 1 {
+		t.Fatalf("exit %d: %s", status, &stderr)
+	}
+	for _, name := range []string{"README.md", "README.zh-CN.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, block, _ := strings.Cut(string(text), "$ ossrefresh setup ")
+		_, block, _ = strings.Cut(block, "\n")
+		block, _, _ = strings.Cut(block, "$ scripts/deploy")
+		if diff := cmp.Diff(block, stdout.String()); diff != "" {
 			t.Errorf("%s (-says +prints)\n%s", name, diff)
 		}
 	}

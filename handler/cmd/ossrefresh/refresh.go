@@ -16,6 +16,7 @@ type refreshCommand struct {
 	Type    string        `enum:"file,directory,ignore_params" default:"file" help:"What the URLs stand for: file, directory or ignore_params (the file with every query)."`
 	Product string        `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
 	Exact   bool          `help:"Send the URLs only as they are given, in no other spelling."`
+	Since   string        `placeholder:"TIME" help:"Refresh what the listing of a bucket says was put since then: 2026-11-20T08:00:00Z, or 2h for two hours ago. The bucket's name stands in place of the URLs."`
 	Live    bool          `help:"Send the requests; without it they are only shown."`
 	Timeout time.Duration `default:"2m" help:"When to give up."`
 	URLs    []string      `arg:"" name:"url" sep:"none" help:"URLs, or - for standard input with one a line."`
@@ -31,12 +32,16 @@ Examples:
     ossrefresh refresh https://www.example.com/ https://www.example.com/logo.png
     ossrefresh refresh --exact 'https://www.example.com/a[1].jpg'
     ossrefresh refresh --live --type directory www.example.com/docs/
-    ossrefresh refresh --live --product cdn - <urls.txt`
+    ossrefresh refresh --live --product cdn - <urls.txt
+    ossrefresh refresh --since 2h my-site`
 }
 
 func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err := checkTimeout(cmd.Timeout); err != nil {
 		return err
+	}
+	if cmd.Since != "" {
+		return cmd.since(ctx, c)
 	}
 	urls, err := cmd.urls(ctx, c)
 	if err != nil {

@@ -15,7 +15,8 @@ type replayCommand struct {
 	tableFlag
 	Live    bool          `help:"Send the requests; without it they are only shown."`
 	Timeout time.Duration `default:"10m" help:"When to give up."`
-	Files   []string      `arg:"" name:"file" sep:"none" help:"Files of dead letters, or - for standard input."`
+	Queue   bool          `help:"Read them from a queue of Simple Message Queue, and delete there what is done. Its name stands in place of the files; without one it is the deployment's."`
+	Files   []string      `arg:"" name:"file" optional:"" sep:"none" help:"Files of dead letters, or - for standard input."`
 }
 
 func (*replayCommand) Help() string {
@@ -25,12 +26,19 @@ Examples:
 
     ossrefresh replay letters.jsonl
     ossrefresh replay --live letters.jsonl
-    ossrefresh replay --live --json - <letter.json`
+    ossrefresh replay --live --json - <letter.json
+    ossrefresh replay --live --queue`
 }
 
 func (cmd *replayCommand) Run(ctx context.Context, c *console) error {
 	if err := checkTimeout(cmd.Timeout); err != nil {
 		return err
+	}
+	if cmd.Queue {
+		return cmd.fromQueue(ctx, c)
+	}
+	if len(cmd.Files) == 0 {
+		return misuse(errors.New(`expected "<file> ..."`), "run ossrefresh replay --help")
 	}
 	table, err := cmd.load()
 	if err != nil {
@@ -83,10 +91,11 @@ type letterState struct {
 	Notes  []string `json:"notes"`
 }
 
-// run submits all letters at once, so that they share requests and what is
+// run submits letters at once, so that they share requests and what is
 // removed in any of them comes first.
 func (r *replay) run(ctx context.Context, c *console, sender *sender, table *mapping.Table, letters []letter) {
 	var targets []mapping.Target
+	first := len(r.Letters)
 	ends := make([]int, len(letters)) // of the letters' targets
 	for i, l := range letters {
 		state, some := newLetterState(l, table)
@@ -100,7 +109,7 @@ func (r *replay) run(ctx context.Context, c *console, sender *sender, table *map
 	c.progress("")
 	begin := 0
 	for i, end := range ends {
-		r.Letters[i].close(targets[begin:end], accepted[begin:end], sender.api != nil)
+		r.Letters[first+i].close(targets[begin:end], accepted[begin:end], sender.live())
 		begin = end
 	}
 }

@@ -1,0 +1,5 @@
+package deployment
+
+import "time"
+
+func init() { firstWait = time.Millisecond }
