@@ -60,6 +60,8 @@ type Credentials struct {
 // A Client holds what outlives an invocation: connections, and where the
 // gateway looks for ObjectPath. It is safe for concurrent use.
 type Client struct {
+	UserAgent string // of each request: "oss-cdn-refresh/0-347c157d5b3f"
+
 	endpoint  Endpoint
 	transport *http.Transport
 	products  map[string]*product
@@ -70,7 +72,8 @@ func NewClient(endpoint Endpoint) *Client {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // when a connection breaks, one request is lost, not all of them
 	return &Client{
-		endpoint: endpoint,
+		UserAgent: "oss-cdn-refresh",
+		endpoint:  endpoint,
 		transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            remembering((&net.Dialer{Timeout: dialTimeout}).DialContext),
@@ -253,7 +256,7 @@ func (c *Caller) roundTrip(
 	for name, value := range request.GetHeaders() {
 		req.Header.Set(name, value)
 	}
-	req.Header.Set("User-Agent", "oss-cdn-refresh")
+	req.Header.Set("User-Agent", c.client.UserAgent)
 	resp, err := c.client.transport.RoundTrip(req)
 	if err != nil {
 		if ctx.Err() != nil && trace.reused.Load() {

@@ -4,12 +4,14 @@ import "fmt"
 
 // ClientFrom returns a client of REFRESH_ENDPOINT, or of the products' public
 // endpoints where it is not set.
-func ClientFrom(getenv func(string) string) (*Client, error) {
+func ClientFrom(getenv func(string) string, version string) (*Client, error) {
 	endpoint, err := ParseEndpoint(getenv("REFRESH_ENDPOINT"))
 	if err != nil {
 		return nil, fmt.Errorf("REFRESH_ENDPOINT: %w", err)
 	}
-	return NewClient(endpoint), nil
+	client := NewClient(endpoint)
+	client.UserAgent += "/" + version
+	return client, nil
 }
 
 // CredentialsFrom reads the environment variables that the vendor's tools use.

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -178,6 +181,24 @@ func TestRefreshesAndReports(t *testing.T) {
 		if got := lines(t, p, msg); len(got) != n {
 			t.Errorf("%d lines %q in the log, want %d", len(got), msg, n)
 		}
+	}
+}
+
+// Requests name the program's version.
+func TestUserAgent(t *testing.T) {
+	agents := make(chan string, 1)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case agents <- r.UserAgent():
+		default:
+		}
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer api.Close()
+	p := start(t, &aliyuntest.Server{URL: api.URL}, table)
+	invoke(t, p, invocation(event("www/a.png")))
+	if got := <-agents; !regexp.MustCompile(`^oss-cdn-refresh/(v\d|0-)`).MatchString(got) {
+		t.Errorf("the User-Agent is %q", got)
 	}
 }
 

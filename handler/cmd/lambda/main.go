@@ -22,7 +22,7 @@ import (
 func main() {
 	log.SetOutput(aliyun.FilterLog(os.Stderr))
 	settings := handler.SettingsFrom(os.Getenv, os.Stdout)
-	client, err := aliyun.ClientFrom(os.Getenv)
+	client, err := aliyun.ClientFrom(os.Getenv, handler.Version())
 	if err != nil {
 		settings.Fault(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"oss-cdn-refresh/handler"
 )
 
 // A logLine is one of the function's, as far as the tool needs it.
@@ -21,6 +23,7 @@ type logLine struct {
 	Error      string          `json:"error"`
 	Retryable  bool            `json:"retryable"`
 	Part       int             `json:"part"` // from 1, where a group needs several lines
+	failedTask
 	counts
 }
 
@@ -37,13 +40,16 @@ type counts struct {
 	Requests  int `json:"requests"`
 	Refreshed int `json:"refreshed"` // URLs
 	Failed    int `json:"failed"`    // URLs
+
+	Sweep *handler.Sweep `json:"sweep,omitempty"` // of a timer's event
 }
 
 // A callLog is what the function's log tells of its calls.
 type callLog struct {
-	Requests []request `json:"requests"`
-	Failed   []group   `json:"failed"`
-	Totals   *counts   `json:"totals"` // null: the function refused the event or did not come to an end
+	Requests []request    `json:"requests"`
+	Tasks    []failedTask `json:"failed_tasks,omitempty"` // of a sweep
+	Failed   []group      `json:"failed"`
+	Totals   *counts      `json:"totals"` // null: the function refused the event or did not come to an end
 }
 
 // A request is one call of the refresh API.
@@ -88,6 +94,10 @@ func readLog(output string) callLog {
 			accepted[line.RequestID] = append(accepted[line.RequestID], line.urls()...)
 		case "failed":
 			l.addFailed(line)
+		case "task_failed":
+			task := line.failedTask
+			task.Product, task.Type = line.Product, line.Type
+			l.Tasks = append(l.Tasks, task)
 		case "report":
 			l.Totals = &line.counts
 		}

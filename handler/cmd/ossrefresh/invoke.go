@@ -13,6 +13,7 @@ import (
 	"oss-cdn-refresh/events"
 	"oss-cdn-refresh/handler/aliyun"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/handler/runtimetest"
 	"oss-cdn-refresh/mapping"
 )
@@ -56,12 +57,12 @@ func (cmd *invokeCommand) Run(ctx context.Context, c *console) error {
 	}
 	batch, unreadable := events.Decode(payload)
 	doc.story = tell(table, doc.Mapping, batch)
-	doc.unreadable = unreadable != nil
-	failure := cmd.invoke(ctx, c, payload, table.Refresh.Limits, &doc)
+	doc.unreadable, doc.sweeps = unreadable != nil, batch.Sweep
+	failure := cmd.invoke(ctx, c, payload, table, &doc)
 	if !doc.started {
 		return failure
 	}
-	if t := doc.Totals; t != nil && (t.Targets != doc.Targets || t.Records != len(doc.Records)) {
+	if t := doc.Totals; t != nil && !doc.sweeps && (t.Targets != doc.Targets || t.Records != len(doc.Records)) {
 		c.hint("the function counts otherwise than this tool: build both from the same source")
 	}
 	return errors.Join(c.show(doc), failure)
@@ -94,16 +95,28 @@ type access struct {
 // access opens the real API, or one on this machine that takes as many URLs of
 // a domain as the table says: how many the real one takes, its references do
 // not agree on. The table's other limits are at most those of the API.
-func (cmd *invokeCommand) access(c *console, limits mapping.Limits) (access, error) {
+//
+// For a sweep, that API has tasks which have failed.
+func (cmd *invokeCommand) access(ctx context.Context, c *console, table *mapping.Table, sweeps bool) (access, error) {
 	if cmd.Live {
 		return liveAccess(c.getenv)
 	}
-	server := &aliyuntest.Server{Limits: aliyuntest.Limits{URLsPerDomain: limits.URLsPerDomain}}
+	server := &aliyuntest.Server{Limits: aliyuntest.Limits{URLsPerDomain: table.Refresh.Limits.URLsPerDomain}}
+	var samples []refresh.Call
+	if sweeps {
+		samples = sampleCalls(table)
+		failSamples(server, len(samples))
+	}
 	if err := server.Start(); err != nil {
 		return access{}, fmt.Errorf("starting a refresh API on this machine: %w", err)
 	}
 	test := aliyuntest.TestCredential
 	credentials := aliyun.Credentials{AccessKeyID: test.AccessKeyID, AccessKeySecret: test.AccessKeySecret, SecurityToken: test.SecurityToken}
+	caller := aliyun.NewClient(aliyun.Endpoint(server.URL)).With(credentials)
+	if err := submitSamples(ctx, caller, samples); err != nil {
+		server.Close()
+		return access{}, err
+	}
 	return access{"a refresh API on this machine: nothing is refreshed", []string{"REFRESH_ENDPOINT=" + server.URL}, credentials, server.Close}, nil
 }
 
@@ -119,19 +132,19 @@ func liveAccess(getenv func(string) string) (access, error) {
 }
 
 // invoke runs the function on the payload and notes in doc what it did.
-func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte, limits mapping.Limits, doc *invocation) error {
-	api, err := cmd.access(c, limits)
+func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte, table *mapping.Table, doc *invocation) error {
+	api, err := cmd.access(ctx, c, table, doc.sweeps)
 	if err != nil {
 		return err
 	}
 	defer api.close()
 	doc.api = api.name
-	table, noTable := filepath.Abs(doc.Mapping)
+	file, noTable := filepath.Abs(doc.Mapping)
 	function, noFunction := filepath.Abs(doc.Function) // a bare name would be looked up in PATH
 	if err := errors.Join(noTable, noFunction); err != nil {
 		return fmt.Errorf("finding the working directory: %w", err)
 	}
-	env := append(variables(c.getenv, "PATH", "HOME", "TMPDIR", "SYSTEMROOT"), "MAPPING_FILE="+table, "LOG_LEVEL=debug")
+	env := append(variables(c.getenv, "PATH", "HOME", "TMPDIR", "SYSTEMROOT"), "MAPPING_FILE="+file, "LOG_LEVEL=debug")
 	process, err := runtimetest.StartFunctionCompute(ctx, runtimetest.Program{Path: function, Env: append(env, api.env...)})
 	if err != nil {
 		return hint(fmt.Errorf("starting the function: %w", err), "the function must be built for this machine: go build ./handler/cmd/fc")
@@ -173,6 +186,7 @@ type invocation struct {
 
 	api                 string // for people
 	started, unreadable bool
+	sweeps              bool // the event is a timer's that asks for a sweep
 	unsettled           bool // the real API may have accepted more than is known
 }
 
@@ -249,7 +263,10 @@ func (doc *invocation) failure() error {
 func (doc invocation) text(p *page) {
 	p.title("%s, by %s", shown(doc.Event), shown(nearby(doc.Function)))
 	p.line("  calling %s", doc.api)
-	if !doc.unreadable {
+	switch {
+	case doc.sweeps:
+		doc.callLog.sweepText(p)
+	case !doc.unreadable:
 		doc.story.text(p, doc.numbers())
 	}
 	doc.callLog.text(p, doc.Items)

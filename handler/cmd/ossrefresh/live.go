@@ -31,7 +31,7 @@ func callerFrom(getenv func(string) string) (*aliyun.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := aliyun.ClientFrom(getenv)
+	client, err := aliyun.ClientFrom(getenv, handler.Version())
 	if err != nil {
 		return nil, err
 	}
