@@ -377,6 +377,25 @@ func TestNothingIsAddedToWhatIsForeign(t *testing.T) {
 	bring(t, server, s)
 }
 
+// The rule of a bucket that the table does not name any more may be somebody
+// else's: it stays unless it is adopted.
+func TestRuleOfAnotherBucketStays(t *testing.T) {
+	server := deploymenttest.NewTestServer(t, nil)
+	s := settings(t, twoDomains)
+	s.Burst = true
+	bring(t, server, s)
+	s.Table = parse(t, strings.ReplaceAll(twoDomains, "bucket: my-site", "bucket: new-site"))
+	bring(t, server, s)
+	if server.Rules["oss-cdn-refresh-my-site"] == nil || server.Rules["oss-cdn-refresh-new-site"] == nil {
+		t.Errorf("rules: %v", server.Rules)
+	}
+	s.Adopt = true
+	bring(t, server, s)
+	if server.Rules["oss-cdn-refresh-my-site"] != nil || server.Rules["oss-cdn-refresh-new-site"] == nil {
+		t.Errorf("adopted, rules: %v", server.Rules)
+	}
+}
+
 // An index that somebody has changed keeps what is in it.
 func TestIndexKeepsWhatIsThere(t *testing.T) {
 	server := deploymenttest.NewTestServer(t, nil)

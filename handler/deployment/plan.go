@@ -111,6 +111,9 @@ func NewPlan(s Settings, f Found) Plan {
 	for _, q := range p.queues() {
 		p.queue(q)
 	}
+	if s.Adopt { // the marks, which say what rules there are, are changed only when those are gone
+		p.rules()
+	}
 	if s.Role == "" {
 		mark := s.mark()
 		mark.Buckets = union(mark.Buckets, p.others(f.Roles[p.names.Role].Description))
@@ -121,7 +124,9 @@ func NewPlan(s Settings, f Found) Plan {
 		p.triggerPolicy()
 		p.serviceRoles()
 	}
-	p.rules()
+	if !s.Adopt {
+		p.rules()
+	}
 	p.newTriggers()
 	return p.plan
 }
@@ -497,24 +502,22 @@ var eventTypes = []string{
 	"ObjectRemoved:DeleteObject", "ObjectRemoved:DeleteObjects", "ObjectModified:UpdateObjectMeta",
 }
 
+// rules plans those of the table's buckets, and of the buckets that the mark of
+// the function's role names.
 func (p *planner) rules() {
 	buckets := p.Buckets()
-	for _, bucket := range union(buckets, p.others(p.found.Roles[p.names.Role].Description)) {
-		p.rule(bucket, true)
+	m, marked := parseMark(p.found.Roles[p.names.Role].Description)
+	if marked && m.Owner == p.Name {
+		buckets = union(buckets, m.Buckets)
 	}
-	if p.Adopt {
-		m, _ := parseMark(p.found.Roles[p.names.Role].Description)
-		for _, bucket := range m.Buckets {
-			if !slices.Contains(buckets, bucket) {
-				p.rule(bucket, false)
-			}
-		}
+	for _, bucket := range buckets {
+		p.rule(bucket)
 	}
 }
 
 // rule plans the rule of a bucket. A rule cannot be changed: it is deleted and
 // made again.
-func (p *planner) rule(bucket string, mayStay bool) {
+func (p *planner) rule(bucket string) {
 	name := p.ruleName(bucket)
 	have, there := p.found.Rules[name]
 	inTable := slices.Contains(p.Buckets(), bucket)
@@ -532,7 +535,7 @@ func (p *planner) rule(bucket string, mayStay bool) {
 		i.Calls = []Call{drop, p.makeRule(name, bucket)}
 	case !ours:
 		i.State, i.Notes = Foreign, []string{"notifies " + have.Queue}
-	case !wanted && !inTable && mayStay:
+	case !inTable && !p.Adopt:
 		i.State = Kept
 		i.Notes = []string{"of a bucket that the table does not name; --adopt removes it"}
 	case !wanted:

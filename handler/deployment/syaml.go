@@ -54,9 +54,9 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 	}
 	props := member(&doc, "resources", "refresh", "props")
 	vars := member(&doc, "vars")
-	triggers := member(props, "triggers")
-	if vars == nil || triggers == nil || len(triggers.Content) == 0 {
-		return nil, errors.New("s.yaml has no vars, or no resources.refresh.props.triggers")
+	like, others := byType(member(props, "triggers"))
+	if vars == nil || like == nil {
+		return nil, errors.New("s.yaml has no vars, or no trigger of type oss to start from")
 	}
 	for _, source := range s.Sources() {
 		if strings.Contains(source.Prefix, "${") {
@@ -83,13 +83,14 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 	drop(member(&doc, "resources", "refresh"), "actions") // scripts/deploy has built it
 	set(props, "role", scalar(role))
 	set(props, "code", scalar("./fc"))
-	list := s.plain(triggers.Content[0], triggerRole)
+	list := s.plain(like, triggerRole)
 	if s.Burst {
 		var err error
 		if list, err = s.burst(); err != nil {
 			return nil, err
 		}
 	}
+	list.Content = append(list.Content, others...)
 	set(props, "triggers", list)
 	withoutFeet(&doc)
 	doc.Content[0].HeadComment, doc.HeadComment = "", ""
@@ -100,6 +101,24 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 	encoder.SetIndent(2)
 	err := encoder.Encode(&doc)
 	return b.Bytes(), err
+}
+
+// byType returns the OSS trigger of s.yaml, and those of other types, which both
+// paths keep.
+func byType(triggers *yaml.Node) (oss *yaml.Node, others []*yaml.Node) {
+	if triggers == nil {
+		return nil, nil
+	}
+	for _, trigger := range triggers.Content {
+		kind := member(trigger, "triggerType")
+		switch {
+		case kind == nil || kind.Value != "oss":
+			others = append(others, trigger)
+		case oss == nil:
+			oss = trigger
+		}
+	}
+	return oss, others
 }
 
 // plain has an OSS trigger for each source, like that of s.yaml.

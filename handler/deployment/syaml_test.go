@@ -120,6 +120,24 @@ func generated(t *testing.T, s deployment.Settings) map[string]any {
 	return doc.Resources["refresh"].Props
 }
 
+// A timer, say, belongs to both paths.
+func TestOtherTriggersStay(t *testing.T) {
+	timer := "        - {triggerName: sweep, triggerType: timer, triggerConfig: {enable: true}}\n"
+	text := strings.Replace(string(template(t)), "      triggers:\n", "      triggers:\n"+timer, 1)
+	s := settings(t, twoDomains)
+	for _, burst := range []bool{false, true} {
+		s.Burst = burst
+		written, err := s.WriteS([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(written), "triggerName: "); n != 2 ||
+			!strings.Contains(string(written), "triggerName: sweep") {
+			t.Errorf("burst %t: %d triggers:\n%s", burst, n, written)
+		}
+	}
+}
+
 func TestStaleTriggers(t *testing.T) {
 	server := deploymenttest.NewTestServer(t, nil)
 	find := func(s deployment.Settings) string {

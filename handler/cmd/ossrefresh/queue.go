@@ -78,7 +78,7 @@ func (q *queueReplay) drain(
 ) error {
 	seen := map[string]bool{}
 	for {
-		messages, err := q.next(ctx, from, sender.live())
+		messages, err := q.next(ctx, from, q.Live)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (q *queueReplay) drain(
 			seen[m.ID] = true
 		}
 		err = q.answer(ctx, c, sender, table, from, messages)
-		if err != nil || !sender.live() {
+		if err != nil || !q.Live {
 			return err
 		}
 		failed := slices.ContainsFunc(q.Letters[first:], func(s letterState) bool {
@@ -125,14 +125,17 @@ func (q *queueReplay) answer(
 		letters = append(letters, splitLetters(m.ID, []byte(m.Body))...)
 		ends = append(ends, len(letters))
 	}
-	first := len(q.Letters)
-	q.run(ctx, c, sender, table, letters)
-	if !sender.live() {
+	batch := replay{submission: newSubmission(q.Live)}
+	batch.run(ctx, c, sender, table, letters)
+	q.Requests = append(q.Requests, batch.Requests...)
+	q.Failed = append(q.Failed, batch.Failed...)
+	q.Letters = append(q.Letters, batch.Letters...)
+	if !q.Live {
 		return nil
 	}
 	begin := 0
 	for i, m := range messages {
-		states := q.Letters[first+begin : first+ends[i]]
+		states := batch.Letters[begin:ends[i]]
 		begin = ends[i]
 		if len(states) == 0 || slices.ContainsFunc(states, letterState.unfinished) {
 			continue

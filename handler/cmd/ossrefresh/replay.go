@@ -95,7 +95,6 @@ type letterState struct {
 // removed in any of them comes first.
 func (r *replay) run(ctx context.Context, c *console, sender *sender, table *mapping.Table, letters []letter) {
 	var targets []mapping.Target
-	first := len(r.Letters)
 	ends := make([]int, len(letters)) // of the letters' targets
 	for i, l := range letters {
 		state, some := newLetterState(l, table)
@@ -109,7 +108,7 @@ func (r *replay) run(ctx context.Context, c *console, sender *sender, table *map
 	c.progress("")
 	begin := 0
 	for i, end := range ends {
-		r.Letters[first+i].close(targets[begin:end], accepted[begin:end], sender.live())
+		r.Letters[i].close(targets[begin:end], accepted[begin:end], sender.live())
 		begin = end
 	}
 }
