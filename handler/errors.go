@@ -84,7 +84,8 @@ func (r *Report) err() error {
 func (r *Report) summary() string {
 	var parts []string
 	if n := r.FailedURLs; n > 0 {
-		parts = append(parts, fmt.Sprintf("%s not refreshed (%s)", plural(n, "URL was", "URLs were"), r.failedByCode()))
+		urls := plural(n, "URL was", "URLs were")
+		parts = append(parts, fmt.Sprintf("%s not refreshed (%s)", urls, r.failedByCode()))
 	}
 	if n := len(r.Invalid) + r.Omitted.Invalid; n > 0 {
 		parts = append(parts, plural(n, "record was", "records were")+" invalid")
@@ -92,7 +93,8 @@ func (r *Report) summary() string {
 	if n := len(r.UnmatchedRecords) + r.Omitted.Unmatched; n > 0 {
 		parts = append(parts, plural(n, "record was", "records were")+" of no rule of the table")
 	}
-	return fmt.Sprintf("%s; %s refreshed", strings.Join(parts, "; "), plural(r.refreshedURLs, "URL was", "URLs were"))
+	refreshed := plural(r.refreshedURLs, "URL was", "URLs were")
+	return fmt.Sprintf("%s; %s refreshed", strings.Join(parts, "; "), refreshed)
 }
 
 // failedByCode counts the URLs of each code, the commonest first.

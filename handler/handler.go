@@ -114,8 +114,10 @@ func (h *Handler) delivery(ctx context.Context, payload []byte, batch events.Bat
 	return delivery{payload, h.platform.RequestID(ctx), retry, batch.MessageIDs}
 }
 
+type acceptances = map[refresh.Key]refresh.Acceptance
+
 // joined adds what was accepted to what was before.
-func joined(before, accepted map[refresh.Key]refresh.Acceptance) map[refresh.Key]refresh.Acceptance {
+func joined(before, accepted acceptances) acceptances {
 	if before == nil {
 		return accepted
 	}
@@ -131,9 +133,11 @@ func (h *Handler) flush(ctx context.Context) error {
 	return nil
 }
 
-// inBackground starts to load a table. What it returns waits for that, but not
-// for longer than the invocation lasts: a file system may hang.
-func inBackground(load func() (*mapping.Table, error)) func(context.Context) (*mapping.Table, error) {
+// inBackground starts to load a table. The function that it returns waits for the
+// table, but not for longer than the invocation lasts: a file system may hang.
+func inBackground(
+	load func() (*mapping.Table, error),
+) func(context.Context) (*mapping.Table, error) {
 	var table *mapping.Table
 	var err error
 	loaded := make(chan struct{})
@@ -195,7 +199,10 @@ func NewSubmitter(r mapping.Refresh, instances int) *refresh.Submitter {
 	return &refresh.Submitter{
 		Instances:      instances,
 		Limits:         refresh.Limits(r.Limits),
-		CallsPerSecond: map[mapping.Product]int{mapping.DCDN: r.CallsPerSecond.DCDN, mapping.CDN: r.CallsPerSecond.CDN},
+		CallsPerSecond: map[mapping.Product]int{
+			mapping.DCDN: r.CallsPerSecond.DCDN,
+			mapping.CDN:  r.CallsPerSecond.CDN,
+		},
 		FoldOnQuota:    r.OnQuotaExceeded == mapping.QuotaDirectory,
 	}
 }

@@ -49,7 +49,8 @@ func (h *Handler) logRecords(ctx context.Context, batch events.Batch, r *Report)
 	}
 	for _, origin := range batch.Loops {
 		audit.LogAttrs(ctx, slog.LevelError, "ignored", slog.String("record", origin.String()),
-			slog.String("error", "a dead letter inside a dead letter is not unwrapped: the function seems to be its own destination"))
+			slog.String("error", "a dead letter inside a dead letter is not unwrapped: "+
+				"the function seems to be its own destination"))
 	}
 	log := h.invocation(ctx, h.log)
 	for _, ignored := range batch.Ignored {
@@ -58,8 +59,10 @@ func (h *Handler) logRecords(ctx context.Context, batch events.Batch, r *Report)
 			msg, level = "unknown_event", slog.LevelWarn
 		}
 		log.LogAttrs(ctx, level, msg, slog.String("record", ignored.Origin.String()),
-			slog.String("event", truncate(ignored.Name, maxText)), slog.String("bucket", truncate(ignored.Bucket, maxText)),
-			slog.String("key", truncate(ignored.Key, 2*maxText)), slog.String("reason", truncate(ignored.Reason, maxText)))
+			slog.String("event", truncate(ignored.Name, maxText)),
+			slog.String("bucket", truncate(ignored.Bucket, maxText)),
+			slog.String("key", truncate(ignored.Key, 2*maxText)),
+			slog.String("reason", truncate(ignored.Reason, maxText)))
 	}
 }
 
@@ -86,8 +89,8 @@ func (h *Handler) logTrace(ctx context.Context, trace Trace) {
 	}
 	for _, bucket := range buckets {
 		for _, objects := range split(unmatched[bucket]) {
-			audit.LogAttrs(ctx, slog.LevelWarn, "unmatched", slog.String("bucket", truncate(bucket, maxText)),
-				slog.Int("n", len(objects)), slog.String("error", "no rule of the table is for these objects"),
+			audit.LogAttrs(ctx, slog.LevelWarn, "unmatched",
+				slog.String("bucket", truncate(bucket, maxText)), slog.Int("n", len(objects)), slog.String("error", "no rule of the table is for these objects"),
 				slog.Any("objects", objects))
 		}
 	}
@@ -114,7 +117,9 @@ func (h *Handler) logOutcomes(ctx context.Context, all outcomes) {
 
 // log writes the group over as many lines as its URLs, and then those of the
 // files that its Directories cover, need. Only the first has the error's text.
-func (g Group) log(ctx context.Context, log *slog.Logger, level slog.Level, msg string, dryRun bool) {
+func (g Group) log(
+	ctx context.Context, log *slog.Logger, level slog.Level, msg string, dryRun bool,
+) {
 	urls, covered := split(g.URLs), split(g.covered)
 	parts := len(urls) + len(covered)
 	for part := range parts {
@@ -138,7 +143,8 @@ func (g Group) log(ctx context.Context, log *slog.Logger, level slog.Level, msg 
 func (g Group) attrs(first bool) []slog.Attr {
 	attrs := []slog.Attr{slog.String("product", g.Product), slog.String("type", g.Type)}
 	if g.Code != "" {
-		attrs = append(attrs, slog.String("code", truncate(g.Code, maxText)), slog.Bool("retryable", *g.Retryable))
+		attrs = append(attrs,
+			slog.String("code", truncate(g.Code, maxText)), slog.Bool("retryable", *g.Retryable))
 	}
 	if g.TaskID != "" {
 		attrs = append(attrs, slog.String("task_id", truncate(g.TaskID, maxText)))
@@ -202,8 +208,9 @@ func (h *Handler) logReport(ctx context.Context, r *Report) {
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", r.RequestID),
-		slog.Int("records", r.Records), slog.Int("ignored", r.Ignored), slog.Int("unmatched", r.Unmatched),
-		slog.Int("invalid", len(r.Invalid)+r.Omitted.Invalid), slog.Int("mapped", r.Mapped),
+		slog.Int("records", r.Records), slog.Int("ignored", r.Ignored),
+		slog.Int("unmatched", r.Unmatched), slog.Int("invalid", len(r.Invalid)+r.Omitted.Invalid),
+		slog.Int("mapped", r.Mapped),
 		slog.Int("targets", r.Targets), slog.Int("debounced", r.Debounced),
 		slog.Int("folded", r.Folded), slog.Int("requests", r.Requests),
 		slog.Int("refreshed", r.refreshedURLs), slog.Int("failed", r.FailedURLs),
@@ -212,7 +219,8 @@ func (h *Handler) logReport(ctx context.Context, r *Report) {
 		slog.Bool("dry_run", r.DryRun), slog.String("version", Version()),
 	}
 	if s := r.Sweep; s != nil {
-		attrs = append(attrs, slog.Group("sweep", slog.Int("tasks", s.Tasks), slog.Int("failed", s.Failed),
+		attrs = append(attrs, slog.Group("sweep",
+			slog.Int("tasks", s.Tasks), slog.Int("failed", s.Failed),
 			slog.Int("again", s.Again), slog.Int("foreign", s.Foreign), slog.Int("unseen", s.Unseen)))
 	}
 	if retry, known := h.platform.retry(ctx); known {
@@ -231,8 +239,11 @@ func (h *Handler) adviseOnce(ctx context.Context) {
 		return
 	}
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelWarn, "partial_batch",
-		slog.String("error", "all messages of the batch come again, because the function does not know that Lambda reads which of them have failed"),
-		slog.String("hint", "aws lambda update-event-source-mapping --uuid UUID --function-response-types ReportBatchItemFailures, and PARTIAL_BATCH=true in the function's environment"))
+		slog.String("error", "all messages of the batch come again, because the function was not "+
+			"told that Lambda reads which of them have failed"),
+		slog.String("hint", "aws lambda update-event-source-mapping --uuid UUID "+
+			"--function-response-types ReportBatchItemFailures, and PARTIAL_BATCH=true in the "+
+			"function's environment"))
 }
 
 // invocation returns a logger whose lines name the invocation.

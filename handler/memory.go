@@ -80,7 +80,10 @@ func (m *memory) keep(d delivery, accepted map[refresh.Key]refresh.Acceptance, f
 		}
 		return
 	}
-	n := &note{first: time.Now(), requestID: d.requestID, messages: map[string]bool{}, accepted: accepted}
+	n := &note{
+		first: time.Now(), requestID: d.requestID,
+		messages: map[string]bool{}, accepted: accepted,
+	}
 	for _, id := range d.messages {
 		n.messages[id] = true
 	}

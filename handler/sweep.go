@@ -92,8 +92,9 @@ var taskTypes = map[string]mapping.Type{
 }
 
 // failedURLs returns the URLs of which the newest task failed and was created since
-// the time, those that failed first before the others. Tasks of one URL that were created in the same second
-// are one try: the API may list several spellings of a name alike.
+// the time, those that failed first before the others. Tasks of one URL that were
+// created in the same second are one try: the API may list several spellings of a
+// name alike.
 func failedURLs(tasks []productTask, since time.Time) []failedURL {
 	type key struct {
 		typ mapping.Type
@@ -243,7 +244,8 @@ func (h *Handler) logFailedTask(ctx context.Context, f failedURL, again bool) {
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelWarn, "task_failed",
 		slog.String("product", string(f.product)), slog.String("type", string(f.typ)),
 		slog.String("url", f.url), slog.String("task_id", f.task.ID),
-		slog.String("status", string(f.task.Status)), slog.Int("tries", f.count), slog.Bool("again", again))
+		slog.String("status", string(f.task.Status)), slog.Int("tries", f.count),
+		slog.Bool("again", again))
 }
 
 // logSweepError logs why there is no list of tasks. That does not fail the
@@ -253,7 +255,8 @@ func (h *Handler) logSweepError(ctx context.Context, product mapping.Product, er
 	hint := "the next sweep asks again"
 	var refusal *refresh.Error
 	if errors.As(err, &refusal) && strings.Contains(refusal.Code, "Forbidden") {
-		hint = "the function's role may not list refresh tasks: give it the policy that ossrefresh policy prints"
+		hint = "the function's role may not list refresh tasks: " +
+			"give it the policy that ossrefresh policy prints"
 	}
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelError, "sweep_failed",
 		slog.String("product", string(product)), slog.String("error", truncate(err.Error(), maxText)),

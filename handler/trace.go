@@ -3,6 +3,7 @@ package handler
 import (
 	"cmp"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 
@@ -31,22 +32,26 @@ const (
 
 // Follow looks every change up in the table.
 func Follow(table *mapping.Table, changes []events.Change) Trace {
-	trace, _ := follow(table, changes, len(changes))
+	trace, _ := follow(table, changes, math.MaxInt)
 	return trace
 }
 
-// follow looks changes up in the table, in order and n at least, until they have
-// more than maxTargets targets. Changes of one object that stand together stay
-// together. It returns the other changes too.
-func follow(table *mapping.Table, changes []events.Change, n int) (trace Trace, rest []events.Change) {
+// follow looks changes up in the table, in order, until they have more targets
+// than most. Changes of one object that stand together stay together. It returns
+// the changes that are left, too.
+func follow(
+	table *mapping.Table, changes []events.Change, most int,
+) (trace Trace, rest []events.Change) {
 	trace.Matches = make([]mapping.Match, 0, len(changes))
 	trace.Targets = make([]refresh.Target, 0, len(changes))
 	for i, c := range changes {
-		if i >= n && len(trace.Targets) > maxTargets && objectOf(c) != objectOf(changes[i-1]) {
+		if len(trace.Targets) > most && objectOf(c) != objectOf(changes[i-1]) {
 			trace.Changes = changes[:i]
 			return trace, changes[i:]
 		}
-		match := table.Map(mapping.Object{Bucket: c.Bucket, Key: c.Key, Event: eventOf(c.Kind), New: c.New()})
+		match := table.Map(mapping.Object{
+			Bucket: c.Bucket, Key: c.Key, Event: eventOf(c.Kind), New: c.New(),
+		})
 		trace.Matches = append(trace.Matches, match)
 		for _, t := range match.Targets {
 			trace.Targets = append(trace.Targets, refresh.Target{Target: t, Record: i})
@@ -64,12 +69,12 @@ const maxTargets = 30_000
 // targets, it yields traces of parts of them, the most important changes first.
 func traces(table *mapping.Table, changes []events.Change) iter.Seq[Trace] {
 	return func(yield func(Trace) bool) {
-		trace, rest := follow(table, changes, 0)
+		trace, rest := follow(table, changes, maxTargets)
 		if len(rest) > 0 {
-			trace, rest = follow(table, byImportance(changes), 0)
+			trace, rest = follow(table, byImportance(changes), maxTargets)
 		}
 		for yield(trace) && len(rest) > 0 {
-			trace, rest = follow(table, rest, 0)
+			trace, rest = follow(table, rest, maxTargets)
 		}
 	}
 }
@@ -104,7 +109,8 @@ func rankOf(c events.Change) int {
 	switch {
 	case c.Kind == events.Removed:
 		return 0
-	case strings.HasSuffix(c.Key, ".html"), strings.HasSuffix(c.Key, ".htm"), strings.HasSuffix(c.Key, "/"):
+	case strings.HasSuffix(c.Key, ".html"), strings.HasSuffix(c.Key, ".htm"),
+		strings.HasSuffix(c.Key, "/"):
 		return 1
 	}
 	return 2

@@ -100,7 +100,8 @@ func fill(queues []*queue, limits Limits) []Item {
 	requests := bound(queues, limits)
 	slices.SortStableFunc(queues, func(a, b *queue) int {
 		return cmp.Or(
-			-cmp.Compare(a.chunks(limits)/requests, b.chunks(limits)/requests), // 1 where it needs all of them
+			// The quotient is 1 where the domain needs all of the requests.
+			-cmp.Compare(a.chunks(limits)/requests, b.chunks(limits)/requests),
 			cmp.Compare(a.items[0].Rank, b.items[0].Rank),
 			-cmp.Compare(len(a.items), len(b.items)),
 		)
@@ -134,9 +135,9 @@ func bound(queues []*queue, limits Limits) int {
 // room is what a request can still hold.
 type room struct{ urls, bytes int }
 
-// take tells how many of the items, in order and at most most of them, the
-// room holds, and makes it smaller by them. An empty request takes one item
-// whatever its size: nobody else would.
+// take returns how many of the first items, at most so many, the room holds, and
+// makes it smaller by them. An empty request takes one item whatever its size: no
+// other request would.
 func (r *room) take(items []Item, most int, empty bool) int {
 	n := 0
 	for n < min(len(items), most) && r.urls > 0 {

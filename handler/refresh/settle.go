@@ -17,7 +17,7 @@ const (
 	maxBusy    = 3  // answers that a domain is busy until each domain is sent by itself
 	maxDoubts  = 2  // repetitions of a call that may have been accepted
 	maxUnknown = 40 // calls an invocation that search for what an unknown code is about
-	maxAlone   = 3  // URLs, or domains, refused alone with an unknown code, until all is taken for refused
+	maxAlone   = 3  // URLs of a domain, or domains, refused alone with an unknown code, until all are
 )
 
 // settle does what the class of an answer asks for.

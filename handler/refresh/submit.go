@@ -185,7 +185,8 @@ func (t *task) call() Call {
 
 // call makes one call and sends its answer. It does not look into the task.
 func (s *Submitter) call(
-	ctx context.Context, api Refresher, t *task, call Call, timeout time.Duration, answers chan<- answer,
+	ctx context.Context, api Refresher, t *task, call Call, timeout time.Duration,
+	answers chan<- answer,
 ) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
