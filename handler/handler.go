@@ -114,14 +114,14 @@ func (h *Handler) delivery(ctx context.Context, payload []byte, batch events.Bat
 	return delivery{payload, h.platform.RequestID(ctx), retry, batch.MessageIDs}
 }
 
-type acceptances = map[refresh.Key]refresh.Acceptance
-
 // joined adds what was accepted to what was before.
-func joined(before, accepted acceptances) acceptances {
+func joined(
+	before, added map[refresh.Key]refresh.Acceptance,
+) map[refresh.Key]refresh.Acceptance {
 	if before == nil {
-		return accepted
+		return added
 	}
-	maps.Copy(before, accepted)
+	maps.Copy(before, added)
 	return before
 }
 
@@ -197,12 +197,12 @@ func FoldRules(table *mapping.Table) refresh.FoldRules {
 // calls a second are the account's, of which each of so many instances has a share.
 func NewSubmitter(r mapping.Refresh, instances int) *refresh.Submitter {
 	return &refresh.Submitter{
-		Instances:      instances,
-		Limits:         refresh.Limits(r.Limits),
+		Instances: instances,
+		Limits:    refresh.Limits(r.Limits),
 		CallsPerSecond: map[mapping.Product]int{
 			mapping.DCDN: r.CallsPerSecond.DCDN,
 			mapping.CDN:  r.CallsPerSecond.CDN,
 		},
-		FoldOnQuota:    r.OnQuotaExceeded == mapping.QuotaDirectory,
+		FoldOnQuota: r.OnQuotaExceeded == mapping.QuotaDirectory,
 	}
 }
