@@ -52,7 +52,7 @@ func ReadCache(a Answer) Cache {
 	c.via(strings.Join(h.Values("Via"), ","))
 	c.Stored = unix(h.Get("Ali-Swift-Global-Savetime"))
 	if age, ok := seconds(h.Get("Age")); ok && !c.Now.IsZero() {
-		c.Validated = c.Now.Add(-age).Truncate(time.Second)
+		c.Validated = c.Now.Add(-age).UTC().Truncate(time.Second)
 	}
 	if saved := date(a, "X-Swift-SaveTime"); !saved.IsZero() {
 		if ttl, ok := seconds(h.Get("X-Swift-CacheTime")); ok && ttl > 0 {

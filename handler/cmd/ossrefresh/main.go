@@ -45,6 +45,7 @@ type commandLine struct {
 	Check   checkCommand   `cmd:"" help:"Validate the mapping table and show samples."`
 	Policy  policyCommand  `cmd:"" help:"Print the least RAM policy for the mapping table."`
 	Refresh refreshCommand `cmd:"" help:"Refresh URLs by hand."`
+	Verify  verifyCommand  `cmd:"" help:"Tell whether a node of the CDN serves what OSS holds."`
 	Replay  replayCommand  `cmd:"" help:"Refresh what dead letters tell has failed."`
 	Quota   quotaCommand   `cmd:"" help:"Show what is left of the day's quota."`
 	Tasks   tasksCommand   `cmd:"" help:"Show the progress of refresh tasks."`

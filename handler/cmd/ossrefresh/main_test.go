@@ -80,7 +80,7 @@ func TestScripts(t *testing.T) {
 			env.Values[apiKey{}] = &aliyuntest.Server{TaskTime: 400 * time.Millisecond}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status, "web": startWeb},
 	})
 }
 
