@@ -12,7 +12,7 @@ import (
 type Cache struct {
 	Known     bool      // the answer has a header of a CDN node
 	Result    string    // "HIT", "MISS"; of ESA also "BYPASS", "EXPIRED", "DYNAMIC"
-	Detail    string    // "TCP_MEM_HIT": in memory; "TCP_REFRESH_HIT": expired, and the origin said 304
+	Detail    string    // "TCP_MEM_HIT", "TCP_REFRESH_HIT": expired, and the origin said 304
 	Missed    bool      // the node had no copy to serve
 	Origin    bool      // no node on the way had one
 	Node      string    // the node nearest to the client: "kunlun15.cn3157"
@@ -33,7 +33,7 @@ type Cache struct {
 //   - X-Swift-CacheTime counts, in seconds, from X-Swift-SaveTime.
 func ReadCache(a Answer) Cache {
 	h := a.Header
-	words := strings.Fields(h.Get("X-Cache") + " ")
+	words := strings.Fields(h.Get("X-Cache"))
 	if site := h.Get("X-Site-Cache-Status"); site != "" {
 		words = strings.Fields(site)
 	}

@@ -89,7 +89,8 @@ func (c *Client) Head(ctx context.Context, address, encoding string) (Answer, er
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		answer.Peer = info.Conn.RemoteAddr().String()
 	}}
-	response, err := c.transport.RoundTrip(request.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	request = request.WithContext(httptrace.WithClientTrace(ctx, trace))
+	response, err := c.transport.RoundTrip(request)
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer within %v", timeout)
@@ -116,8 +117,10 @@ func (c *Client) request(address string) (*http.Request, error) {
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
 		host, path = rest[:i], rest[i:]
 	}
-	if !ok || host == "" || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, fmt.Errorf("%q is not a valid URL; accepted: one that begins with https:// and is percent-encoded", address)
+	unencoded := func(r rune) bool { return r <= ' ' || r > '~' }
+	if !ok || host == "" || strings.ContainsFunc(address, unencoded) {
+		return nil, fmt.Errorf("%q is not a valid URL; "+
+			"accepted: one that begins with https:// and is percent-encoded", address)
 	}
 	if strings.HasPrefix(path, "?") {
 		path = "/" + path

@@ -44,9 +44,9 @@ const (
 type Judgement struct {
 	State    State
 	Because  string     // a short sentence: "CRC64 differs"
-	Certain  bool       // false: it follows from times or from the absence of better evidence
+	Certain  bool       // false: it follows from times, or from weaker evidence
 	Again    bool       // Unknown only: another answer may tell, as after a 503
-	Evidence []Evidence // all of it, the best first; what decided is the first with a State
+	Evidence []Evidence // all of it, the best first; the first with a State decided
 	Notes    []string   // what else the answer tells, in short sentences
 }
 
@@ -68,18 +68,21 @@ type Evidence struct {
 func Judge(node, object Answer, processed bool) Judgement {
 	held, removed := object.Status == http.StatusOK, absent(object.Status)
 	if !held && !removed {
-		return Judgement{State: Unknown, Because: "OSS does not tell: it answers " + status(object.Status)}
+		because := "OSS does not tell: it answers " + status(object.Status)
+		return Judgement{State: Unknown, Because: because}
 	}
 	cache := ReadCache(node)
 	j := judge(node, object, cache, processed)
-	if node.Header.Get("X-Cache") != "" || node.Header.Get("X-Site-Cache-Status") != "" {
+	if cache.Result != "" {
 		j.Evidence = append(j.Evidence, cache.evidence())
 	}
 	if !cache.Known {
-		j.Notes = append(j.Notes, "the answer has no header of a CDN node: does the domain's DNS lead to the CDN?")
+		j.Notes = append(j.Notes, "the answer has no header of a CDN node: "+
+			"does the domain's DNS lead to the CDN?")
 	}
 	if cache.Missed && (j.State == Stale || j.State == Missing) {
-		j.Notes = append(j.Notes, "the node had no copy and asked further: a layer above it is stale, "+
+		j.Notes = append(j.Notes, "the node had no copy and asked further: "+
+			"a layer above it is stale, "+
 			"or the domain shows another object than the table says")
 	}
 	return j
@@ -94,7 +97,8 @@ func judge(node, object Answer, cache Cache, processed bool) Judgement {
 	case served:
 		return Judgement{State: Stale, Because: "OSS no longer holds the object", Certain: true}
 	case absent(node.Status) && held:
-		return Judgement{State: Missing, Because: "the node answers " + status(node.Status), Certain: true}
+		because := "the node answers " + status(node.Status)
+		return Judgement{State: Missing, Because: because, Certain: true}
 	case absent(node.Status):
 		return Judgement{State: Gone, Because: "neither has the object", Certain: true}
 	}
@@ -107,7 +111,9 @@ func absent(status int) bool { return status == http.StatusNotFound || status ==
 // compare weighs two answers that both have the object.
 func compare(node, object Answer, cache Cache, processed bool) Judgement {
 	j := Judgement{State: Unknown, Because: "the answers have nothing to compare"}
-	looks := []func(node, object Answer, cache Cache) Evidence{crc64, etag, lastModified, length, times, missed}
+	looks := []func(node, object Answer, cache Cache) Evidence{
+		crc64, etag, lastModified, length, times, missed,
+	}
 	if processed {
 		looks = looks[4:]
 		j.Because = "nothing in OSS is like a processed image"
@@ -123,11 +129,14 @@ func compare(node, object Answer, cache Cache, processed bool) Judgement {
 			j.State, j.Because, j.Certain = e.State, e.Says, e.certain
 		}
 	}
-	if encoding := node.Header.Get("Content-Encoding"); encoding != "" && object.Header.Get("Content-Encoding") == "" {
-		j.Notes = append(j.Notes, "the node compresses it ("+encoding+"): length and ETag may differ from those of OSS")
+	encoding := node.Header.Get("Content-Encoding")
+	if encoding != "" && object.Header.Get("Content-Encoding") == "" {
+		j.Notes = append(j.Notes, "the node compresses it ("+encoding+"): "+
+			"length and ETag may differ from those of OSS")
 	}
 	if j.State == Fresh && !processed && older(node, object) {
-		j.Notes = append(j.Notes, "the bytes are the same, of an earlier put: its Content-Type and other metadata may be old")
+		j.Notes = append(j.Notes, "the bytes are the same, of an earlier put: "+
+			"its Content-Type and other metadata may be old")
 	}
 	return j
 }
@@ -162,7 +171,8 @@ func undecided(node Answer) Judgement {
 	case h.Get("x-oss-request-id") != "" && forbidden(node.Status):
 		j.Because = "OSS refuses the CDN: a private bucket, without the CDN's right to read it"
 	case forbidden(node.Status):
-		j.Because = "the domain refuses the request (" + status(node.Status) + "): a signed URL, a referer or an address may be asked for"
+		j.Because = "the domain refuses the request (" + status(node.Status) + "): " +
+			"a signed URL, a referer or an address may be asked for"
 	default:
 		j.Because = "the node answers " + status(node.Status)
 	}

@@ -26,7 +26,8 @@ func crc64(node, object Answer, _ Cache) Evidence {
 // differs.
 func etag(node, object Answer, _ Cache) Evidence {
 	e := pair("ETag", node, object, "ETag")
-	strong := !weak(e.Node) && !weak(e.OSS) && node.Header.Get("Content-Encoding") == object.Header.Get("Content-Encoding")
+	alike := node.Header.Get("Content-Encoding") == object.Header.Get("Content-Encoding")
+	strong := alike && !weak(e.Node) && !weak(e.OSS)
 	switch {
 	case e.Node == "" || e.OSS == "":
 		return Evidence{}
@@ -113,7 +114,8 @@ func missed(_, _ Answer, cache Cache) Evidence {
 	if !cache.Missed || !cache.Origin {
 		return Evidence{}
 	}
-	return Evidence{Name: "Via", Node: "M of every node"}.speak(Fresh, "no node had a copy: the origin answered", false)
+	e := Evidence{Name: "Via", Node: "M of every node"}
+	return e.speak(Fresh, "no node had a copy: the origin answered", false)
 }
 
 func pair(name string, node, object Answer, header string) Evidence {

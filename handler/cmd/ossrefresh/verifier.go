@@ -41,10 +41,13 @@ type verifier struct {
 }
 
 func newVerifier(table verifyTable, s store, node edge.Node, questions []question) *verifier {
-	v := &verifier{table: table, store: s, pacer: pacer{interval: interval}, questions: questions, tried: map[int]bool{}}
-	v.doc = verification{Edge: string(node), URLs: make([]verified, len(questions)), Notes: []string{}}
-	for i, q := range questions {
-		v.doc.URLs[i] = newVerified(q)
+	v := &verifier{
+		table: table, store: s, pacer: pacer{interval: interval},
+		questions: questions, tried: map[int]bool{},
+		doc: verification{Edge: string(node), URLs: []verified{}, Notes: []string{}},
+	}
+	for _, q := range questions {
+		v.doc.URLs = append(v.doc.URLs, newVerified(q))
 	}
 	for range min(atOnce, len(questions)) {
 		v.clients = append(v.clients, &edge.Client{Node: node})
@@ -93,6 +96,12 @@ type finding struct {
 	err      error // the node or OSS did not answer
 }
 
+// differs notes what another encoding's answer came to.
+func (f *finding) differs(other finding) {
+	note := fmt.Sprintf("with Accept-Encoding: %s it is %s", other.encoding, other.State)
+	f.Notes = append(f.Notes, note)
+}
+
 // round asks all that is open.
 func (v *verifier) round(ctx context.Context) {
 	open := v.open()
@@ -114,7 +123,8 @@ func (v *verifier) round(ctx context.Context) {
 	for n := range open {
 		found := <-findings
 		u := &v.doc.URLs[found.question]
-		if ctx.Err() == nil || found.err == nil || u.State == edge.Unknown { // else what was found before stays
+		late := found.err != nil && ctx.Err() != nil
+		if !late || u.State == edge.Unknown { // else the last finding stays
 			u.note(found)
 		}
 		v.progress("%d of %s asked", n+1, plural(len(open), "URL"))
@@ -122,7 +132,9 @@ func (v *verifier) round(ctx context.Context) {
 }
 
 // ask asks for a URL in each encoding and returns the worst finding.
-func (v *verifier) ask(ctx context.Context, client *edge.Client, objects *objectsOnce, q question) finding {
+func (v *verifier) ask(
+	ctx context.Context, client *edge.Client, objects *objectsOnce, q question,
+) finding {
 	var worst finding
 	for i, encoding := range encodings {
 		err := v.pacer.wait(ctx)
@@ -139,17 +151,19 @@ func (v *verifier) ask(ctx context.Context, client *edge.Client, objects *object
 				err = errors.New("there was no time to ask")
 			}
 			found.err = err
-			found.Judgement = edge.Judgement{State: edge.Unknown, Because: err.Error(), Again: temporary(err)}
+			found.Judgement = edge.Judgement{
+				State: edge.Unknown, Because: err.Error(), Again: temporary(err),
+			}
 			return found
 		}
 		switch {
 		case i == 0:
 			worst = found
 		case weight(found.State) > weight(worst.State):
-			found.Notes = append(found.Notes, fmt.Sprintf("with Accept-Encoding: %s it is %s", worst.encoding, worst.State))
+			found.differs(worst)
 			worst = found
 		case weight(found.State) < weight(worst.State):
-			worst.Notes = append(worst.Notes, fmt.Sprintf("with Accept-Encoding: %s it is %s", encoding, found.State))
+			worst.differs(found)
 		}
 	}
 	return worst
@@ -178,7 +192,9 @@ func weight(s edge.State) int {
 // judge compares an answer with what OSS holds of the objects that the URL may
 // show. OSS is asked after the node, so that what was put in between is not
 // taken for stale by a node that is ahead.
-func (v *verifier) judge(ctx context.Context, objects *objectsOnce, q question, node edge.Answer) (edge.Judgement, object, error) {
+func (v *verifier) judge(
+	ctx context.Context, objects *objectsOnce, q question, node edge.Answer,
+) (edge.Judgement, object, error) {
 	judgement, which := edge.Judgement{}, object{}
 	for _, o := range q.objects {
 		held, err := objects.head(ctx, o)
@@ -194,7 +210,8 @@ func (v *verifier) judge(ctx context.Context, objects *objectsOnce, q question, 
 		}
 	}
 	if judgement.State == "" {
-		judgement, which = edge.Judge(node, edge.Answer{Status: http.StatusNotFound}, false), q.objects[0]
+		nothing := edge.Answer{Status: http.StatusNotFound}
+		judgement, which = edge.Judge(node, nothing, false), q.objects[0]
 	}
 	if judgement.State == edge.Stale && q.directory {
 		judgement.State, judgement.Certain = edge.Unknown, false
@@ -205,7 +222,7 @@ func (v *verifier) judge(ctx context.Context, objects *objectsOnce, q question, 
 
 // refresh refreshes what is stale or missing, each URL once.
 func (v *verifier) refresh(ctx context.Context) {
-	if v.sender == nil {
+	if v.sender == nil || ctx.Err() != nil {
 		return
 	}
 	var which []int
@@ -244,7 +261,9 @@ func (a *objectsOnce) head(ctx context.Context, o object) (edge.Answer, error) {
 	a.mu.Lock()
 	ask := a.asked[o]
 	if ask == nil {
-		ask = sync.OnceValues(func() (edge.Answer, error) { return a.store.head(ctx, o.bucket, o.key) })
+		ask = sync.OnceValues(func() (edge.Answer, error) {
+			return a.store.head(ctx, o.bucket, o.key)
+		})
 		a.asked[o] = ask
 	}
 	a.mu.Unlock()

@@ -93,24 +93,31 @@ func (cmd *verifyCommand) check() (edge.Node, error) {
 	}
 	switch {
 	case cmd.Live && !cmd.Refresh:
-		return "", misuse(errors.New("--live without --refresh: there is nothing to send"), "give --refresh --live, or leave --live out")
+		return "", misuse(errors.New("--live without --refresh: there is nothing to send"),
+			"give --refresh --live, or leave --live out")
 	case cmd.Letter != "" && (cmd.Keys || len(cmd.Args) > 0):
-		return "", misuse(errors.New("--letter says what to ask for: no URL or key may be given beside it"), "give one of the two")
+		err := errors.New("--letter says what to ask for: no URL or key may be given beside it")
+		return "", misuse(err, "give one of the two")
 	case cmd.Letter == "" && len(cmd.Args) == 0:
-		return "", misuse(errors.New("there is nothing to ask for"), "give URLs, --keys BUCKET KEY…, or --letter FILE")
+		return "", misuse(errors.New("there is nothing to ask for"),
+			"give URLs, --keys BUCKET KEY…, or --letter FILE")
 	case cmd.Keys && len(cmd.Args) < 2:
-		return "", misuse(fmt.Errorf("--keys: bucket %q is named without a key", cmd.Args[0]), "give --keys BUCKET KEY…, or --keys BUCKET - and one a line on standard input")
+		return "", misuse(fmt.Errorf("--keys: bucket %q is named without a key", cmd.Args[0]),
+			"give --keys BUCKET KEY…, or --keys BUCKET - and one a line on standard input")
 	}
 	node, err := edge.ParseNode(cmd.Edge)
 	if err != nil {
-		return "", misuse(fmt.Errorf("--edge: %w", err), "give an address such as 203.0.113.7, or 127.0.0.1:8080")
+		return "", misuse(fmt.Errorf("--edge: %w", err),
+			"give an address such as 203.0.113.7, or 127.0.0.1:8080")
 	}
 	return node, nil
 }
 
 // questions are what to ask, each URL once, and what is wrong with letters that
 // cannot be read.
-func (cmd *verifyCommand) questions(ctx context.Context, c *console, table verifyTable) (all []question, notes []string, err error) {
+func (cmd *verifyCommand) questions(
+	ctx context.Context, c *console, table verifyTable,
+) (all []question, notes []string, err error) {
 	switch {
 	case cmd.Letter != "":
 		all, notes, err = cmd.ofLetters(ctx, c, table)
@@ -132,8 +139,10 @@ func (cmd *verifyCommand) questions(ctx context.Context, c *console, table verif
 	return all, notes, err
 }
 
-func (cmd *verifyCommand) ofURLs(ctx context.Context, c *console, table verifyTable) ([]question, error) {
-	given := refreshCommand{tableFlag: cmd.tableFlag, Type: "file", Product: "dcdn", URLs: cmd.Args}
+func (cmd *verifyCommand) ofURLs(
+	ctx context.Context, c *console, table verifyTable,
+) ([]question, error) {
+	given := refreshCommand{Type: "file", Product: "dcdn", URLs: cmd.Args}
 	urls, err := given.urls(ctx, c)
 	if err != nil {
 		return nil, err
@@ -157,7 +166,9 @@ func (cmd *verifyCommand) ofURLs(ctx context.Context, c *console, table verifyTa
 	return all, nil
 }
 
-func (cmd *verifyCommand) ofKeys(ctx context.Context, c *console, table verifyTable) ([]question, error) {
+func (cmd *verifyCommand) ofKeys(
+	ctx context.Context, c *console, table verifyTable,
+) ([]question, error) {
 	bucket := strings.TrimSuffix(strings.TrimPrefix(cmd.Args[0], "oss://"), "/")
 	var all []question
 	for _, arg := range cmd.Args[1:] {
@@ -192,7 +203,9 @@ func keyLines(text string) []string {
 
 // ofLetters asks for all URLs of the objects that the letters' events name:
 // what failed is among them.
-func (cmd *verifyCommand) ofLetters(ctx context.Context, c *console, table verifyTable) (all []question, notes []string, err error) {
+func (cmd *verifyCommand) ofLetters(
+	ctx context.Context, c *console, table verifyTable,
+) (all []question, notes []string, err error) {
 	data, err := c.read(ctx, "dead letters", cmd.Letter)
 	if err != nil {
 		return nil, nil, err
@@ -211,7 +224,8 @@ func (cmd *verifyCommand) ofLetters(ctx context.Context, c *console, table verif
 		}
 	}
 	if len(all) == 0 {
-		return nil, nil, errors.Join(errors.New("there is nothing to ask for in what was given"), errors.New(strings.Join(notes, "\n")))
+		nothing := errors.New("there is nothing to ask for in what was given")
+		return nil, nil, errors.Join(nothing, errors.New(strings.Join(notes, "\n")))
 	}
 	return all, notes, nil
 }

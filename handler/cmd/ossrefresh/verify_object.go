@@ -35,7 +35,8 @@ func storeFrom(getenv func(string) string) (ossStore, error) {
 		if err != nil {
 			return ossStore{}, err
 		}
-		provider = credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.AccessKeySecret, c.SecurityToken)
+		provider = credentials.NewStaticCredentialsProvider(
+			c.AccessKeyID, c.AccessKeySecret, c.SecurityToken)
 	}
 	endpoint, err := aliyun.ParseEndpoint(getenv("OSS_ENDPOINT"))
 	if err != nil {
@@ -53,9 +54,14 @@ func storeFrom(getenv func(string) string) (ossStore, error) {
 	return ossStore{oss.NewClient(config)}, nil
 }
 
+// noCode is what the SDK says where OSS gives no code: an answer to HEAD has no
+// body, and not each has the header in its place.
+const noCode = "BadErrorResponse"
+
 func (s ossStore) head(ctx context.Context, bucket, key string) (edge.Answer, error) {
 	if !utf8.ValidString(key) {
-		return edge.Answer{}, &refusedError{bucket: bucket, code: "a key that is not UTF-8 is not a key of OSS"}
+		refused := &refusedError{bucket: bucket, code: "InvalidObjectName", status: http.StatusBadRequest}
+		return edge.Answer{}, refused
 	}
 	found, err := s.client.HeadObject(ctx, &oss.HeadObjectRequest{Bucket: &bucket, Key: &key})
 	if err == nil {
@@ -67,9 +73,10 @@ func (s ossStore) head(ctx context.Context, bucket, key string) (edge.Answer, er
 		if ctx.Err() != nil {
 			return edge.Answer{}, ctx.Err()
 		}
-		return edge.Answer{}, fmt.Errorf("OSS does not answer for bucket %s; is FC_REGION its region?", bucket)
-	case refused.StatusCode == http.StatusNotFound && refused.Code != "NoSuchBucket":
-		return edge.Answer{Status: http.StatusNotFound, Header: refused.Headers, At: time.Now()}, nil
+		return edge.Answer{}, fmt.Errorf("asking OSS of bucket %s: %w; is FC_REGION its region?", bucket, err)
+	case refused.StatusCode == http.StatusNotFound && (refused.Code == "NoSuchKey" || refused.Code == noCode):
+		status, header := refused.StatusCode, refused.Headers
+		return edge.Answer{Status: status, Header: header, At: time.Now()}, nil
 	}
 	return edge.Answer{}, &refusedError{bucket, refused.Code, refused.StatusCode, refused.RequestID}
 }

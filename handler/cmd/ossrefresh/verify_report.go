@@ -71,10 +71,13 @@ func (u *verified) note(found finding) {
 	*u = verified{
 		URL: u.URL, State: found.State, Because: found.Because, Certain: found.Certain,
 		Answered: found.err == nil, Bucket: found.object.bucket, Key: found.object.key,
-		Encoding: found.encoding, Status: found.answer.Status, Node: cache.Node, Address: found.answer.Peer,
-		Cache: strings.TrimSpace(cache.Result + " " + cache.Detail), EagleID: found.answer.Header.Get("EagleId"),
-		Stored: cache.Stored, Validated: cache.Validated,
-		Evidence: append([]edge.Evidence{}, found.Evidence...), Notes: append([]string{}, found.Notes...),
+		Encoding: found.encoding, Status: found.answer.Status,
+		Node: cache.Node, Address: found.answer.Peer,
+		Cache:   strings.TrimSpace(cache.Result + " " + cache.Detail),
+		EagleID: found.answer.Header.Get("EagleId"),
+		Stored:  cache.Stored, Validated: cache.Validated,
+		Evidence:  append([]edge.Evidence{}, found.Evidence...),
+		Notes:     append([]string{}, found.Notes...),
 		Refreshed: u.Refreshed, unanswered: found.err != nil,
 	}
 	u.open = found.State == edge.Stale || found.State == edge.Missing || found.Again
@@ -100,7 +103,9 @@ func (v verification) failure() error {
 	for _, f := range []struct {
 		n    int
 		what string
-	}{{v.Stale, "stale"}, {v.Missing, "missing"}, {v.unanswered(), "without an answer"}} {
+	}{
+		{v.Stale, "stale"}, {v.Missing, "missing"}, {v.unanswered(), "without an answer"},
+	} {
 		if f.n > 0 {
 			faults = append(faults, fmt.Sprintf("%d %s", f.n, f.what))
 		}
@@ -119,7 +124,8 @@ func (v verification) failure() error {
 	case refused != nil:
 		return refused
 	case v.Unknown == len(v.URLs):
-		return hint(errors.New("no answer tells whether anything is fresh"), "see what is said of each URL")
+		err := errors.New("no answer tells whether anything is fresh")
+		return hint(err, "see what is said of each URL")
 	}
 	return nil
 }
@@ -176,7 +182,8 @@ func (v verification) nodes() string {
 	case v.Edge != "":
 		return "The node " + v.Edge + " answered; others may serve another copy."
 	}
-	return "One node answered for each URL, the one that DNS gives here; others may serve another copy."
+	return "One node answered for each URL, the one that DNS gives here; " +
+		"others may serve another copy."
 }
 
 func (u verified) text(p *page) {
@@ -202,7 +209,8 @@ func (u verified) evidence(p *page) {
 	for _, e := range u.Evidence {
 		switch {
 		case e.Says == u.Because:
-			p.line("           %s: %s at the node, %s in OSS", e.Name, orDash(e.Node), orDash(e.OSS))
+			const format = "           %s: %s at the node, %s in OSS"
+			p.line(format, e.Name, orDash(e.Node), orDash(e.OSS))
 		case e.Name == "X-Cache":
 			text := "node " + cmp.Or(u.Node, u.Address) + ": " + e.Node + ", " + e.Says
 			if !u.Validated.IsZero() {

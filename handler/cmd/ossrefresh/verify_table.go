@@ -105,7 +105,7 @@ func (q *question) order() {
 
 // ofObject has the questions of an object: its URLs.
 func (t verifyTable) ofObject(o object) []question {
-	match := t.shown.Map(mapping.Object{Bucket: o.bucket, Key: o.key, Event: mapping.Created})
+	match := t.shown.Map(created(o))
 	switch {
 	case match.Rule == nil:
 		return []question{{objects: []object{o}, unasked: noRule}}
@@ -121,6 +121,10 @@ func (t verifyTable) ofObject(o object) []question {
 		all = append(all, q)
 	}
 	return all
+}
+
+func created(o object) mapping.Object {
+	return mapping.Object{Bucket: o.bucket, Key: o.key, Event: mapping.Created}
 }
 
 // respelt adds the other spellings of a URL: those of its objects, on its
@@ -174,7 +178,7 @@ func (t verifyTable) target(q question) mapping.Target {
 		target.Product = found[0].Spec.Product
 	}
 	for _, o := range q.objects {
-		match := t.shown.Map(mapping.Object{Bucket: o.bucket, Key: o.key, Event: mapping.Created})
+		match := t.shown.Map(created(o))
 		for _, other := range match.Targets {
 			if other.Domain == target.Domain {
 				target.Product, target.Site = other.Product, other.Site
