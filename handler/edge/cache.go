@@ -109,12 +109,12 @@ func seconds(text string) (time.Duration, bool) {
 func (c Cache) evidence() Evidence {
 	says := "from the node's cache"
 	switch {
-	case c.Missed:
-		says = "not from the node's cache"
 	case c.Detail == "TCP_REFRESH_HIT":
 		says = "from the node's cache: it had expired, and nothing had changed"
 	case c.Detail == "TCP_REFRESH_MISS" || c.Result == "EXPIRED":
 		says = "the copy had expired and was fetched again"
+	case c.Missed:
+		says = "not from the node's cache"
 	}
 	return Evidence{Name: "X-Cache", Node: strings.TrimSpace(c.Result + " " + c.Detail), Says: says}
 }

@@ -95,7 +95,7 @@ func (c *Client) Head(ctx context.Context, address, encoding string) (Answer, er
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer within %v", timeout)
 		}
-		return Answer{}, fmt.Errorf("asking the node: %w", err)
+		return Answer{}, fmt.Errorf("asking the node over %s: %w", strings.ToUpper(request.URL.Scheme), err)
 	}
 	response.Body.Close()
 	answer.Status, answer.Header, answer.At = response.StatusCode, response.Header, time.Now()

@@ -108,13 +108,23 @@ func TestReadCache(t *testing.T) {
 		}
 		return parsed
 	}
-	for name, text := range map[string]string{"revalidated": revalidated, "multipart": multipart, "plain file": plainFile} {
-		a := answer(200, text)
+	for _, tt := range []struct {
+		name, text string
+		ttl        time.Duration // X-Swift-CacheTime is what is left of it at X-Swift-SaveTime
+	}{
+		{"revalidated", revalidated, 24 * time.Hour},
+		{"multipart", multipart, 72 * time.Hour},
+		{"plain file", plainFile, time.Hour},
+	} {
+		name, a := tt.name, answer(200, tt.text)
 		c := ReadCache(a)
+		if ttl := c.Expires.Sub(c.Validated); ttl != tt.ttl {
+			t.Errorf("%s: kept for %v, want %v", name, ttl, tt.ttl)
+		}
 		if !c.Validated.Equal(at(a.Header.Get("Date"))) {
 			t.Errorf("%s: validated %v, want Date, %s", name, c.Validated, a.Header.Get("Date"))
 		}
-		if c.Stored.After(c.Validated) || !c.Expires.After(c.Validated) || c.Now.Before(c.Validated) {
+		if c.Stored.After(c.Validated) || c.Now.Before(c.Validated) {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}
@@ -144,6 +154,35 @@ func TestReadCache(t *testing.T) {
 	for _, junk := range []string{"Age: -1", "Age: x", "EagleId: zz", "Ali-Swift-Global-Savetime: soon", "X-Swift-SaveTime: 0\nX-Swift-CacheTime: 0", "Via: ]["} {
 		if c := ReadCache(answer(200, junk)); !c.Stored.IsZero() || !c.Validated.IsZero() || !c.Expires.IsZero() || !c.Now.IsZero() {
 			t.Errorf("%s: %+v", junk, c)
+		}
+	}
+}
+
+// What the node says of its own copy.
+func TestCacheResults(t *testing.T) {
+	tests := []struct {
+		text   string
+		missed bool
+		says   string
+	}{
+		{"X-Cache: HIT TCP_MEM_HIT dirn:12:745548673", false, "from the node's cache"},
+		{"X-Cache: HIT TCP_HIT dirn:12:811068157", false, "from the node's cache"},
+		{"X-Cache: HIT TCP_IMS_HIT dirn:1:2", false, "from the node's cache"},
+		{"X-Cache: MISS TCP_MISS dirn:-2:-2", true, "not from the node's cache"},
+		{"X-Cache: MISS TCP_MISS dirn:-2:-2 mlen:0", true, "not from the node's cache"},
+		{"X-Cache: HIT TCP_REFRESH_HIT dirn:11:745548673", false, "from the node's cache: it had expired, and nothing had changed"},
+		{"X-Cache: MISS TCP_REFRESH_MISS dirn:11:745548673", true, "the copy had expired and was fetched again"},
+		{"X-Site-Cache-Status: HIT", false, "from the node's cache"},
+		{"X-Site-Cache-Status: MISS", true, "not from the node's cache"},
+		{"X-Site-Cache-Status: BYPASS", true, "not from the node's cache"},
+		{"X-Site-Cache-Status: DYNAMIC", true, "not from the node's cache"},
+		{"X-Site-Cache-Status: EXPIRED", false, "the copy had expired and was fetched again"},
+		{"X-Site-Cache-Status: HIT\nX-Cache: MISS TCP_MISS", false, "from the node's cache"},
+	}
+	for _, tt := range tests {
+		c := ReadCache(answer(200, tt.text))
+		if says := c.evidence().Says; c.Missed != tt.missed || says != tt.says || !c.Known {
+			t.Errorf("%s: missed %v, %q; want %v, %q", tt.text, c.Missed, says, tt.missed, tt.says)
 		}
 	}
 }
@@ -188,6 +227,7 @@ func TestJudge(t *testing.T) {
 		{name: "stored after the put", node: answer(200, "Ali-Swift-Global-Savetime: 1558721723\nX-Cache: HIT TCP_HIT"), object: answer(200, put), want: Fresh, because: "the copy was validated after the object was put"},
 		{name: "stored before the put", node: answer(200, "Ali-Swift-Global-Savetime: 1558000000\nX-Cache: HIT TCP_HIT"), object: answer(200, put), want: Unknown, because: "the answers have nothing to compare"},
 		{name: "validated after the put", node: answer(200, "Age: 45730\nEagleId: 7cefea1915595451792183785e\nX-Cache: HIT TCP_HIT"), object: answer(200, put), want: Fresh, because: "the copy was validated after the object was put"},
+		{name: "validated by 304 long after it was stored", node: answer(200, "Ali-Swift-Global-Savetime: 1545900000\nDate: Sat, 01 Jun 2019 00:00:00 GMT\nAge: 156569\nEagleId: 7cefea1915595035690000000e\nX-Cache: HIT TCP_HIT"), object: answer(200, put), want: Fresh, because: "the copy was validated after the object was put"},
 		{name: "validated before the put", node: answer(200, "Age: 4573000\nEagleId: 7cefea1915595451792183785e\nX-Cache: HIT TCP_HIT"), object: answer(200, put), want: Stale, because: "the copy was last validated before the object was put"},
 		{name: "validated as it was put", node: answer(200, "Age: 854900\nEagleId: 7cefea1915595451792183785e\nX-Cache: HIT TCP_HIT"), object: answer(200, "Last-Modified: Fri, 24 May 2019 09:31:19 GMT"), want: Unknown, because: "the answers have nothing to compare"},
 		{name: "straight from the origin", node: answer(200, "Via: cache15.l2et2-1[255,200-0,M], kunlun7.cn125[309,200-0,M]\nX-Cache: MISS TCP_MISS dirn:-2:-2"), object: answer(200, ""), want: Fresh, because: "no node had a copy: the origin answered"},

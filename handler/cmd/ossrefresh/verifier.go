@@ -195,29 +195,39 @@ func weight(s edge.State) int {
 func (v *verifier) judge(
 	ctx context.Context, objects *objectsOnce, q question, node edge.Answer,
 ) (edge.Judgement, object, error) {
-	judgement, which := edge.Judgement{}, object{}
+	var held []object
+	var judged []edge.Judgement
 	for _, o := range q.objects {
-		held, err := objects.head(ctx, o)
+		if o.marker() && len(held) > 0 { // the index page is shown
+			continue
+		}
+		answer, err := objects.head(ctx, o)
 		if err != nil {
 			return edge.Judgement{}, o, err
 		}
-		if held.Status == http.StatusNotFound {
-			continue
-		}
-		j := edge.Judge(node, held, processed(q.url, o))
-		if judgement.State == "" || j.State == edge.Fresh {
-			judgement, which = j, o
+		if answer.Status != http.StatusNotFound {
+			held = append(held, o)
+			judged = append(judged, edge.Judge(node, answer, processed(q.url, o)))
 		}
 	}
-	if judgement.State == "" {
+	if len(held) == 0 {
+		held = q.objects[:1]
 		nothing := edge.Answer{Status: http.StatusNotFound}
-		judgement, which = edge.Judge(node, nothing, false), q.objects[0]
+		judged = append(judged, edge.Judge(node, nothing, false))
 	}
-	if judgement.State == edge.Stale && q.directory {
-		judgement.State, judgement.Certain = edge.Unknown, false
-		judgement.Because = "the table does not say which object is the directory's index page"
+	first, which := judged[0], held[0]
+	for i, j := range judged {
+		if j.State != first.State { // what it is depends on which is shown
+			first.State, first.Certain = edge.Unknown, false
+			first.Because = "the table does not say which is shown there: " +
+				which.name() + ", or " + held[i].name()
+			return first, which, nil
+		}
 	}
-	return judgement, which, nil
+	if first.State == edge.Stale && q.directory {
+		first.State, first.Certain, first.Because = edge.Unknown, false, noIndex
+	}
+	return first, which, nil
 }
 
 // refresh refreshes what is stale or missing, each URL once.

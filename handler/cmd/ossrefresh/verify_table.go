@@ -14,6 +14,12 @@ import (
 // An object is one of a bucket.
 type object struct{ bucket, key string }
 
+// marker reports whether the object stands for a directory: its key ends in a
+// slash.
+func (o object) marker() bool { return strings.HasSuffix(o.key, "/") }
+
+const noIndex = "the table does not say which object is the directory's index page"
+
 // A question is a URL to ask for, and the objects of which it may show one, the
 // likeliest first.
 type question struct {
@@ -79,7 +85,7 @@ func (t verifyTable) ofURL(full string) (question, error) {
 	if len(q.objects) == 0 {
 		q.unasked = "no object of the table is shown there"
 		if q.directory {
-			q.unasked = "the table does not say which object is the directory's index page"
+			q.unasked = noIndex
 		}
 	}
 	return q, nil
@@ -88,17 +94,16 @@ func (t verifyTable) ofURL(full string) (question, error) {
 // order puts index documents before the directory marker, which shows only
 // where there is no index page.
 func (q *question) order() {
-	marker := func(o object) bool { return strings.HasSuffix(o.key, "/") }
 	slices.SortStableFunc(q.objects, func(a, b object) int {
 		switch {
-		case marker(a) && !marker(b):
+		case a.marker() && !b.marker():
 			return 1
-		case marker(b) && !marker(a):
+		case b.marker() && !a.marker():
 			return -1
 		}
 		return 0
 	})
-	if len(q.objects) > 0 && marker(q.objects[0]) {
+	if len(q.objects) > 0 && q.objects[0].marker() {
 		q.directory = true
 	}
 }
