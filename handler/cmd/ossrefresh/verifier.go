@@ -190,8 +190,8 @@ func weight(s edge.State) int {
 }
 
 // judge compares an answer with what OSS holds of the objects that the URL may
-// show. OSS is asked after the node, so that what was put in between is not
-// taken for stale by a node that is ahead.
+// show. OSS is asked first after the node, so that a node is seldom ahead of what
+// OSS has said.
 func (v *verifier) judge(
 	ctx context.Context, objects *objectsOnce, q question, node edge.Answer,
 ) (edge.Judgement, object, error) {
