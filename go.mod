@@ -15,6 +15,11 @@ require (
 )
 
 require (
+	github.com/aliyun/alibabacloud-oss-go-sdk-v2 v1.6.1
+	golang.org/x/time v0.4.0 // indirect
+)
+
+require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/jmespath/go-jmespath v0.4.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect

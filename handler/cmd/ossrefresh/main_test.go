@@ -82,7 +82,7 @@ func TestScripts(t *testing.T) {
 			env.Values[cloudKey{}] = new(deploymenttest.Server)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status, "cloud": startCloud, "bucket": startBucket, "holds": holds},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status, "cloud": startCloud, "bucket": startBucket, "holds": holds, "web": startWeb},
 	})
 }
 
