@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"oss-cdn-refresh/handler/bucket"
 	"oss-cdn-refresh/handler/deployment"
 	"oss-cdn-refresh/mapping"
 )
@@ -73,27 +72,25 @@ type sinceDocument struct {
 func (d *sinceDocument) list(
 	ctx context.Context, c *console, table *mapping.Table,
 ) ([]mapping.Target, error) {
-	credentials, err := credentialsFrom(c.getenv)
+	if _, err := credentialsFrom(c.getenv); err != nil {
+		return nil, err
+	}
+	store, err := storeFrom(c.getenv)
 	if err != nil {
 		return nil, err
 	}
-	region := regionFrom(c.getenv)
-	b, err := bucket.New(c.getenv("OSS_ENDPOINT"), region, d.Bucket, credentials)
-	if err != nil {
-		return nil, misuse(err, "give the bucket's name as the table has it")
-	}
 	var targets []mapping.Target
-	visit := func(o bucket.Object) {
+	visit := func(key string, modified time.Time) {
 		d.Listed++
 		if d.Listed%1000 == 0 {
 			c.progress("%d objects listed, %d changed", d.Listed, d.Changed)
 		}
-		if o.Modified.Before(d.Since) {
+		if modified.Before(d.Since) {
 			return
 		}
 		d.Changed++
 		// Whether it is new is not known: what is refreshed in vain is never stale.
-		m := table.Map(mapping.Object{Bucket: d.Bucket, Key: o.Key, Event: mapping.Created})
+		m := table.Map(mapping.Object{Bucket: d.Bucket, Key: key, Event: mapping.Created})
 		switch {
 		case m.Rule == nil:
 			d.Unmatched++
@@ -108,9 +105,9 @@ func (d *sinceDocument) list(
 			continue
 		}
 		known = true
-		if err := b.List(ctx, source.Prefix, visit); err != nil {
+		if err := store.list(ctx, d.Bucket, source.Prefix, visit); err != nil {
 			return nil, hint(err, "the key needs oss:ListObjects on the bucket; "+
-				"FC_REGION is its region, now "+region)
+				"FC_REGION is its region, now "+regionFrom(c.getenv))
 		}
 	}
 	c.progress("")

@@ -16,8 +16,8 @@ import (
 func startBucket(ts *testscript.TestScript, _ bool, _ []string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := aliyuntest.TestCredential.AccessKeyID
-		if !strings.HasPrefix(r.Header.Get("Authorization"), "OSS "+id+":") ||
-			!strings.HasPrefix(r.Host, "my-site.oss-cn-hangzhou.") {
+		if !strings.Contains(r.Header.Get("Authorization"), "Credential="+id+"/") ||
+			!strings.HasPrefix(r.URL.Path, "/my-site/") || r.URL.Query().Get("list-type") != "2" {
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprint(
 				w,
@@ -25,7 +25,7 @@ func startBucket(ts *testscript.TestScript, _ bool, _ []string) {
 			)
 			return
 		}
-		fmt.Fprint(w, "<ListBucketResult>")
+		fmt.Fprint(w, "<ListBucketResult><EncodingType>url</EncodingType>")
 		for _, object := range []string{
 			"www/app.js 2026-11-20T07:59:59.000Z", "www/docs/index.html 2026-11-20T08:00:00.000Z",
 			"www/app.js.map 2026-11-21T08:00:00.000Z", "www/%E5%9B%BE+1.png 2026-11-22T08:00:00.000Z",

@@ -81,6 +81,31 @@ func (s ossStore) head(ctx context.Context, bucket, key string) (edge.Answer, er
 	return edge.Answer{}, &refusedError{bucket, refused.Code, refused.StatusCode, refused.RequestID}
 }
 
+// list calls visit with each object of the bucket whose key begins with prefix.
+func (s ossStore) list(
+	ctx context.Context, bucket, prefix string, visit func(key string, modified time.Time),
+) error {
+	pages := s.client.NewListObjectsV2Paginator(&oss.ListObjectsV2Request{
+		Bucket: &bucket, Prefix: &prefix, MaxKeys: 1000,
+	})
+	for pages.HasNext() {
+		page, err := pages.NextPage(ctx)
+		var refused *oss.ServiceError
+		switch {
+		case errors.As(err, &refused):
+			return &refusedError{bucket, refused.Code, refused.StatusCode, refused.RequestID}
+		case err != nil:
+			return fmt.Errorf("listing bucket %s: %w", bucket, err)
+		}
+		for _, object := range page.Contents {
+			if object.Key != nil && object.LastModified != nil {
+				visit(*object.Key, *object.LastModified)
+			}
+		}
+	}
+	return nil
+}
+
 // A refusedError is that OSS does not tell what a bucket holds. Its message is
 // left out, since it may repeat the signed request.
 type refusedError struct {
@@ -90,10 +115,11 @@ type refusedError struct {
 }
 
 func (e *refusedError) Error() string {
-	text := fmt.Sprintf("OSS refuses to tell of bucket %s: %s, HTTP %d, request %s",
+	text := fmt.Sprintf("OSS gave no answer about bucket %s: %s, HTTP %d, request %s",
 		e.bucket, e.code, e.status, cmp.Or(e.requestID, "unknown"))
 	if e.status == http.StatusForbidden {
-		text += "; the access key needs oss:GetObject, and FC_REGION is to be the bucket's region"
+		text += "; the access key needs oss:GetObject and oss:ListObjects, " +
+			"and FC_REGION is to be the bucket's region"
 	}
 	return text
 }
