@@ -62,9 +62,9 @@ type Quota struct {
 	Directories int `json:"directories"`
 }
 
-// queriesQuota is how many URLs may be refreshed with every query in a day
+// QueriesQuota is how many URLs may be refreshed with every query in a day
 // (RefreshDcdnObjectCaches, API reference).
-const queriesQuota = 100
+const QueriesQuota = 100
 
 // Options say what is forecast.
 type Options struct {

@@ -73,13 +73,13 @@ func TestForecast(t *testing.T) {
 	if diff := cmp.Diff(want, days); diff != "" {
 		t.Errorf("days (-want +got)\n%s", diff)
 	}
-	if s := r.Spend; s.Stale != 0 || s.Needless != 2 || s.DaysOver != 1 || s.WorstDay != 5 || r.Publishes != 3 || r.Changes != 5 {
+	if s := r.Spend; s.Stale != 0 || s.Needless != 2 || s.DaysOver != 1 || s.URLs.WorstDay != 5 || r.Publishes != 3 || r.Changes != 5 {
 		t.Errorf("%+v of %d publishes and %d changes; want nothing stale, 2 needless, 1 day over, 5 URLs on the worst day", s, r.Publishes, r.Changes)
 	}
-	if e := r.Everything; e.URLs != 3+4+4 {
-		t.Errorf("uploads of everything cost %d URLs, want 11", e.URLs)
+	if e := r.Everything; e.URLs.Total != 3+4+4 {
+		t.Errorf("uploads of everything cost %d URLs, want 11", e.URLs.Total)
 	}
-	if p := r.Proposals[slices.IndexFunc(r.Proposals, func(p Proposal) bool { return p.Name == byChecksum && !p.Everything })]; p.URLs != 5 || p.Refused {
+	if p := r.Proposals[slices.IndexFunc(r.Proposals, func(p Proposal) bool { return p.Name == byChecksum && !p.Everything })]; p.URLs.Total != 5 || p.Refused {
 		t.Errorf("%+v; want uploads by checksum to cost 5 URLs", p)
 	}
 }
@@ -87,7 +87,7 @@ func TestForecast(t *testing.T) {
 func TestForecastCountsAWindow(t *testing.T) {
 	history := []Publish{publish(0, "a.png 1"), publish(1, "a.png 2"), publish(30, "a.png 3"), publish(50, "a.png 4")}
 	o := Options{Batch: 100, Since: start.AddDate(0, 0, 1), Until: start.AddDate(0, 0, 2)}
-	if r := run(parse(t, site), o, history...); r.Publishes != 1 || r.Spend.URLs != 1 || r.First != "2026-03-02" || r.Last != r.First {
+	if r := run(parse(t, site), o, history...); r.Publishes != 1 || r.Spend.URLs.Total != 1 || r.First != "2026-03-02" || r.Last != r.First {
 		t.Errorf("%+v; want the publish of the second day", r)
 	}
 }
@@ -96,7 +96,7 @@ func TestForecastCountsAWindow(t *testing.T) {
 func TestForecastQuotaIsOfAProduct(t *testing.T) {
 	two := parse(t, "rules: [{bucket: site, targets: [{domain: a.example.com}, {domain: b.example.com, product: cdn}]}]")
 	r := run(two, Options{Batch: 100, Quota: Quota{URLs: 1, Directories: 1}}, publish(0, "a 1"), publish(1, "a 2"))
-	if r.Spend.URLs != 2 || r.Spend.DaysOver != 0 {
+	if r.Spend.URLs.Total != 2 || r.Spend.DaysOver != 0 {
 		t.Errorf("%+v; want 2 URLs, none over", r.Spend)
 	}
 }
@@ -104,7 +104,7 @@ func TestForecastQuotaIsOfAProduct(t *testing.T) {
 func TestForecastTakesDotFilesWhereTheTableAsks(t *testing.T) {
 	asks := parse(t, "rules: [{bucket: site, include: ['.well-known/**'], targets: [{domain: www.example.com}]}]")
 	r := run(asks, Options{Batch: 100}, publish(0, ".well-known/a 1"), publish(1, ".well-known/a 2", ".git/x 1"))
-	if r.Spend.URLs != 1 || r.Spend.Stale != 0 {
+	if r.Spend.URLs.Total != 1 || r.Spend.Stale != 0 {
 		t.Errorf("%+v; want one URL, and what the globs leave out not to count", r.Spend)
 	}
 }
@@ -167,7 +167,7 @@ func TestForecastHashedFolders(t *testing.T) {
 		return nil
 	}
 	p := find(run(parse(t, site), Options{Batch: 100}, history...))
-	if p == nil || p.URLs != 3*7+3*2 || p.Early != 15 {
+	if p == nil || p.URLs.Total != 3*7+3*2 || p.Early != 15 {
 		t.Fatalf("%+v; want the last three publishes to cost 2 URLs each", p)
 	}
 	history = append(history, publish(8, "assets/app.00000000.js"), publish(9, "assets/app.00000000.js 1"))

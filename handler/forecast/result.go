@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"oss-cdn-refresh/mapping"
 )
 
 // A Result is what a history would have cost.
@@ -28,19 +26,25 @@ type Result struct {
 
 // A Spend is what one way to refresh costs.
 type Spend struct {
-	URLs        int    `json:"urls"`
-	Directories int    `json:"directories"`
-	Queries     int    `json:"queries"` // URLs with every query
+	URLs        Tally  `json:"urls"`
+	Directories Tally  `json:"directories"`
+	Queries     Tally  `json:"queries"` // URLs with every query
 	Calls       int    `json:"calls"`
-	MedianDay   int    `json:"median_day"` // URLs
-	WorstDay    int    `json:"worst_day"`  // URLs
-	DaysOver    int    `json:"days_over"`
+	DaysOver    int    `json:"days_over"`         // more than one of the quotas
 	Needless    int    `json:"needless"`          // URLs that were not stale
 	Dropped     int    `json:"dropped"`           // URLs below refreshed directories whose content was unchanged
 	Stale       int    `json:"stale"`             // times that a publish left a URL stale
 	Early       int    `json:"too_early"`         // of new objects whose 404 was cached before their first upload
 	Example     string `json:"example,omitempty"` // a URL that was left stale
 	Days        []Day  `json:"days"`
+}
+
+// A Tally sums up the days of one kind of refresh.
+type Tally struct {
+	Total     int `json:"total"`
+	MedianDay int `json:"median_day"`
+	WorstDay  int `json:"worst_day"`
+	DaysOver  int `json:"days_over"`
 }
 
 // A Proposal is a way to refresh that might cost less.
@@ -113,7 +117,7 @@ func (r *Result) propose(p Proposal) {
 	if p.Everything {
 		base = &r.Everything
 	}
-	cheaper := p.Saved >= 0.01 || 10*p.Calls <= 9*base.Calls
+	cheaper := p.Saved >= 0.01 || 10*p.Calls < 9*base.Calls
 	fresher := p.Stale+p.Early < base.Stale+base.Early
 	known := slices.ContainsFunc(r.Proposals, func(other Proposal) bool {
 		return other.Everything == p.Everything && other.Spend.equals(&p.Spend)
@@ -124,13 +128,13 @@ func (r *Result) propose(p Proposal) {
 }
 
 func (s *Spend) equals(t *Spend) bool {
-	return s.URLs == t.URLs && s.Directories == t.Directories && s.Calls == t.Calls && s.Stale == t.Stale
+	return s.URLs.Total == t.URLs.Total && s.Directories.Total == t.Directories.Total && s.Calls == t.Calls && s.Stale == t.Stale
 }
 
 func proposal(s *strategy, base Spend, everything bool) Proposal {
 	p := Proposal{Name: s.name, Advice: s.advice, Everything: everything, Spend: s.spend}
-	if base.URLs > 0 {
-		p.Saved = 1 - float64(p.URLs)/float64(base.URLs)
+	if base.URLs.Total > 0 {
+		p.Saved = 1 - float64(p.URLs.Total)/float64(base.URLs.Total)
 	}
 	p.Refused = p.Stale > base.Stale || p.Early > base.Early
 	return p
@@ -138,35 +142,62 @@ func proposal(s *strategy, base Spend, everything bool) Proposal {
 
 // finish sums up the days.
 func (s *strategy) finish(q Quota) {
-	sum := &s.spend
-	*sum = Spend{Needless: sum.Needless, Dropped: sum.Dropped, Stale: sum.Stale, Early: sum.Early, Example: sum.Example, Days: []Day{}}
-	var urls []int
+	days := make([]Day, 0, len(s.days))
 	for _, name := range slices.Sorted(maps.Keys(s.days)) {
 		day := *s.days[name]
 		day.sum(q)
-		sum.Days = append(sum.Days, day)
-		sum.URLs += day.URLs
-		sum.Directories += day.Directories
-		sum.Queries += day.Queries
-		sum.Calls += day.Calls
-		if day.Over {
-			sum.DaysOver++
+		days = append(days, day)
+	}
+	s.spend.sum(days)
+}
+
+// SpendOf sums up days, as [ReadLog] returns them.
+func SpendOf(days []Day) Spend {
+	var s Spend
+	s.sum(days)
+	return s
+}
+
+func (s *Spend) sum(days []Day) {
+	s.Days, s.Calls, s.DaysOver = days, 0, 0
+	for i := range days {
+		s.Calls += days[i].Calls
+		if days[i].Over {
+			s.DaysOver++
 		}
-		urls = append(urls, day.URLs)
 	}
-	slices.Sort(urls)
-	if n := len(urls); n > 0 {
-		sum.MedianDay, sum.WorstDay = urls[n/2], urls[n-1]
+	s.URLs = tally(days, func(d *Day) (int, bool) { return d.URLs, d.overURLs })
+	s.Directories = tally(days, func(d *Day) (int, bool) { return d.Directories, d.overDirectories })
+	s.Queries = tally(days, func(d *Day) (int, bool) { return d.Queries, d.overQueries })
+}
+
+func tally(days []Day, of func(*Day) (n int, over bool)) Tally {
+	var t Tally
+	counts := make([]int, len(days))
+	for i := range days {
+		n, over := of(&days[i])
+		counts[i] = n
+		t.Total += n
+		if over {
+			t.DaysOver++
+		}
 	}
+	slices.Sort(counts)
+	if n := len(counts); n > 0 {
+		t.MedianDay, t.WorstDay = counts[(n-1)/2], counts[n-1]
+	}
+	return t
 }
 
 // sum adds the products up. The quota is each product's own.
 func (d *Day) sum(q Quota) {
-	for _, product := range slices.Sorted(maps.Keys(d.products)) {
-		p := d.products[mapping.Product(product)]
+	for _, p := range d.products {
 		d.URLs += p.urls
 		d.Directories += p.directories
 		d.Queries += p.queries
-		d.Over = d.Over || p.urls > q.URLs || p.directories > q.Directories || p.queries > queriesQuota
+		d.overURLs = d.overURLs || p.urls > q.URLs
+		d.overDirectories = d.overDirectories || p.directories > q.Directories
+		d.overQueries = d.overQueries || p.queries > QueriesQuota
 	}
+	d.Over = d.overURLs || d.overDirectories || d.overQueries
 }

@@ -39,7 +39,9 @@ type Day struct {
 	Directories int    `json:"directories"`
 	Queries     int    `json:"queries,omitempty"` // URLs with every query
 	Calls       int    `json:"calls"`
-	Over        bool   `json:"over"` // more than the quota of a product
+	Over        bool   `json:"over"` // more than a quota of a product
+
+	overURLs, overDirectories, overQueries bool
 
 	products map[mapping.Product]*spent
 }

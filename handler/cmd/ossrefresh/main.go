@@ -40,14 +40,15 @@ type commandLine struct {
 	JSON    bool             `name:"json" help:"Print one JSON document."`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Invoke  invokeCommand  `cmd:"" help:"Run the function on an event and show what became of it."`
-	Explain explainCommand `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
-	Check   checkCommand   `cmd:"" help:"Validate the mapping table and show samples."`
-	Policy  policyCommand  `cmd:"" help:"Print the least RAM policy for the mapping table."`
-	Refresh refreshCommand `cmd:"" help:"Refresh URLs by hand."`
-	Replay  replayCommand  `cmd:"" help:"Refresh what dead letters tell has failed."`
-	Quota   quotaCommand   `cmd:"" help:"Show what is left of the day's quota."`
-	Tasks   tasksCommand   `cmd:"" help:"Show the progress of refresh tasks."`
+	Invoke   invokeCommand   `cmd:"" help:"Run the function on an event and show what became of it."`
+	Explain  explainCommand  `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
+	Check    checkCommand    `cmd:"" help:"Validate the mapping table and show samples."`
+	Forecast forecastCommand `cmd:"" help:"Tell what a publishing history would have cost of the quota."`
+	Policy   policyCommand   `cmd:"" help:"Print the least RAM policy for the mapping table."`
+	Refresh  refreshCommand  `cmd:"" help:"Refresh URLs by hand."`
+	Replay   replayCommand   `cmd:"" help:"Refresh what dead letters tell has failed."`
+	Quota    quotaCommand    `cmd:"" help:"Show what is left of the day's quota."`
+	Tasks    tasksCommand    `cmd:"" help:"Show the progress of refresh tasks."`
 }
 
 // run runs a command line and returns the exit status.

@@ -80,7 +80,7 @@ func TestScripts(t *testing.T) {
 			env.Values[apiKey{}] = &aliyuntest.Server{TaskTime: 400 * time.Millisecond}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status, "zeros": zeros},
 	})
 }
 
@@ -117,6 +117,14 @@ func startAPI(ts *testscript.TestScript, _ bool, args []string) {
 func accepted(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, a := range ts.Value(apiKey{}).(*aliyuntest.Server).Accepted() {
 		fmt.Fprintln(ts.Stdout(), a.Product, a.Type, a.URL)
+	}
+}
+
+// zeros is the script command "zeros FILE…": in the files, \0 becomes a zero byte.
+func zeros(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := strings.ReplaceAll(strings.TrimSpace(ts.ReadFile(name)), `\0`, "\x00")
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
 }
 
