@@ -2,7 +2,8 @@
 // quota under a mapping table, what would cost less, and what would have stayed
 // stale.
 //
-//	f := forecast.New(table, forecast.Options{Bucket: "my-site", Quota: forecast.Quota{URLs: 2000, Directories: 100}})
+//	quota := forecast.Quota{URLs: 2000, Directories: 100}
+//	f := forecast.New(table, forecast.Options{Bucket: "my-site", Quota: quota, Batch: 100})
 //	for publish, err := range forecast.ReadGitLog(r) {
 //		…
 //		f.Add(publish)
@@ -84,7 +85,7 @@ type Forecast struct {
 
 	objects map[string]Content  // of the living ones, by key
 	removed map[uint64]struct{} // names that were removed once
-	names   []string            // the keys of objects, in order; kept if something uploads all of them
+	names   []string            // the keys of objects, in order; kept for its room
 	below   map[string]int      // URLs of living objects below a directory's URL
 	hashed  *hashedFolders
 
@@ -129,7 +130,7 @@ func visited(table *mapping.Table) *mapping.Table {
 		r.Events, r.SkipNew = nil, false
 		for i := range r.Targets {
 			s := &r.Targets[i]
-			s.Type, s.Spellings = mapping.File, "canonical"
+			s.Type = mapping.File
 			if !slices.Contains(s.Index, "index.html") {
 				s.Index = append(slices.Clone(s.Index), "index.html")
 			}
@@ -167,7 +168,7 @@ func (f *Forecast) Add(p Publish) {
 	if f.publishes == 1 || len(steps) == 0 {
 		return
 	}
-	count := !p.Time.Before(f.options.Since) && (f.options.Until.IsZero() || p.Time.Before(f.options.Until))
+	count := f.counts(p.Time)
 	if count {
 		f.counted++
 		f.changes += len(steps)
@@ -185,6 +186,12 @@ func (f *Forecast) Add(p Publish) {
 		s.publish(f, uploaded, day, count)
 	}
 	f.hashed.learn(steps)
+}
+
+// counts reports whether a publish of that time is in the window.
+func (f *Forecast) counts(at time.Time) bool {
+	until := f.options.Until
+	return !at.Before(f.options.Since) && (until.IsZero() || at.Before(until))
 }
 
 // observe brings the objects up to date and returns what has become of them, in
@@ -207,7 +214,9 @@ func (f *Forecast) observe(p Publish) []step {
 		}
 		steps = append(steps, s)
 	}
-	slices.SortStableFunc(steps, func(a, b step) int { return strings.Compare(a.change.Key, b.change.Key) })
+	slices.SortStableFunc(steps, func(a, b step) int {
+		return strings.Compare(a.change.Key, b.change.Key)
+	})
 	f.steps = steps
 	return steps
 }
@@ -215,7 +224,9 @@ func (f *Forecast) observe(p Publish) []step {
 // event is the notification of an upload or a removal. Its sizes say only whether
 // the object is new.
 func (f *Forecast) event(key string, before, after Content) events.Change {
-	e := events.Change{Kind: events.Created, Bucket: f.options.Bucket, Key: key, Size: 1, HasDelta: true}
+	e := events.Change{
+		Kind: events.Created, Bucket: f.options.Bucket, Key: key, Size: 1, HasDelta: true,
+	}
 	switch {
 	case after == Gone:
 		e.Kind, e.HasDelta = events.Removed, false
@@ -225,18 +236,19 @@ func (f *Forecast) event(key string, before, after Content) events.Change {
 	return e
 }
 
-// urls returns the URLs that people ask an object by.
+// urls returns the URLs that people ask an object by: the canonical ones. Which
+// other spellings somebody asks for is not in a history.
 func (f *Forecast) urls(key string) []string {
-	match := f.visited.Map(mapping.Object{Bucket: f.options.Bucket, Key: key, Event: mapping.Created})
+	object := mapping.Object{Bucket: f.options.Bucket, Key: key, Event: mapping.Created}
+	match := f.visited.Map(object)
 	if match.Rule == nil {
 		f.unmatched++
 	}
-	if len(match.Targets) == 0 {
-		return nil
-	}
-	urls := make([]string, len(match.Targets))
-	for i, t := range match.Targets {
-		urls[i] = t.URL
+	var urls []string
+	for _, t := range match.Targets {
+		if !t.Respelt {
+			urls = append(urls, t.URL)
+		}
 	}
 	return urls
 }
@@ -309,7 +321,8 @@ func (f *Forecast) everything(steps []step) []step {
 			continue
 		}
 		content := f.objects[key]
-		all = append(all, step{change: f.event(key, content, content), before: content, after: content})
+		upload := f.event(key, content, content)
+		all = append(all, step{change: upload, before: content, after: content})
 	}
 	return append(all, steps[next:]...)
 }

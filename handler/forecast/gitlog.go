@@ -14,7 +14,8 @@ import (
 
 // GitLog is the command whose output [ReadGitLog] reads, of the branch that holds
 // the site's files.
-const GitLog = "git log --reverse --first-parent -m --raw -z --no-renames --no-abbrev --format='%H %ct'"
+const GitLog = "git log --reverse --first-parent -m --raw -z --no-renames --no-abbrev" +
+	" --format='%H %ct'"
 
 // ReadGitLog reads the output of [GitLog], gzip too. A commit is a publish. The
 // error says which entry is wrong; it is the last that is yielded.
@@ -129,19 +130,21 @@ func commit(header string) (Publish, error) {
 // changeOf reads ":100644 100644 BLOB BLOB M". It returns nil for what is not a
 // change of a file's content: another mode, or a submodule.
 func changeOf(entry string) (*Change, error) {
-	const submodule = "160000"
-	f := strings.Fields(entry)
+	f := strings.Fields(strings.TrimPrefix(entry, ":"))
 	if len(f) != 5 {
 		return nil, fmt.Errorf("%.80q is not a change as --raw prints it", entry)
 	}
+	was, is := isFile(f[0]), isFile(f[1])
 	before, after := f[2], f[3]
 	switch {
-	case f[1] == submodule && f[0] == ":000000", f[0] == ":"+submodule && f[1] == "000000", f[0] == ":"+submodule && f[1] == submodule:
-		return nil, nil
-	case strings.Trim(after, "0") == "", f[1] == submodule:
+	case is && !(was && before == after):
+		return &Change{Content: contentOf(after)}, nil
+	case was && !is:
 		return &Change{Content: Gone}, nil
-	case before == after:
-		return nil, nil
 	}
-	return &Change{Content: contentOf(after)}, nil
+	return nil, nil
 }
+
+// isFile reports whether a mode is that of a file or a link: not of a submodule,
+// and not of nothing.
+func isFile(mode string) bool { return mode != "160000" && mode != "000000" }

@@ -32,7 +32,8 @@ const (
 
 // A name looks hashed where a part of it between dots, hyphens or underscores has
 // eight letters and digits or more, some of them digits.
-var hashedPart = regexp.MustCompile(`(^|[._-])([0-9a-f]{8,}|[0-9A-Za-z]*[0-9][0-9A-Za-z]{7,})([._-]|$)`)
+var hashedPart = regexp.MustCompile(
+	`(^|[._-])([0-9a-f]{8,}|[0-9A-Za-z]*[0-9][0-9A-Za-z]{7,})([._-]|$)`)
 
 func newHashedFolders() *hashedFolders {
 	return &hashedFolders{folders: map[string]*folder{}, spared: map[string]bool{}}
@@ -77,12 +78,16 @@ func (h *hashedFolders) spares(c events.Change) bool {
 		return false
 	}
 	name, _ := folderOf(c.Key)
-	f := h.folders[name]
-	if f == nil || name == "" || f.overwritten || f.files < hashedFiles || f.publishes < hashedPublishes || 10*f.hashed < 9*f.files {
+	if f := h.folders[name]; f == nil || name == "" || !f.looksHashed() {
 		return false
 	}
 	h.spared[name] = true
 	return true
+}
+
+func (f *folder) looksHashed() bool {
+	return !f.overwritten && f.files >= hashedFiles && f.publishes >= hashedPublishes &&
+		10*f.hashed >= 9*f.files
 }
 
 // names are the folders that made a difference, in order.

@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func ReadListing(r io.Reader) (Snapshot, error) {
 	}
 	start, _ := text.Peek(2048)
 	objects, err := readInventory, error(nil)
-	if strings.Contains(string(start), "oss://") || strings.Contains(string(start), "LastModifiedTime") {
+	if bytes.Contains(start, []byte("oss://")) || bytes.Contains(start, []byte("LastModifiedTime")) {
 		objects = readLs
 	}
 	s := Snapshot{Objects: map[string]Object{}}
@@ -52,7 +53,8 @@ func ReadListing(r io.Reader) (Snapshot, error) {
 }
 
 // lsRow is "2020-03-04 16:41:11 +0800 CST  356320  Standard  9596D0…  oss://b/key".
-var lsRow = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}) \S+ +\d+ +\S+ +(\S+) +oss://[^/]+/(.*)$`)
+var lsRow = regexp.MustCompile(
+	`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}) \S+ +\d+ +\S+ +(\S+) +oss://[^/]+/(.*)$`)
 
 func readLs(text *bufio.Reader, add func(string, Object)) error {
 	for n := 1; ; n++ {
@@ -67,7 +69,8 @@ func readLs(text *bufio.Reader, add func(string, Object)) error {
 			}
 			add(row[3], Object{etag(row[2]), modified.UTC()})
 		} else if strings.Contains(line, "oss://") {
-			return fmt.Errorf("line %d: %.80q is not a row of \"ossutil ls\" with time, size, ETag and name", n, line)
+			return fmt.Errorf("line %d: %.80q is not a row of ossutil ls with time, size, ETag and name",
+				n, line)
 		}
 		if err != nil {
 			return nil
@@ -84,7 +87,9 @@ func etag(text string) Content { return contentOf(strings.ToUpper(strings.Trim(t
 // fields are known by what they hold.
 var (
 	etagField = regexp.MustCompile(`^"?[0-9A-Fa-f]{32}(-[0-9]+)?"?$`)
-	layouts   = []string{time.RFC3339Nano, "2006-01-02T15-04-05Z", "2006-01-02 15:04:05", "2006-01-02T15:04:05"}
+	layouts   = []string{
+		time.RFC3339Nano, "2006-01-02T15-04-05Z", "2006-01-02 15:04:05", "2006-01-02T15:04:05",
+	}
 )
 
 func readInventory(text *bufio.Reader, add func(string, Object)) error {
@@ -113,7 +118,7 @@ func readInventory(text *bufio.Reader, add func(string, Object)) error {
 // and for a delete marker.
 func inventoryRow(row []string) (key string, o Object, listed bool, err error) {
 	if len(row) < 4 {
-		return "", o, false, errors.New("it is neither a row of an inventory nor one of \"ossutil ls\"")
+		return "", o, false, errors.New("it is neither a row of an inventory nor one of ossutil ls")
 	}
 	if key, err = url.QueryUnescape(row[1]); err != nil {
 		return "", o, false, fmt.Errorf("reading the key: %w", err)

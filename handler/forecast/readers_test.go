@@ -190,11 +190,11 @@ func TestReadListing(t *testing.T) {
 func TestReadListingFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                             `it lists no object`,
-		"{}\n":                         `line 1: it is neither a row of an inventory nor one of "ossutil ls"`,
+		"{}\n":                         `line 1: it is neither a row of an inventory nor one of ossutil ls`,
 		"b,a%zz,1,2\n":                 `line 1: reading the key: invalid URL escape "%zz"`,
 		"b,a,1,2020-03-04T08:41:11Z\n": `line 1: there is no ETag: let the inventory have ETag and LastModifiedDate`,
 		"b,a,1," + hashA + "\n":        `line 1: there is no time: let the inventory have ETag and LastModifiedDate`,
-		"oss://b/a\n":                  `line 1: "oss://b/a\n" is not a row of "ossutil ls" with time, size, ETag and name`,
+		"oss://b/a\n":                  `line 1: "oss://b/a\n" is not a row of ossutil ls with time, size, ETag and name`,
 	} {
 		if _, err := ReadListing(strings.NewReader(text)); err == nil || err.Error() != want {
 			t.Errorf("%q\n got %v\nwant %s", text, err, want)

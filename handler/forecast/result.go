@@ -24,17 +24,20 @@ type Result struct {
 	Proposals []Proposal `json:"proposals"`
 }
 
-// A Spend is what one way to refresh costs.
+// A Spend is what one way to refresh costs. Dropped counts the URLs below refreshed
+// directories that the same invocation had not changed, Stale how often a publish
+// left a URL stale, and Early how often that was a 404 from before an object's first
+// upload.
 type Spend struct {
 	URLs        Tally  `json:"urls"`
 	Directories Tally  `json:"directories"`
 	Queries     Tally  `json:"queries"` // URLs with every query
 	Calls       int    `json:"calls"`
-	DaysOver    int    `json:"days_over"`         // more than one of the quotas
-	Needless    int    `json:"needless"`          // URLs that were not stale
-	Dropped     int    `json:"dropped"`           // URLs below refreshed directories whose content was unchanged
-	Stale       int    `json:"stale"`             // times that a publish left a URL stale
-	Early       int    `json:"too_early"`         // of new objects whose 404 was cached before their first upload
+	DaysOver    int    `json:"days_over"` // more than one of the quotas
+	Needless    int    `json:"needless"`  // URLs that were not stale
+	Dropped     int    `json:"dropped"`
+	Stale       int    `json:"stale"`
+	Early       int    `json:"too_early"`
 	Example     string `json:"example,omitempty"` // a URL that was left stale
 	Days        []Day  `json:"days"`
 }
@@ -128,7 +131,8 @@ func (r *Result) propose(p Proposal) {
 }
 
 func (s *Spend) equals(t *Spend) bool {
-	return s.URLs.Total == t.URLs.Total && s.Directories.Total == t.Directories.Total && s.Calls == t.Calls && s.Stale == t.Stale
+	return s.URLs.Total == t.URLs.Total && s.Directories.Total == t.Directories.Total &&
+		s.Calls == t.Calls && s.Stale == t.Stale
 }
 
 func proposal(s *strategy, base Spend, everything bool) Proposal {
@@ -167,7 +171,9 @@ func (s *Spend) sum(days []Day) {
 		}
 	}
 	s.URLs = tally(days, func(d *Day) (int, bool) { return d.URLs, d.overURLs })
-	s.Directories = tally(days, func(d *Day) (int, bool) { return d.Directories, d.overDirectories })
+	s.Directories = tally(days, func(d *Day) (int, bool) {
+		return d.Directories, d.overDirectories
+	})
 	s.Queries = tally(days, func(d *Day) (int, bool) { return d.Queries, d.overQueries })
 }
 

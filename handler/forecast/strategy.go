@@ -86,7 +86,8 @@ func strategies(table *mapping.Table, o Options, f *Forecast) []*strategy {
 		}
 	}
 	if o.Batch > 0 && o.Batch < 1000 {
-		all = append(all, newStrategy(eventsIn(1000), "let an invocation get up to 1,000 events", table, 1000))
+		advice := "let an invocation get up to " + eventsIn(1000)
+		all = append(all, newStrategy(eventsIn(1000), advice, table, 1000))
 	}
 	if !slices.ContainsFunc(table.Rules, hasIndex) {
 		with := changed(table, func(r *mapping.Rule) {
@@ -96,7 +97,8 @@ func strategies(table *mapping.Table, o Options, f *Forecast) []*strategy {
 				}
 			}
 		})
-		all = append(all, newStrategy("index: [index.html]", "set index for each target", with, o.Batch))
+		advice := "set index for each target"
+		all = append(all, newStrategy("index: [index.html]", advice, with, o.Batch))
 	}
 	if slices.ContainsFunc(table.Rules, func(r mapping.Rule) bool { return !r.SkipNew }) {
 		skipping := changed(table, func(r *mapping.Rule) { r.SkipNew = true })
@@ -111,7 +113,9 @@ func strategies(table *mapping.Table, o Options, f *Forecast) []*strategy {
 // quota, and five times that.
 func foldCosts(table *mapping.Table, q Quota) []int {
 	worth := max(1, q.URLs/max(1, q.Directories))
-	return slices.DeleteFunc([]int{worth, 5 * worth}, func(cost int) bool { return cost == table.Refresh.Fold })
+	return slices.DeleteFunc([]int{worth, 5 * worth}, func(cost int) bool {
+		return cost == table.Refresh.Fold
+	})
 }
 
 // windows are the batch sizes worth a look, from the one that is on.

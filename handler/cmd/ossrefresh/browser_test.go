@@ -16,7 +16,7 @@ import (
 // browser finds a Chromium that runs headless.
 func browser(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
@@ -25,9 +25,9 @@ func browser(t *testing.T) string {
 	return ""
 }
 
-// history writes a git log of n publishes, one a day, of which each changes the
+// gitHistory writes a git log of n publishes, one a day, of which each changes the
 // same pages.
-func history(t *testing.T, n, pages int) string {
+func gitHistory(t *testing.T, n, pages int) string {
 	t.Helper()
 	var log bytes.Buffer
 	for i := range n {
@@ -49,7 +49,10 @@ func TestForecastPageInABrowser(t *testing.T) {
 	chromium := browser(t)
 	page := filepath.Join(t.TempDir(), "page.html")
 	var stdout, stderr bytes.Buffer
-	args := []string{"forecast", "--mapping", tableOfB(t), "--git-log", history(t, 21, 150), "--quota", "100", "--html", page}
+	args := []string{
+		"forecast", "--mapping", tableOfB(t), "--git-log", gitHistory(t, 21, 150),
+		"--quota", "100", "--html", page,
+	}
 	if status := run(args, nil, &stdout, &stderr, os.Getenv); status != 1 {
 		t.Fatalf("status %d, want 1, since the quota is exceeded: %s", status, &stderr)
 	}
@@ -61,11 +64,13 @@ func TestForecastPageInABrowser(t *testing.T) {
 const results = [];
 const bars = i => document.querySelectorAll('rect[data-series="' + i + '"]').length;
 const boxes = document.querySelectorAll("input[type=checkbox]");
-results.push("quota:" + document.querySelectorAll("line.quota").length, "first:" + bars(0), "last:" + bars(boxes.length - 1));
+results.push("quota:" + document.querySelectorAll("line.quota").length);
+results.push("first:" + bars(0), "last:" + bars(boxes.length - 1));
 boxes[0].click();
 boxes[boxes.length - 1].click();
 results.push("first off:" + bars(0), "last on:" + bars(boxes.length - 1));
-results.push("fits:" + (document.documentElement.scrollWidth <= innerWidth), "loaded:" + performance.getEntriesByType("resource").length);
+results.push("fits:" + (document.documentElement.scrollWidth <= innerWidth));
+results.push("loaded:" + performance.getEntriesByType("resource").length);
 document.title = results.join(" ");
 }</script>`
 	probed := strings.Replace(string(text), "</html>", probe+"</html>", 1)
@@ -86,8 +91,9 @@ func title(t *testing.T, chromium, page, width string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+	out, err := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu",
+		"--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync",
 		"--user-data-dir="+t.TempDir(), "--window-size="+width+",900", "--dump-dom",
 		(&url.URL{Scheme: "file", Path: page}).String()).Output()
 	if err != nil {

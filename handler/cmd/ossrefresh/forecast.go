@@ -18,6 +18,9 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
+// A history is what was published, one after the other.
+type history = iter.Seq2[forecast.Publish, error]
+
 type forecastCommand struct {
 	tableFlag
 	Git       string   `placeholder:"DIR" help:"A repository whose files are the site, one publish a commit."`
@@ -63,7 +66,9 @@ func (cmd *forecastCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	doc := outlook{Mapping: cmd.file(), Bucket: options.Bucket, Prefix: options.Prefix, Batch: options.Batch}
+	doc := outlook{
+		Mapping: cmd.file(), Bucket: options.Bucket, Prefix: options.Prefix, Batch: options.Batch,
+	}
 	if err := cmd.run(ctx, c, table, options, &doc); err != nil {
 		return err
 	}
@@ -85,14 +90,17 @@ func (cmd *forecastCommand) options(table *mapping.Table) (o forecast.Options, e
 	}
 	if cmd.Since != "" {
 		if o.Since, err = time.Parse(time.DateOnly, cmd.Since); err != nil {
-			return o, misuse(fmt.Errorf("--since: %q is not a valid date", cmd.Since), "give one such as 2026-01-31")
+			return o, misuse(fmt.Errorf("--since: %q is not a valid date", cmd.Since),
+				"give one such as 2026-01-31")
 		}
 	}
 	switch {
 	case cmd.Days < 0:
-		return o, misuse(fmt.Errorf("--days: %d is not a valid number of days", cmd.Days), "give 1 or more")
+		return o, misuse(fmt.Errorf("--days: %d is not a valid number of days", cmd.Days),
+			"give 1 or more")
 	case cmd.Days > 0 && cmd.Since == "":
-		return o, misuse(errors.New("--days is given without --since"), "say from which day on: --since 2026-01-31")
+		return o, misuse(errors.New("--days is given without --since"),
+			"say from which day on: --since 2026-01-31")
 	case cmd.Days > 0:
 		o.Until = o.Since.AddDate(0, 0, cmd.Days)
 	}
@@ -115,7 +123,8 @@ func (cmd *forecastCommand) options(table *mapping.Table) (o forecast.Options, e
 func (cmd *forecastCommand) prefix(table *mapping.Table, bucket string) (string, error) {
 	switch {
 	case cmd.Prefix != nil && len(cmd.Inventory) > 0:
-		return "", misuse(errors.New("--prefix is given with --inventory, which has whole keys"), "leave it out")
+		return "", misuse(errors.New("--prefix is given with --inventory, which has whole keys"),
+			"leave it out")
 	case len(cmd.Inventory) > 0:
 		return "", nil
 	case cmd.Prefix != nil:
@@ -143,7 +152,8 @@ func parseQuota(text string) (forecast.Quota, error) {
 	q.URLs, wrong[0] = strconv.Atoi(urls)
 	q.Directories, wrong[1] = strconv.Atoi(directories)
 	if errors.Join(wrong[:]...) != nil || q.URLs < 1 || q.Directories < 0 {
-		return q, misuse(fmt.Errorf("--quota: %q is not a valid quota", text), "give URLs and directories a day, such as 10000,100")
+		return q, misuse(fmt.Errorf("--quota: %q is not a valid quota", text),
+			"give URLs and directories a day, such as 10000,100")
 	}
 	return q, nil
 }
@@ -154,19 +164,22 @@ func parseBatch(text string) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, misuse(fmt.Errorf("--batch: %q is not a valid number of events", text), "give 1 or more, or all")
+		return 0, misuse(fmt.Errorf("--batch: %q is not a valid number of events", text),
+			"give 1 or more, or all")
 	}
 	return n, nil
 }
 
 // run takes the history and the log through a forecast.
-func (cmd *forecastCommand) run(ctx context.Context, c *console, table *mapping.Table, o forecast.Options, doc *outlook) error {
-	history, err := cmd.history(ctx, c)
+func (cmd *forecastCommand) run(
+	ctx context.Context, c *console, table *mapping.Table, o forecast.Options, doc *outlook,
+) error {
+	publishes, err := cmd.history(ctx, c)
 	if err != nil {
 		return err
 	}
-	if history != nil {
-		if doc.Result, err = foresee(ctx, c, forecast.New(table, o), history); err != nil {
+	if publishes != nil {
+		if doc.Result, err = foresee(ctx, c, forecast.New(table, o), publishes); err != nil {
 			return err
 		}
 		if err := nothing(doc.Result, o); err != nil {
@@ -186,7 +199,8 @@ func (cmd *forecastCommand) run(ctx context.Context, c *console, table *mapping.
 		err = errors.New(`it has no "refreshed" line`)
 	}
 	if err != nil {
-		return hint(fmt.Errorf("reading the log: %w", err), "give the function's log, one JSON object a line")
+		return hint(fmt.Errorf("reading the log: %w", err),
+			"give the function's log, one JSON object a line")
 	}
 	spent := forecast.SpendOf(days)
 	doc.Spent = &spent
@@ -204,15 +218,18 @@ func nothing(r *forecast.Result, o forecast.Options) error {
 		return hint(fmt.Errorf("no rule of bucket %q is for the keys of this history, which begin with %q", o.Bucket, o.Prefix),
 			"give the beginning of the keys with --prefix")
 	}
-	return hint(errors.New("no publish of this history counts"), "the first one is the first fill; without --since all others count")
+	return hint(errors.New("no publish of this history counts"),
+		"the first one is the first fill; without --since all others count")
 }
 
 // foresee adds the publishes, with progress on a terminal.
-func foresee(ctx context.Context, c *console, f *forecast.Forecast, history iter.Seq2[forecast.Publish, error]) (*forecast.Result, error) {
+func foresee(
+	ctx context.Context, c *console, f *forecast.Forecast, publishes history,
+) (*forecast.Result, error) {
 	defer c.progress("")
 	shown := time.Now()
 	n := 0
-	for p, err := range history {
+	for p, err := range publishes {
 		if ctx.Err() != nil {
 			break
 		}
@@ -223,18 +240,18 @@ func foresee(ctx context.Context, c *console, f *forecast.Forecast, history iter
 		n++
 		if time.Since(shown) > 100*time.Millisecond {
 			shown = time.Now()
-			c.progress("%s, up to %s", publishes(n), p.Time.Format(time.DateOnly))
+			c.progress("%s, up to %s", countPublishes(n), p.Time.Format(time.DateOnly))
 		}
 	}
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("stopped after %s", publishes(n))
+		return nil, fmt.Errorf("stopped after %s", countPublishes(n))
 	}
 	r := f.Result()
 	return &r, nil
 }
 
-// publishes counts them: "1 publish", "2 publishes".
-func publishes(n int) string {
+// countPublishes counts them: "1 publish", "2 publishes".
+func countPublishes(n int) string {
 	if n == 1 {
 		return "1 publish"
 	}
@@ -243,7 +260,7 @@ func publishes(n int) string {
 
 // history returns the publishes that the command line names; nil where it names
 // the log only.
-func (cmd *forecastCommand) history(ctx context.Context, c *console) (iter.Seq2[forecast.Publish, error], error) {
+func (cmd *forecastCommand) history(ctx context.Context, c *console) (history, error) {
 	sources := 0
 	for _, given := range []bool{cmd.Git != "", cmd.GitLog != "", len(cmd.Inventory) > 0} {
 		if given {
@@ -252,13 +269,17 @@ func (cmd *forecastCommand) history(ctx context.Context, c *console) (iter.Seq2[
 	}
 	switch {
 	case sources > 1:
-		return nil, misuse(errors.New("there is more than one history"), "give one of --git, --git-log and --inventory")
+		return nil, misuse(errors.New("there is more than one history"),
+			"give one of --git, --git-log and --inventory")
 	case sources == 0 && cmd.Log == "":
-		return nil, misuse(errors.New("there is no history"), "give one of --git, --git-log and --inventory, or --log")
+		return nil, misuse(errors.New("there is no history"),
+			"give one of --git, --git-log and --inventory, or --log")
 	case len(cmd.Inventory) == 0 && len(cmd.More) > 0:
-		return nil, misuse(fmt.Errorf("unexpected argument %s", shown(cmd.More[0])), "give inventories after --inventory")
+		return nil, misuse(fmt.Errorf("unexpected argument %s", shown(cmd.More[0])),
+			"give inventories after --inventory")
 	case cmd.Git == "" && (cmd.Branch != "" || cmd.Path != ""):
-		return nil, misuse(errors.New("--branch and --path belong to --git"), "give the repository with --git")
+		return nil, misuse(errors.New("--branch and --path belong to --git"),
+			"give the repository with --git")
 	case cmd.Git != "":
 		return cmd.fromGit(ctx), nil
 	case cmd.GitLog == "-":
@@ -271,17 +292,19 @@ func (cmd *forecastCommand) history(ctx context.Context, c *console) (iter.Seq2[
 	return nil, nil
 }
 
-func fromGitLog(name string) iter.Seq2[forecast.Publish, error] {
+func fromGitLog(name string) history {
 	return func(yield func(forecast.Publish, error) bool) {
 		file, err := os.Open(name)
 		if err != nil {
-			yield(forecast.Publish{}, hint(fmt.Errorf("reading the history: %w", err), "give the name of a file, or - for standard input"))
+			yield(forecast.Publish{}, hint(fmt.Errorf("reading the history: %w", err),
+				"give the name of a file, or - for standard input"))
 			return
 		}
 		defer file.Close()
 		for p, err := range forecast.ReadGitLog(file) {
 			if err != nil {
-				err = hint(fmt.Errorf("reading the history: %w", err), "it must be what the command of ossrefresh forecast --help prints")
+				err = hint(fmt.Errorf("reading the history: %w", err),
+					"it must be what the command of ossrefresh forecast --help prints")
 			}
 			if !yield(p, err) {
 				return
@@ -291,7 +314,7 @@ func fromGitLog(name string) iter.Seq2[forecast.Publish, error] {
 }
 
 // fromGit runs git and reads what it prints.
-func (cmd *forecastCommand) fromGit(ctx context.Context) iter.Seq2[forecast.Publish, error] {
+func (cmd *forecastCommand) fromGit(ctx context.Context) history {
 	args := append([]string{"-C", cmd.Git}, gitLog(cmd.Branch, cmd.Path)...)
 	return func(yield func(forecast.Publish, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -339,10 +362,11 @@ func gitLog(branch, path string) []string {
 	return args
 }
 
-func (cmd *forecastCommand) fromListings(ctx context.Context, c *console) (iter.Seq2[forecast.Publish, error], error) {
+func (cmd *forecastCommand) fromListings(ctx context.Context, c *console) (history, error) {
 	files := slices.Concat(cmd.Inventory, cmd.More)
 	if len(files) < 2 {
-		return nil, misuse(errors.New("one inventory tells nothing of what was published"), "give two or more, the oldest first")
+		return nil, misuse(errors.New("one inventory tells nothing of what was published"),
+			"give two or more, the oldest first")
 	}
 	var snapshots []forecast.Snapshot
 	for i, name := range files {
@@ -352,10 +376,12 @@ func (cmd *forecastCommand) fromListings(ctx context.Context, c *console) (iter.
 		}
 		s, err := forecast.ReadListing(bytes.NewReader(text))
 		if err != nil {
-			return nil, hint(fmt.Errorf("reading %s: %w", shown(name), err), "give inventories as OSS writes them, or what ossutil ls prints")
+			return nil, hint(fmt.Errorf("reading %s: %w", shown(name), err),
+				"give inventories as OSS writes them, or what ossutil ls prints")
 		}
 		if i > 0 && s.Time.Before(snapshots[i-1].Time) {
-			return nil, misuse(fmt.Errorf("%s is older than %s", shown(name), shown(files[i-1])), "give the oldest first")
+			return nil, misuse(fmt.Errorf("%s is older than %s", shown(name), shown(files[i-1])),
+				"give the oldest first")
 		}
 		snapshots = append(snapshots, s)
 	}

@@ -28,16 +28,19 @@ type outlook struct {
 
 // spread is how far the past told of what followed. It was measured on the
 // publishing histories of 35 sites.
-const spread = "A record of the past, not a promise: of 661 windows of 90 days on 35 sites, half were followed by 0.55 to 1.77 times as much."
+const spread = "A record of the past, not a promise: of 661 windows of 90 days on 35 sites," +
+	" half were followed by 0.55 to 1.77 times as much."
 
 func (o outlook) text(p *page) {
 	if r := o.Result; r != nil {
-		p.line("%s on %s, %s, %s to %s", o.Mapping, publishes(r.Publishes), plural(len(r.Spend.Days), "day"), r.First, r.Last)
+		p.line("%s on %s, %s, %s to %s", o.Mapping,
+			countPublishes(r.Publishes), plural(len(r.Spend.Days), "day"), r.First, r.Last)
 		if r.Unmatched > 0 {
 			p.line("%s of files are of no rule", plural(r.Unmatched, "change"))
 		}
 		o.spendText(p, r)
-		p.title("STALE after any publish: %s (all URLs of all objects cached for ever, 404s too)", staleText(r.Spend))
+		p.title("STALE after any publish: %s (all URLs of all objects cached for ever, 404s too)",
+			staleText(r.Spend))
 		o.proposalText(p, r)
 	}
 	if o.Spent != nil {
@@ -68,24 +71,23 @@ func (o outlook) spendText(p *page, r *forecast.Result) {
 
 func needlessText(p *page, s forecast.Spend) {
 	if s.Needless > 0 {
-		p.line("  needless, since the content was what it was before: %s of the URLs", thousands(s.Needless))
+		p.line("  needless, since the content was what it was before: %s of the URLs",
+			thousands(s.Needless))
 	}
 }
 
 func spendRows(s forecast.Spend, q forecast.Quota) [][]string {
 	rows := [][]string{{"", "median day", "worst day", "in all", "days over the quota"}}
-	for _, kind := range []struct {
-		name  string
-		tally forecast.Tally
-		quota int
-	}{{"urls", s.URLs, q.URLs}, {"directories", s.Directories, q.Directories}, {"with every query", s.Queries, forecast.QueriesQuota}} {
-		if kind.name == "with every query" && kind.tally.Total == 0 {
-			continue
-		}
+	add := func(name string, t forecast.Tally, quota int) {
 		rows = append(rows, []string{
-			kind.name, thousands(kind.tally.MedianDay), thousands(kind.tally.WorstDay), thousands(kind.tally.Total),
-			fmt.Sprintf("%d of %d (%s a day)", kind.tally.DaysOver, len(s.Days), thousands(kind.quota)),
+			name, thousands(t.MedianDay), thousands(t.WorstDay), thousands(t.Total),
+			fmt.Sprintf("%d of %d (%s a day)", t.DaysOver, len(s.Days), thousands(quota)),
 		})
+	}
+	add("urls", s.URLs, q.URLs)
+	add("directories", s.Directories, q.Directories)
+	if s.Queries.Total > 0 {
+		add("with every query", s.Queries, forecast.QueriesQuota)
 	}
 	return rows
 }
@@ -93,7 +95,7 @@ func spendRows(s forecast.Spend, q forecast.Quota) [][]string {
 func staleText(s forecast.Spend) string {
 	text := plural(s.Stale, "URL")
 	if s.Early > 0 {
-		text += fmt.Sprintf(", and %s more if asked for before the first upload", thousands(s.Early))
+		text += fmt.Sprintf(", and %s more %s", thousands(s.Early), early)
 	}
 	if s.Example != "" {
 		text += ", such as " + s.Example
@@ -106,35 +108,41 @@ func (o outlook) proposalText(p *page, r *forecast.Result) {
 		return
 	}
 	p.title("WHAT WOULD SPEND LESS")
-	rows := [][]string{{"", "urls", "dirs", "calls", "worst day", "days over", "saved", "stale", ""}}
+	rows := [][]string{
+		{"", "urls", "dirs", "calls", "worst day", "days over", "saved", "stale", ""},
+	}
 	for _, it := range r.Proposals {
 		rows = append(rows, []string{
-			it.Name, thousands(it.URLs.Total), thousands(it.Directories.Total), thousands(it.Calls), thousands(it.URLs.WorstDay),
-			strconv.Itoa(it.DaysOver), fmt.Sprintf("%.0f %%", 100*it.Saved), thousands(it.Stale), remark(it),
+			it.Name, thousands(it.URLs.Total), thousands(it.Directories.Total), thousands(it.Calls),
+			thousands(it.URLs.WorstDay), strconv.Itoa(it.DaysOver), percent(it.Saved),
+			thousands(it.Stale), remark(it),
 		})
 	}
 	p.rows(aligned(rows, 1, 2, 3, 4, 5, 6, 7))
 }
 
+// early says when a 404 of a new object is cached.
+const early = "if asked for before the first upload"
+
 // remark is what else there is to say of a proposal.
 func remark(p forecast.Proposal) string {
 	var parts []string
-	const early = "if asked for before the first upload"
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	switch {
 	case p.Refused && p.Stale == 0:
-		parts = append(parts, fmt.Sprintf("refused: leaves %s stale %s, such as %s", plural(p.Early, "URL"), early, p.Example))
+		add("refused: leaves %s stale %s, such as %s", plural(p.Early, "URL"), early, p.Example)
 	case p.Refused && p.Early > 0:
-		parts = append(parts, fmt.Sprintf("refused: leaves URLs such as %s stale, and %s more %s", p.Example, thousands(p.Early), early))
+		add("refused: leaves URLs such as %s stale, and %s more %s", p.Example, thousands(p.Early), early)
 	case p.Refused:
-		parts = append(parts, fmt.Sprintf("refused: leaves URLs such as %s stale", p.Example))
+		add("refused: leaves URLs such as %s stale", p.Example)
 	case p.Saved < 0:
-		parts = append(parts, "costs more, and leaves less stale")
+		add("costs more, and leaves less stale")
 	}
 	if p.Everything {
-		parts = append(parts, "if you upload everything today")
+		add("if you upload everything today")
 	}
 	if p.Dropped > 0 {
-		parts = append(parts, fmt.Sprintf("asks the origin for %s unchanged URLs", thousands(p.Dropped)))
+		add("asks the origin for %s URLs that had not changed", thousands(p.Dropped))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -149,14 +157,18 @@ func (o outlook) spentText(p *page) {
 		}
 		return
 	}
+	urls := map[string]int{}
+	for _, day := range o.Result.Spend.Days {
+		urls[day.Day] = day.URLs
+	}
 	foreseen, spent, days := 0, 0, 0
-	for _, d := range o.Spent.Days {
-		i := slices.IndexFunc(o.Result.Spend.Days, func(f forecast.Day) bool { return f.Day == d.Day })
-		if i >= 0 {
-			foreseen, spent, days = foreseen+o.Result.Spend.Days[i].URLs, spent+d.URLs, days+1
+	for _, day := range o.Spent.Days {
+		if n, both := urls[day.Day]; both {
+			foreseen, spent, days = foreseen+n, spent+day.URLs, days+1
 		}
 	}
-	p.line("  on %s of both: %s URLs by the log, %s by the forecast", plural(days, "day"), thousands(spent), thousands(foreseen))
+	p.line("  on %s of both: %s URLs by the log, %s by the forecast",
+		plural(days, "day"), thousands(spent), thousands(foreseen))
 }
 
 // failure tells that the quota would not have sufficed.
@@ -179,11 +191,14 @@ func aligned(rows [][]string, columns ...int) [][]string {
 			width = max(width, utf8.RuneCountInString(row[column]))
 		}
 		for _, row := range rows {
-			row[column] = strings.Repeat(" ", width-utf8.RuneCountInString(row[column])) + row[column]
+			padding := strings.Repeat(" ", width-utf8.RuneCountInString(row[column]))
+			row[column] = padding + row[column]
 		}
 	}
 	return rows
 }
+
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
 
 // thousands writes 12,345.
 func thousands(n int) string {
@@ -253,13 +268,14 @@ func plot(days []forecast.Day, quota int) []string {
 var pageText string
 
 var pageTemplate = template.Must(template.New("forecast").Funcs(template.FuncMap{
-	"thousands": thousands, "plural": plural, "publishes": publishes,
+	"thousands": thousands, "plural": plural, "publishes": countPublishes,
 }).Parse(pageText))
 
 // writePage writes a page that needs nothing else.
 func (o outlook) writePage(name string) error {
 	if o.Result == nil {
-		return misuse(fmt.Errorf("--html: the page shows a forecast, and there is no history"), "give one of --git, --git-log and --inventory")
+		return misuse(fmt.Errorf("--html: the page shows a forecast, and there is no history"),
+			"give one of --git, --git-log and --inventory")
 	}
 	var text strings.Builder
 	if err := pageTemplate.Execute(&text, o.page()); err != nil {
@@ -302,12 +318,14 @@ func (o outlook) page() pageData {
 	if o.listed {
 		d.How = "as uploaded"
 	}
-	d.Series = append(d.Series, newSeries(d.How, r.Spend), newSeries("every file uploaded each time", r.Everything))
+	d.Series = []series{
+		newSeries(d.How, r.Spend), newSeries("every file uploaded each time", r.Everything),
+	}
 	d.Series[0].On = true
 	best := -1
 	for i, p := range r.Proposals {
 		s := newSeries(p.Name, p.Spend)
-		s.Advice, s.Remark, s.Refused, s.Saved = p.Advice, remark(p), p.Refused, fmt.Sprintf("%.0f %%", 100*p.Saved)
+		s.Advice, s.Remark, s.Refused, s.Saved = p.Advice, remark(p), p.Refused, percent(p.Saved)
 		d.Series = append(d.Series, s)
 		if !p.Refused && !p.Everything && (best < 0 || p.Saved > r.Proposals[best].Saved) {
 			best = i
@@ -321,7 +339,8 @@ func (o outlook) page() pageData {
 
 func newSeries(name string, s forecast.Spend) series {
 	all := series{
-		Name: name, DaysOver: s.DaysOver, Stale: s.Stale, URLs: s.URLs.Total, Worst: s.URLs.WorstDay,
+		Name: name, DaysOver: s.DaysOver, Stale: s.Stale,
+		URLs: s.URLs.Total, Worst: s.URLs.WorstDay,
 		Dirs: s.Directories.Total, Calls: s.Calls, Days: map[string]int{},
 	}
 	for _, day := range s.Days {
