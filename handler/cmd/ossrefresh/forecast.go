@@ -315,7 +315,7 @@ func fromGitLog(name string) history {
 
 // fromGit runs git and reads what it prints.
 func (cmd *forecastCommand) fromGit(ctx context.Context) history {
-	args := append([]string{"-C", cmd.Git}, gitLog(cmd.Branch, cmd.Path)...)
+	args := append([]string{"-C", cmd.Git, "-c", "log.showSignature=false"}, gitLog(cmd.Branch, cmd.Path)...)
 	return func(yield func(forecast.Publish, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // where the reader stops early, git has to stop too
