@@ -107,7 +107,9 @@ func dearTrees(items []Item, rules FoldRules) []fullTree {
 		trees[n].files = append(trees[n].files, i)
 	}
 	trees = slices.DeleteFunc(trees, func(t fullTree) bool { return len(t.files) <= rules.Cost })
-	slices.SortStableFunc(trees, func(a, b fullTree) int { return -cmp.Compare(len(a.files), len(b.files)) })
+	slices.SortStableFunc(trees, func(a, b fullTree) int {
+		return -cmp.Compare(len(a.files), len(b.files))
+	})
 	return trees[:min(len(trees), maxCovers)]
 }
 

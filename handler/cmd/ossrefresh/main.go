@@ -40,16 +40,17 @@ type commandLine struct {
 	JSON    bool             `name:"json" help:"Print one JSON document."`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Invoke  invokeCommand  `cmd:"" help:"Run the function on an event and show what became of it."`
-	Explain explainCommand `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
-	Check   checkCommand   `cmd:"" help:"Validate the mapping table and show samples."`
-	Setup   setupCommand   `cmd:"" help:"Show what a deployment needs beside the function, and bring it about."`
-	Policy  policyCommand  `cmd:"" help:"Print the least RAM policy of the function, or of who deploys it."`
-	Refresh refreshCommand `cmd:"" help:"Refresh URLs by hand."`
-	Verify  verifyCommand  `cmd:"" help:"Tell whether a node of the CDN serves what OSS holds."`
-	Replay  replayCommand  `cmd:"" help:"Refresh what dead letters tell has failed."`
-	Quota   quotaCommand   `cmd:"" help:"Show what is left of the day's quota."`
-	Tasks   tasksCommand   `cmd:"" help:"Show the progress of refresh tasks."`
+	Invoke   invokeCommand   `cmd:"" help:"Run the function on an event and show what became of it."`
+	Explain  explainCommand  `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
+	Check    checkCommand    `cmd:"" help:"Validate the mapping table and show samples."`
+	Forecast forecastCommand `cmd:"" help:"Tell what a publishing history would have cost of the quota."`
+	Setup    setupCommand    `cmd:"" help:"Show what a deployment needs beside the function, and bring it about."`
+	Policy   policyCommand   `cmd:"" help:"Print the least RAM policy of the function, or of who deploys it."`
+	Refresh  refreshCommand  `cmd:"" help:"Refresh URLs by hand."`
+	Verify   verifyCommand   `cmd:"" help:"Tell whether a node of the CDN serves what OSS holds."`
+	Replay   replayCommand   `cmd:"" help:"Refresh what dead letters tell has failed."`
+	Quota    quotaCommand    `cmd:"" help:"Show what is left of the day's quota."`
+	Tasks    tasksCommand    `cmd:"" help:"Show the progress of refresh tasks."`
 }
 
 // run runs a command line and returns the exit status.

@@ -82,7 +82,10 @@ func TestScripts(t *testing.T) {
 			env.Values[cloudKey{}] = new(deploymenttest.Server)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"api": startAPI, "accepted": accepted, "status": status, "cloud": startCloud, "bucket": startBucket, "holds": holds, "web": startWeb},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"api": startAPI, "accepted": accepted, "status": status, "cloud": startCloud,
+			"bucket": startBucket, "holds": holds, "web": startWeb, "zeros": zeros,
+		},
 	})
 }
 
@@ -119,6 +122,14 @@ func startAPI(ts *testscript.TestScript, _ bool, args []string) {
 func accepted(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, a := range ts.Value(apiKey{}).(*aliyuntest.Server).Accepted() {
 		fmt.Fprintln(ts.Stdout(), a.Product, a.Type, a.URL)
+	}
+}
+
+// zeros is the script command "zeros FILE…": in the files, \0 becomes a zero byte.
+func zeros(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := strings.ReplaceAll(strings.TrimSpace(ts.ReadFile(name)), `\0`, "\x00")
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
 }
 

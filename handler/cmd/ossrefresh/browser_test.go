@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// browser finds a Chromium that runs headless.
+func browser(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip("there is no Chromium here (apt-get install chromium)")
+	return ""
+}
+
+// gitHistory writes a git log of n publishes, one a day, of which each changes the
+// same pages.
+func gitHistory(t *testing.T, n, pages int) string {
+	t.Helper()
+	var log bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&log, "c%d %d\x00\n", i, 1_700_000_000+86_400*i)
+		for p := range pages {
+			fmt.Fprintf(&log, ":100644 100644 %d %d M\x00docs/%d/index.html\x00", i+1, i+2, p)
+		}
+	}
+	name := filepath.Join(t.TempDir(), "site.log")
+	if err := os.WriteFile(name, log.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// In a browser, the page draws a bar a day and the quota, and a proposal that is
+// switched on is drawn too. Nothing goes wrong and nothing is loaded.
+func TestForecastPageInABrowser(t *testing.T) {
+	chromium := browser(t)
+	page := filepath.Join(t.TempDir(), "page.html")
+	var stdout, stderr bytes.Buffer
+	args := []string{
+		"forecast", "--mapping", tableOfB(t), "--git-log", gitHistory(t, 21, 150),
+		"--quota", "100", "--html", page,
+	}
+	if status := run(args, nil, &stdout, &stderr, os.Getenv); status != 1 {
+		t.Fatalf("status %d, want 1, since the quota is exceeded: %s", status, &stderr)
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe := `<script>{
+const results = [];
+const bars = i => document.querySelectorAll('rect[data-series="' + i + '"]').length;
+const boxes = document.querySelectorAll("input[type=checkbox]");
+results.push("quota:" + document.querySelectorAll("line.quota").length);
+results.push("first:" + bars(0), "last:" + bars(boxes.length - 1));
+boxes[0].click();
+boxes[boxes.length - 1].click();
+results.push("first off:" + bars(0), "last on:" + bars(boxes.length - 1));
+results.push("fits:" + (document.documentElement.scrollWidth <= innerWidth));
+results.push("loaded:" + performance.getEntriesByType("resource").length);
+document.title = results.join(" ");
+}</script>`
+	probed := strings.Replace(string(text), "</html>", probe+"</html>", 1)
+	if err := os.WriteFile(page, []byte(probed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, width := range []string{"500", "1200"} { // no window of Chromium is narrower
+		got := title(t, chromium, page, width)
+		want := "quota:1 first:20 last:0 first off:0 last on:20 fits:true loaded:0"
+		if got != want {
+			t.Errorf("%s wide\n got %s\nwant %s", width, got, want)
+		}
+	}
+}
+
+// title is what a page's scripts have made of its title.
+func title(t *testing.T, chromium, page, width string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu",
+		"--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync",
+		"--user-data-dir="+t.TempDir(), "--window-size="+width+",900", "--dump-dom",
+		(&url.URL{Scheme: "file", Path: page}).String()).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(out), "<title>")
+	title, _, _ := strings.Cut(rest, "</title>")
+	return title
+}
