@@ -85,12 +85,13 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	h.logRecords(ctx, batch, report)
 	delivery := h.delivery(ctx, payload, batch)
 	accepted := h.memory.recall(delivery)
+	var result refresh.Result
 	for trace := range traces(table, batch.Changes) { // only a huge event has more than one
+		accepted = joined(accepted, result) // of the trace before
 		items := refresh.Debounce(trace.Targets)
 		folded := refresh.Fold(items, h.folding())
 		requests := refresh.Plan(folded, refresh.Limits(table.Refresh.Limits))
-		result := h.submit(ctx, requests, accepted)
-		accepted = joined(accepted, result.Accepted())
+		result = h.submit(ctx, requests, accepted)
 		report.addChanges(trace, table.Refresh.Unmatched == mapping.UnmatchedFail)
 		h.logTrace(ctx, trace)
 		h.logOutcomes(ctx, report.addResult(trace, len(items), result))
@@ -104,7 +105,11 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 		h.adviseOnce(ctx)
 	}
 	err = cmp.Or(report.err(), h.flush(ctx))
-	h.memory.keep(delivery, accepted, err != nil && !h.settings.DryRun)
+	if err != nil && !h.settings.DryRun {
+		h.memory.keep(delivery, joined(accepted, result))
+	} else {
+		h.memory.forget(delivery)
+	}
 	return report, err
 }
 
@@ -114,15 +119,16 @@ func (h *Handler) delivery(ctx context.Context, payload []byte, batch events.Bat
 	return delivery{payload, h.platform.RequestID(ctx), retry, batch.MessageIDs}
 }
 
-// joined adds what was accepted to what was before.
+// joined adds what a result has accepted to what was accepted before.
 func joined(
-	before, added map[refresh.Key]refresh.Acceptance,
+	before map[refresh.Key]refresh.Acceptance, result refresh.Result,
 ) map[refresh.Key]refresh.Acceptance {
-	if before == nil {
-		return added
+	if len(result.Outcomes) == 0 {
+		return before
 	}
-	maps.Copy(before, added)
-	return before
+	accepted := result.Accepted()
+	maps.Copy(accepted, before)
+	return accepted
 }
 
 // flush waits for the log.

@@ -69,21 +69,26 @@ func (m *memory) recall(d delivery) map[refresh.Key]refresh.Acceptance {
 	return nil
 }
 
-// keep notes what was accepted of the event if its invocation failed.
-func (m *memory) keep(d delivery, accepted map[refresh.Key]refresh.Acceptance, failed bool) {
+// forget forgets an event that is done. A part of its messages may be done while
+// the others come again.
+func (m *memory) forget(d delivery) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := m.findLocked(d); n != nil && len(d.messages) >= len(n.messages) {
+		m.forgetLocked(n)
+	}
+}
+
+// keep notes what was accepted of an event whose invocation failed.
+func (m *memory) keep(d delivery, accepted map[refresh.Key]refresh.Acceptance) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	earlier := m.findLocked(d)
-	if !failed {
-		if earlier != nil && len(d.messages) >= len(earlier.messages) {
-			m.forgetLocked(earlier) // it is done
-		}
-		return
-	}
 	n := &note{
 		first: time.Now(), requestID: d.requestID,
-		messages: map[string]bool{}, accepted: accepted,
+		messages: map[string]bool{}, accepted: map[refresh.Key]refresh.Acceptance{},
 	}
+	maps.Copy(n.accepted, accepted)
 	for _, id := range d.messages {
 		n.messages[id] = true
 	}

@@ -28,9 +28,9 @@ func again(n int) delivery { return delivery{payload: []byte(fmt.Sprint(n)), ret
 func TestMemoryLastsTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m memory
-		m.keep(again(1), acceptances(3), true)
+		m.keep(again(1), acceptances(3))
 		time.Sleep(9 * time.Minute)
-		m.keep(again(1), acceptances(4), true)
+		m.keep(again(1), acceptances(4))
 		time.Sleep(time.Minute)
 		if n := len(m.recall(again(1))); n != 4 {
 			t.Errorf("%d are remembered after ten minutes, want 4", n)
@@ -46,7 +46,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m memory
 		for i := range 100 {
-			m.keep(again(i), acceptances(1000), true)
+			m.keep(again(i), acceptances(1000))
 			time.Sleep(time.Second)
 		}
 		if most := memoryBytes / (1000 * (100 + entryBytes)); m.bytes > memoryBytes || len(m.notes) != most {
@@ -56,7 +56,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Error("the oldest is not what was forgotten")
 		}
 		huge := map[refresh.Key]refresh.Acceptance{{URL: strings.Repeat("x", memoryBytes)}: {}}
-		m.keep(again(1000), huge, true)
+		m.keep(again(1000), huge)
 		if m.recall(again(1000)) != nil {
 			t.Error("more than the bound is remembered")
 		}
@@ -65,8 +65,8 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestMemoryForgetsWhatSucceeded(t *testing.T) {
 	var m memory
-	m.keep(again(1), acceptances(3), true)
-	m.keep(again(1), acceptances(4), false)
+	m.keep(again(1), acceptances(3))
+	m.forget(again(1))
 	if m.recall(again(1)) != nil || m.bytes != 0 {
 		t.Error("what succeeded is remembered")
 	}
@@ -92,19 +92,19 @@ func TestMemoryKnowsAnEventAgain(t *testing.T) {
 	}
 	for name, tt := range tests {
 		var m memory
-		m.keep(first, acceptances(2), true)
+		m.keep(first, acceptances(2))
 		if got := len(m.recall(tt.delivery)) > 0; got != tt.want {
 			t.Errorf("%s is the same event: %t, want %t", name, got, tt.want)
 		}
 	}
 	// What a part of the messages does is added to what is known of all.
 	var m memory
-	m.keep(first, acceptances(2), true)
-	m.keep(delivery{messages: []string{"2"}}, acceptances(5), true)
+	m.keep(first, acceptances(2))
+	m.keep(delivery{messages: []string{"2"}}, acceptances(5))
 	if n := len(m.recall(delivery{messages: []string{"1", "3"}})); n != 5 || len(m.notes) != 1 {
 		t.Errorf("%d are remembered in %d notes, want 5 in one", n, len(m.notes))
 	}
-	m.keep(delivery{messages: []string{"2"}}, acceptances(5), false)
+	m.forget(delivery{messages: []string{"2"}})
 	if m.recall(delivery{messages: []string{"1"}}) == nil {
 		t.Error("the success of one message made the others forgotten")
 	}
