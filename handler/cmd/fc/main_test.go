@@ -121,36 +121,6 @@ func lines(t *testing.T, p *runtimetest.Process, msg string) []map[string]any {
 	return found
 }
 
-// The process has one processor and a small heap, unless the environment says
-// otherwise. The garbage collector's trace ends in "… 4 MB goal, …, 2 P".
-func TestFitsInstance(t *testing.T) {
-	keys := make([]string, 500)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("www/%d.png", i)
-	}
-	for _, tt := range []struct {
-		env         []string
-		goal, procs string
-	}{
-		{nil, ", 2 MB goal, ", ", 1 P\n"},
-		{[]string{"GOMAXPROCS=3", "GOGC=100"}, ", 4 MB goal, ", ", 3 P\n"},
-	} {
-		api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: 1 << 30}})
-		p := start(t, api, table, append(tt.env, "GODEBUG=gctrace=1", "DRY_RUN=true")...)
-		for i := 0; !strings.Contains(p.Output(), " MB goal, "); i++ {
-			if i == 100 {
-				t.Fatal("the garbage is not collected")
-			}
-			report(t, invoke(t, p, invocation(event(keys...))))
-		}
-		_, trace, _ := strings.Cut(p.Output(), "gc 1 @")
-		trace, _, _ = strings.Cut(trace, "\n")
-		if !strings.Contains(trace, tt.goal) || !strings.HasSuffix(trace+"\n", tt.procs) {
-			t.Errorf("with %v the garbage collector says %q, want %q and %q", tt.env, trace, tt.goal, tt.procs)
-		}
-	}
-}
-
 func TestRefreshesAndReports(t *testing.T) {
 	api := aliyuntest.NewTestServer(t, nil)
 	p := start(t, api, table)
