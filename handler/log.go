@@ -9,17 +9,13 @@ import (
 	"oss-cdn-refresh/events"
 )
 
+// Simple Log Service analyses at most 16,384 bytes of a field (Why are field values
+// truncated when I query and analyze logs?), and so no line is longer.
 const (
-	// maxLine bounds a line of the log, in bytes. Simple Log Service analyses at
-	// most 16,384 bytes of a field (Why are field values truncated when I query
-	// and analyze logs?).
-	maxLine = 16 << 10
-	// maxList is what the lists of a line may have of that. The rest is for texts
-	// of others, which are cut to maxText; escaping makes a byte six at worst.
-	maxList = 11 << 10
-	maxText = 600
-	// maxInvalidLines is how many invalid records are named.
-	maxInvalidLines = 1000
+	maxList = 11 << 10 // bytes of a line that a list of URLs or objects takes
+	maxText = 600      // bytes of others' texts; escaping makes a byte six at worst
+
+	maxInvalidLines = 1000 // invalid records that are named
 )
 
 func newLogger(output io.Writer, level slog.Level) *slog.Logger {
