@@ -82,9 +82,9 @@ type Reading struct {
 	Mounts  []Mount  // of the bucket, at least one if Decided
 	Index   []Index
 
-	IgnoresQueries bool // all queries of a URL are one object of the cache
-	Brief          []TTL
-	Notes          []string // what else there is to know, as whole sentences
+	Queries Queries
+	Brief   []TTL
+	Notes   []string // what else there is to know, as whole sentences
 }
 
 // A Mount says that the keys that begin with Key are shown below Path.
@@ -96,6 +96,26 @@ type Mount struct {
 
 // An Index is an index document, and the setting that shows it.
 type Index struct{ Name, By string }
+
+// Queries say which parameters of a query make another object of the cache.
+type Queries struct {
+	Ignored bool     // none does
+	Kept    []string // only these do, unless there are none
+	Removed []string // these do not
+}
+
+// Ignores reports whether no parameter of a query makes another object.
+func (q Queries) Ignores(query string) bool {
+	for parameter := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(parameter, "=")
+		switch {
+		case q.Ignored || slices.Contains(q.Removed, name):
+		case q.Kept == nil || slices.Contains(q.Kept, name):
+			return false
+		}
+	}
+	return true
+}
 
 // A TTL is a time so short that no refresh is needed.
 type TTL struct {
@@ -196,13 +216,15 @@ func (r *Reading) findCacheKey(d Domain) {
 		kept := c.Args["hashkey_args"]
 		switch {
 		case kept != "": // which outranks disable
+			r.Queries.Kept = split(kept)
 			r.note("In the cache key only these queries count (set_hashkey_args): %s.", kept)
 		case c.Args["disable"] == "on":
-			r.IgnoresQueries = true
+			r.Queries.Ignored = true
 			r.note("The cache key ignores queries (set_hashkey_args): no queries are needed.")
 		}
 	}
 	for _, c := range d.always("ali_remove_args") {
+		r.Queries.Removed = split(c.Args["ali_remove_args"])
 		r.note("The cache key leaves these queries out (ali_remove_args): %s.", c.Args["ali_remove_args"])
 	}
 	for _, c := range d.inForce("rewrite_host") {
@@ -250,10 +272,15 @@ func (r *Reading) findTTLs(d Domain) {
 		seconds, _ := strconv.Atoi(c.Args["ttl"])
 		ttl := TTL{Seconds: seconds, Path: c.Args["path"]}
 		if ttl.Path == "" {
-			ttl.FileTypes = strings.Split(c.Args["file_type"], ",")
+			ttl.FileTypes = split(c.Args["file_type"])
 		}
 		r.Brief = append(r.Brief, ttl)
 	}
+}
+
+// split reads a list, which has commas or spaces between its members.
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // checkNames makes sure that the table takes the domain and the bucket.

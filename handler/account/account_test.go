@@ -220,9 +220,11 @@ func TestCacheKey(t *testing.T) {
 		note    string
 	}{
 		"ignored":        {ignoring, true, "The cache key ignores queries"},
-		"some are kept":  {set("set_hashkey_args", "disable", "on", "hashkey_args", "a,b"), false, "only these queries count (set_hashkey_args): a,b"},
+		"it is kept":     {set("set_hashkey_args", "disable", "on", "hashkey_args", "a,v"), false, "count (set_hashkey_args): a,v"},
+		"some are kept":  {set("set_hashkey_args", "disable", "on", "hashkey_args", "a,b"), true, "only these queries count (set_hashkey_args): a,b"},
 		"kept":           {set("set_hashkey_args", "disable", "off"), false, ""},
 		"ignored, maybe": {conditional(ignoring), false, ""},
+		"is removed":     {set("ali_remove_args", "ali_remove_args", "x v"), true, "(ali_remove_args): x v"},
 		"removed":        {set("ali_remove_args", "ali_remove_args", "x y"), false, "leaves these queries out (ali_remove_args): x y"},
 		"shared":         {set("rewrite_host", "share_host", "b.example.com"), false, "another domain (rewrite_host): b.example.com"},
 		"rewritten":      {set("host_redirect", "regex", "^/a$", "replacement", "/b", "flag", "break"), false, "^/a$ becomes /b"},
@@ -232,8 +234,8 @@ func TestCacheKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := Read(domain(tt.config))
 			notes := strings.Join(r.Notes, "\n")
-			if r.Verdict != Decided || r.IgnoresQueries != tt.ignores || (notes == "") != (tt.note == "") || !strings.Contains(notes, tt.note) {
-				t.Errorf("verdict %d, ignores queries: %v, notes %q", r.Verdict, r.IgnoresQueries, notes)
+			if r.Verdict != Decided || r.Queries.Ignores("v=2") != tt.ignores || (notes == "") != (tt.note == "") || !strings.Contains(notes, tt.note) {
+				t.Errorf("verdict %d, queries %v, notes %q", r.Verdict, r.Queries, notes)
 			}
 		})
 	}
@@ -299,6 +301,9 @@ func TestTableHasEveryMount(t *testing.T) {
 	}
 	if warnings := table.Warnings(); len(warnings) > 0 {
 		t.Errorf("%v\n%s", warnings, Table(all))
+	}
+	if findings := Compare("table", table, all); len(findings) > 0 {
+		t.Errorf("%v\n%s", findings, Table(all))
 	}
 }
 

@@ -68,7 +68,8 @@ func (c *comparison) target(at place) {
 	case r == nil:
 		c.stranger(at)
 	case r.Verdict == NotServing:
-		c.differs(at, "bring it online, or take the target out", "%s serves nothing: %s", spec.Domain, r.Reason)
+		c.differs(at, "run this again when it is online, or take the target out",
+			"%s is not in service: %s", spec.Domain, r.Reason)
 	case r.Verdict == NoBucket:
 		c.differs(at, "take the target out, or make the bucket its origin",
 			"%s does not show the bucket %s: %s", spec.Domain, rule.Bucket, r.Reason)
@@ -184,17 +185,24 @@ func (m Mount) fields(prefix string) string {
 	return text
 }
 
-// queries tells of a target that names queries although the cache does not know
-// any.
+// queries tells of a target that names queries although they make no other object
+// of the cache.
 func (c *comparison) queries(at place, r *Reading) {
 	spec := c.spec(at)
-	const why = "%s ignores queries in its cache key (set_hashkey_args)"
-	switch {
-	case !r.IgnoresQueries:
-	case spec.Type == mapping.IgnoreParams:
-		c.differs(at, "write type: file: the account has 100 URLs of ignore_params a day", why, spec.Domain)
-	case len(spec.Queries) > 0:
-		c.differs(at, "leave queries out: each takes a URL of the day's quota", why, spec.Domain)
+	if spec.Type == mapping.IgnoreParams && r.Queries.Ignored {
+		c.differs(at, "write type: file: the account has 100 URLs of ignore_params a day",
+			"%s ignores queries in its cache key (set_hashkey_args)", spec.Domain)
+		return
+	}
+	var needless []string
+	for _, query := range spec.Queries {
+		if r.Queries.Ignores(query) {
+			needless = append(needless, query)
+		}
+	}
+	if needless != nil {
+		c.differs(at, "take them out of queries: each takes a URL of the day's quota",
+			"%s ignores these queries in its cache key: %s", spec.Domain, strings.Join(needless, ", "))
 	}
 }
 

@@ -66,7 +66,7 @@ func TestCompare(t *testing.T) {
 		"offline": {
 			"- {bucket: my-site, targets: [{domain: www.example.com}]}",
 			[]Reading{Read(offline)},
-			[]string{"differs 2: rules[0].targets[0]: www.example.com serves nothing: its status is offline; bring it online, or take the target out"},
+			[]string{"differs 2: rules[0].targets[0]: www.example.com is not in service: its status is offline; run this again when it is online, or take the target out"},
 		},
 		"wildcard": {
 			"- {bucket: my-site, targets: [{domain: www.example.com}]}",
@@ -154,9 +154,14 @@ func TestCompare(t *testing.T) {
 			"- {bucket: my-site, targets: [{domain: www.example.com, queries: [v=2]}, {domain: www.example.com, type: ignore_params}]}",
 			[]Reading{named(w, set("set_hashkey_args", "disable", "on"))},
 			[]string{
-				"differs 2: rules[0].targets[0]: www.example.com ignores queries in its cache key (set_hashkey_args); leave queries out: each takes a URL of the day's quota",
+				"differs 2: rules[0].targets[0]: www.example.com ignores these queries in its cache key: v=2; take them out of queries: each takes a URL of the day's quota",
 				"differs 2: rules[0].targets[1]: www.example.com ignores queries in its cache key (set_hashkey_args); write type: file: the account has 100 URLs of ignore_params a day",
 			},
+		},
+		"some queries": {
+			"- {bucket: my-site, targets: [{domain: www.example.com, queries: [v=2, 'a=1&v=2', b]}]}",
+			[]Reading{named(w, set("set_hashkey_args", "hashkey_args", "a"))},
+			[]string{"differs 2: rules[0].targets[0]: www.example.com ignores these queries in its cache key: v=2, b; take them out of queries: each takes a URL of the day's quota"},
 		},
 		"brief": {
 			"- {bucket: my-site, targets: [{domain: www.example.com}]}",

@@ -73,8 +73,12 @@ func (c *Caller) ListDomains(ctx context.Context, product string, page int) (Dom
 		}
 		found.Domains = append(found.Domains, d)
 	}
+	size, err := strconv.Atoi(text(valueOf(a.fields["PageSize"]))) // the API may have made it smaller
+	if err != nil || size < 1 {
+		size = domainsPerPage
+	}
 	found.Total, _ = strconv.Atoi(text(valueOf(a.fields["TotalCount"])))
-	found.More = len(found.Domains) > 0 && max(1, page)*domainsPerPage < found.Total
+	found.More = len(found.Domains) > 0 && max(1, page)*size < found.Total
 	return found, nil
 }
 

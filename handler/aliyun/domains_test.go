@@ -38,6 +38,18 @@ func TestListDomains(t *testing.T) {
 	}
 }
 
+// A page may be smaller than was asked for. Then there are more of them.
+func TestListDomainsOnSmallPages(t *testing.T) {
+	api := always(t, aliyuntest.Fault{Body: `{"RequestId":"1","TotalCount":101,"PageSize":50,` +
+		`"Domains":{"PageData":[{"DomainName":"a.com"}]}}`})
+	for page, more := range map[int]bool{1: true, 2: true, 3: false} {
+		found, err := caller(api).ListDomains(t.Context(), "dcdn", page)
+		if err != nil || found.More != more {
+			t.Errorf("page %d: more %v, error %v", page, found.More, err)
+		}
+	}
+}
+
 // Only the settings that were asked for are kept, in order, and never those that
 // are access keys: not even where the API sends them.
 func TestConfigs(t *testing.T) {

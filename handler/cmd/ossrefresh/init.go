@@ -52,7 +52,7 @@ func (cmd *initCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	if err := cmd.checkDomains(domains); err != nil {
+	if err := cmd.checkDomains(domains, refused); err != nil {
 		return err
 	}
 	doc := newDraft(cmd.file(), slices.DeleteFunc(read(domains), cmd.leavesOut), refused)
@@ -61,12 +61,10 @@ func (cmd *initCommand) Run(ctx context.Context, c *console) error {
 		doc.Written = err == nil
 	} else {
 		err = hint(errors.New("no table was written: no domain shows a bucket, as far as its settings tell"),
-			"write the table by hand, with "+mappingSample)
+			"write it by hand; the project has mapping/mapping.yaml to start from")
 	}
 	return errors.Join(c.show(doc), err)
 }
-
-const mappingSample = "mapping/mapping.yaml of the project to start from"
 
 func (cmd *initCommand) exists() error {
 	return hint(fmt.Errorf("%s is there already", cmd.file()),
@@ -92,39 +90,70 @@ func (cmd *initCommand) leavesOut(r account.Reading) bool {
 }
 
 // checkDomains makes sure that the account has the domains of the command line.
-func (cmd *initCommand) checkDomains(domains []account.Domain) error {
+func (cmd *initCommand) checkDomains(domains []account.Domain, refused []productError) error {
 	for _, name := range cmd.Domain {
 		has := func(d account.Domain) bool { return strings.EqualFold(d.Name, name) }
-		if !slices.ContainsFunc(domains, has) {
-			return hint(fmt.Errorf("the account has no domain %q of DCDN or CDN", name),
-				"without --domain, all of them are listed")
+		if slices.ContainsFunc(domains, has) {
+			continue
 		}
+		text := "without --domain, all of them are listed"
+		for _, e := range refused {
+			text = e.Error() + "; " + operatorHint
+		}
+		return hint(fmt.Errorf("the account has no domain %q of DCDN or CDN that was listed", name), text)
 	}
 	return nil
 }
 
-// write writes a table that has no fault, as a whole or not at all.
+// write writes a table that has no fault.
 func (cmd *initCommand) write(text string) error {
 	if _, err := mapping.Parse(cmd.file(), []byte(text)); err != nil {
 		return fmt.Errorf("nothing was written, since the table would have faults: %w", err)
 	}
-	if !cmd.Overwrite {
-		f, err := os.OpenFile(cmd.file(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if errors.Is(err, fs.ErrExist) {
-			return cmd.exists()
-		}
-		if err != nil {
-			return fmt.Errorf("writing the table: %w", err)
-		}
-		_, err = f.WriteString(text)
-		return errors.Join(err, f.Close())
+	write := create
+	if cmd.Overwrite {
+		write = replace
 	}
-	draft := cmd.file() + ".new"
-	if err := os.WriteFile(draft, []byte(text), 0o644); err != nil {
+	err := write(cmd.file(), text)
+	if errors.Is(err, fs.ErrExist) { // since a moment ago
+		return cmd.exists()
+	}
+	if err != nil {
 		return fmt.Errorf("writing the table: %w", err)
 	}
-	if err := os.Rename(draft, cmd.file()); err != nil {
-		return fmt.Errorf("writing the table: %w", errors.Join(err, os.Remove(draft)))
+	return nil
+}
+
+// create writes a file that is not there yet.
+func create(name, text string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
+}
+
+// replace writes a file as a whole or, with an error, not at all. A symbolic link
+// stays one.
+func replace(name, text string) error {
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target
+	}
+	whole, err := os.CreateTemp(filepath.Dir(name), ".mapping-*.yaml")
+	if err != nil {
+		return err
+	}
+	_, err = whole.WriteString(text)
+	err = errors.Join(err, whole.Chmod(0o644), whole.Close())
+	if err == nil {
+		err = os.Rename(whole.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(whole.Name()))
 	}
 	return nil
 }
