@@ -234,7 +234,7 @@ func (r *Reading) findCacheKey(d Domain) {
 		if flag := c.Args["flag"]; flag == "redirect" || flag == "enhance_redirect" {
 			continue // the browser asks for another URL
 		}
-		r.note("Before the cache, %s becomes %s (host_redirect): it is the rewritten URL that is refreshed.",
+		r.note("Before the cache, %s becomes %s (host_redirect): the rewritten URL is refreshed.",
 			c.Args["regex"], c.Args["replacement"])
 	}
 }
@@ -285,7 +285,8 @@ func split(list string) []string {
 
 // checkNames makes sure that the table takes the domain and the bucket.
 func (r *Reading) checkNames() {
-	text := fmt.Sprintf("rules: [{bucket: %s, targets: [{domain: %s}]}]", quoted(r.Bucket), quoted(r.Domain))
+	text := fmt.Sprintf("rules: [{bucket: %s, targets: [{domain: %s}]}]",
+		quoted(r.Bucket), quoted(r.Domain))
 	if _, err := mapping.Parse("the table", []byte(text)); err != nil {
 		r.not(Undecided, "the table does not take its name or its bucket's: "+err.Error())
 	}

@@ -61,14 +61,12 @@ func ofSource(s aliyun.Source, d Domain) string {
 	if bucket := OfHost(s.Content); bucket != "" {
 		return bucket
 	}
-	for _, c := range d.always("oss_auth") {
-		id := c.Args["oss_bucket_id"]
-		if bucket := OfHost(id); bucket != "" {
-			return bucket
-		}
-		return strings.ToLower(id)
+	added := d.always("oss_auth")
+	if len(added) == 0 {
+		return ""
 	}
-	return ""
+	id := added[0].Args["oss_bucket_id"]
+	return cmp.Or(OfHost(id), strings.ToLower(id))
 }
 
 // hosts are those that the origin is asked for in place of its own name and of

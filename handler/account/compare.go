@@ -54,7 +54,9 @@ func (c *comparison) remark(at place, hint, format string, args ...any) {
 	}})
 }
 
-func (c *comparison) spec(at place) *mapping.Spec { return &c.table.Rules[at.rule].Targets[at.target] }
+func (c *comparison) spec(at place) *mapping.Spec {
+	return &c.table.Rules[at.rule].Targets[at.target]
+}
 
 // target compares a target with its domain.
 func (c *comparison) target(at place) {
@@ -212,10 +214,10 @@ func (c *comparison) brief(at place, r *Reading) {
 	rule, spec := &c.table.Rules[at.rule], c.spec(at)
 	for _, ttl := range r.Brief {
 		globs := ttl.globs()
-		isExcluded := func(glob string) bool { return slices.Contains(rule.Exclude, glob) }
+		isAsked := func(glob string) bool { return !slices.Contains(rule.Exclude, glob) }
 		hint := "exclude the keys below it to save quota"
 		switch {
-		case ttl.Path == "" && !slices.ContainsFunc(globs, func(glob string) bool { return !isExcluded(glob) }):
+		case ttl.Path == "" && !slices.ContainsFunc(globs, isAsked):
 			continue
 		case ttl.Path == "":
 			hint = "write exclude: ['" + strings.Join(globs, "', '") + "'] to save quota"
@@ -300,8 +302,8 @@ func overlap(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPr
 
 // owns reports whether a key that begins so belongs to a rule.
 func (c *comparison) owns(i int, key string) bool {
-	match := c.table.Map(mapping.Object{Bucket: c.table.Rules[i].Bucket, Key: key, Event: mapping.Created})
-	return match.Rule == &c.table.Rules[i]
+	rule := &c.table.Rules[i]
+	return c.table.Map(mapping.Object{Bucket: rule.Bucket, Key: key}).Rule == rule
 }
 
 // differing reports whether a target was found to differ.
@@ -323,10 +325,12 @@ func (c *comparison) uses(r *Reading) bool {
 func (c *comparison) unlisted() {
 	for k := range c.readings {
 		r := &c.readings[k]
-		i := slices.IndexFunc(c.table.Rules, func(rule mapping.Rule) bool { return rule.Bucket == r.Bucket })
+		has := func(rule mapping.Rule) bool { return rule.Bucket == r.Bucket }
+		i := slices.IndexFunc(c.table.Rules, has)
 		if r.Verdict == Decided && i >= 0 && !c.uses(r) {
 			c.remark(place{i, 0}, "add a target for it, if its visitors need a refresh",
-				"%s (%s) shows the bucket %s too, and the table does not have it", r.Domain, r.Product, r.Bucket)
+				"%s (%s) shows the bucket %s too, and the table does not have it",
+				r.Domain, r.Product, r.Bucket)
 		}
 	}
 }

@@ -136,7 +136,8 @@ func (w *writer) left(readings []Reading) {
 			w.comment("", title)
 			title = ""
 		}
-		w.comment("", fmt.Sprintf("  %s (%s): %s.", r.Domain, r.Product, strings.TrimSuffix(r.Reason, ".")))
+		reason := strings.TrimSuffix(r.Reason, ".")
+		w.comment("", fmt.Sprintf("  %s (%s): %s.", r.Domain, r.Product, reason))
 		if r.Verdict == Undecided && len(r.Buckets) > 0 {
 			w.comment("", "    If it shows objects of "+strings.Join(r.Buckets, " or ")+
 				", write a rule for it by hand.")

@@ -19,7 +19,9 @@ type liveFlag struct {
 }
 
 // compare compares a table without faults with the account.
-func (f liveFlag) compare(ctx context.Context, c *console, file string, table *mapping.Table) error {
+func (f liveFlag) compare(
+	ctx context.Context, c *console, file string, table *mapping.Table,
+) error {
 	if err := checkTimeout(f.Timeout); err != nil {
 		return err
 	}
@@ -38,7 +40,9 @@ func (f liveFlag) compare(ctx context.Context, c *console, file string, table *m
 			return hint(r.error, operatorHint)
 		}
 	}
-	doc := liveVerdict{verdict: newVerdict(file, table), Findings: []finding{}, Quotas: v.quotas(ctx, table)}
+	doc := liveVerdict{
+		verdict: newVerdict(file, table), Findings: []finding{}, Quotas: v.quotas(ctx, table),
+	}
 	for _, found := range account.Compare(file, table, read(domains)) {
 		one := finding{newFaults(mapping.Faults{found.Fault})[0], found.Differs}
 		doc.Findings = append(doc.Findings, one)
@@ -48,8 +52,9 @@ func (f liveFlag) compare(ctx context.Context, c *console, file string, table *m
 	}
 	err = nil
 	if doc.Differences > 0 {
-		err = hint(fmt.Errorf("%s differs from the account in %s", file, plural(doc.Differences, "place")),
-			"each line ends with what to write; ossrefresh init --mapping FILE writes a whole table from the account")
+		places := plural(doc.Differences, "place")
+		err = hint(fmt.Errorf("%s differs from the account in %s", file, places),
+			"each line ends with what to write; ossrefresh init --mapping FILE writes a whole table")
 	}
 	return errors.Join(c.show(doc), err)
 }
@@ -60,7 +65,9 @@ func concerns(table *mapping.Table) func(account.Domain) bool {
 	names := domains(table, "")
 	return func(d account.Domain) bool {
 		shows := func(s aliyun.Source) bool {
-			return slices.ContainsFunc(table.Rules, func(r mapping.Rule) bool { return r.Bucket == account.OfHost(s.Content) })
+			bucket := account.OfHost(s.Content)
+			has := func(r mapping.Rule) bool { return r.Bucket == bucket }
+			return slices.ContainsFunc(table.Rules, has)
 		}
 		return account.MayHaveBucket(d.Domain) &&
 			(slices.Contains(names, d.Name) || slices.ContainsFunc(d.Sources, shows))

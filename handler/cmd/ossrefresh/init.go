@@ -60,7 +60,8 @@ func (cmd *initCommand) Run(ctx context.Context, c *console) error {
 		err = cmd.write(account.Table(doc.readings, doc.head()...))
 		doc.Written = err == nil
 	} else {
-		err = hint(errors.New("no table was written: no domain shows a bucket, as far as its settings tell"),
+		err = hint(
+			errors.New("no table was written: no domain shows a bucket, as far as its settings tell"),
 			"write it by hand; the project has mapping/mapping.yaml to start from")
 	}
 	return errors.Join(c.show(doc), err)
@@ -85,7 +86,9 @@ func (cmd *initCommand) asksFor(d account.Domain) bool {
 
 // leavesOut reports whether the command line leaves a domain out.
 func (cmd *initCommand) leavesOut(r account.Reading) bool {
-	shows := func(bucket string) bool { return r.Bucket == bucket || slices.Contains(r.Buckets, bucket) }
+	shows := func(bucket string) bool {
+		return r.Bucket == bucket || slices.Contains(r.Buckets, bucket)
+	}
 	return !cmd.names(r.Domain) || len(cmd.Bucket) > 0 && !slices.ContainsFunc(cmd.Bucket, shows)
 }
 
@@ -185,7 +188,10 @@ func newDraft(file string, readings []account.Reading, refused []productError) *
 		Rules: account.Rules(readings),
 	}
 	for _, r := range readings {
-		d := draftDomain{r.Domain, string(r.Product), r.Verdict == account.Decided, r.Bucket, r.Reason, append([]string{}, r.Notes...)}
+		d := draftDomain{
+			Domain: r.Domain, Product: string(r.Product), In: r.Verdict == account.Decided,
+			Bucket: r.Bucket, Reason: r.Reason, Notes: append([]string{}, r.Notes...),
+		}
 		if d.In {
 			d.Reason = r.Origin
 		}
@@ -229,7 +235,8 @@ func (d *draft) text(p *page) {
 	if !d.Written {
 		state = "not written"
 	}
-	p.line("%s: %s; %s for %d of %s", d.File, state, plural(d.Rules, "rule"), in, plural(len(d.Domains), "domain"))
+	p.line("%s: %s; %s for %d of %s", d.File, state,
+		plural(d.Rules, "rule"), in, plural(len(d.Domains), "domain"))
 	if in > 0 {
 		p.title("IN THE TABLE")
 		p.rows(append([][]string{{"product", "domain", "bucket", "known by"}}, rows[true]...))

@@ -20,7 +20,8 @@ type inventory struct {
 }
 
 // asked are the operations that an inventory calls, for those who must allow them.
-const asked = "DescribeDcdnUserDomains, DescribeDcdnDomainConfigs, DescribeUserDomains and DescribeCdnDomainConfigs"
+const asked = "DescribeDcdnUserDomains, DescribeDcdnDomainConfigs, " +
+	"DescribeUserDomains and DescribeCdnDomainConfigs"
 
 // pauses lie between two calls for settings. Those of DCDN may be 30 a second of
 // the account, those of CDN 100 (DescribeDcdnDomainConfigs and
@@ -58,7 +59,9 @@ func (v inventory) domains(ctx context.Context, product mapping.Product) ([]acco
 
 // settle reads the settings of the domains that are wanted. What the API refuses
 // for one domain is noted there; any other error ends it.
-func (v inventory) settle(ctx context.Context, domains []account.Domain, wanted func(account.Domain) bool) error {
+func (v inventory) settle(
+	ctx context.Context, domains []account.Domain, wanted func(account.Domain) bool,
+) error {
 	var asked []int
 	for i, d := range domains {
 		if wanted(d) {
@@ -98,7 +101,8 @@ func (v inventory) settle(ctx context.Context, domains []account.Domain, wanted 
 		case errors.As(a.err, &refusal) && concernsOne(refusal.Class):
 			domains[a.domain].Unread = refusal.Text()
 		default:
-			failure = fmt.Errorf("asking for the settings of %s: %w", domains[a.domain].Name, unanswered(a.err))
+			failure = fmt.Errorf("asking for the settings of %s: %w",
+				domains[a.domain].Name, unanswered(a.err))
 			stop()
 		}
 	}
@@ -146,7 +150,8 @@ func (v inventory) take(
 		switch {
 		case err == nil:
 			all = append(all, domains...)
-		case errors.As(err, &refusal) && (concernsOne(refusal.Class) || refusal.Class == refresh.StopProduct):
+		case errors.As(err, &refusal) &&
+			(concernsOne(refusal.Class) || refusal.Class == refresh.StopProduct):
 			refused = append(refused, productError{product, err})
 		default:
 			return nil, nil, err

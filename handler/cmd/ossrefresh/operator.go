@@ -27,9 +27,10 @@ func (cmd *policyCommand) operator(c *console) error {
 		return err
 	}
 	if table == nil {
-		c.hint("there is no " + cmd.file() + " yet, so that every domain may be refreshed: print this again when there is one")
+		c.hint("there is no " + cmd.file() + " yet, so that every domain may be refreshed:" +
+			" print this again when there is one")
 	}
-	c.hint("the documentation of these actions was not found with its resources, so that * is inferred: " +
+	c.hint("the resources of these actions were not found in their documentation, and are inferred: " +
 		strings.Join(inferred, ", "))
 	return nil
 }
@@ -50,7 +51,8 @@ func operatorPolicy(table *mapping.Table, account string) (p policy, inferred []
 	}{
 		{
 			mapping.DCDN, "dcdn:DescribeDcdnUserDomains", "dcdn:DescribeDcdnDomainConfigs",
-			"dcdn:RefreshDcdnObjectCaches", "dcdn:DescribeDcdnRefreshQuota", "dcdn:DescribeDcdnRefreshTaskById",
+			"dcdn:RefreshDcdnObjectCaches", "dcdn:DescribeDcdnRefreshQuota",
+			"dcdn:DescribeDcdnRefreshTaskById",
 		},
 		{
 			mapping.CDN, "cdn:DescribeUserDomains", "cdn:DescribeCdnDomainConfigs",
