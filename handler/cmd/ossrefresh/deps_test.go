@@ -39,7 +39,7 @@ func TestFunctionsDoNotKnowTheAccount(t *testing.T) {
 		if !slices.Contains(linked, "oss-cdn-refresh/handler/aliyun") {
 			t.Fatalf("aliyun is not among the %d packages that %s links", len(linked), command)
 		}
-		if slices.Contains(linked, "oss-cdn-refresh/handler/account") {
+		if slices.Contains(linked, "oss-cdn-refresh/handler/aliyun/account") {
 			t.Errorf("%s links the account", command)
 		}
 	}

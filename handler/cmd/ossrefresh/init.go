@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"oss-cdn-refresh/handler/account"
+	"oss-cdn-refresh/handler/aliyun/account"
 	"oss-cdn-refresh/mapping"
 )
 

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"oss-cdn-refresh/handler/account"
 	"oss-cdn-refresh/handler/aliyun"
+	"oss-cdn-refresh/handler/aliyun/account"
 	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"oss-cdn-refresh/handler/account"
 	"oss-cdn-refresh/handler/aliyun"
+	"oss-cdn-refresh/handler/aliyun/account"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 )
 

@@ -321,13 +321,20 @@ func (c *comparison) uses(r *Reading) bool {
 	})
 }
 
+// names reports whether the table has the domain, of whichever product.
+func (c *comparison) names(domain string) bool {
+	return slices.ContainsFunc(c.table.Rules, func(rule mapping.Rule) bool {
+		return slices.ContainsFunc(rule.Targets, func(s mapping.Spec) bool { return s.Domain == domain })
+	})
+}
+
 // unlisted tells of domains that show a bucket of the table and are not in it.
 func (c *comparison) unlisted() {
 	for k := range c.readings {
 		r := &c.readings[k]
 		has := func(rule mapping.Rule) bool { return rule.Bucket == r.Bucket }
 		i := slices.IndexFunc(c.table.Rules, has)
-		if r.Verdict == Decided && i >= 0 && !c.uses(r) {
+		if r.Verdict == Decided && i >= 0 && !c.names(r.Domain) {
 			c.remark(place{i, 0}, "add a target for it, if its visitors need a refresh",
 				"%s (%s) shows the bucket %s too, and the table does not have it",
 				r.Domain, r.Product, r.Bucket)

@@ -60,8 +60,12 @@ func TestCompare(t *testing.T) {
 			[]Reading{cdn},
 			[]string{
 				"differs 2: rules[0].targets[0]: www.example.com is a domain of CDN; write product: cdn",
-				"2: rules[0].targets[0]: www.example.com (cdn) shows the bucket my-site too, and the table does not have it; add a target for it, if its visitors need a refresh",
 			},
+		},
+		"not in the table": {
+			"- {bucket: my-site, targets: [{domain: www.example.com}]}",
+			[]Reading{named(w), named(v)},
+			[]string{"2: rules[0].targets[0]: v.example.com (dcdn) shows the bucket my-site too, and the table does not have it; add a target for it, if its visitors need a refresh"},
 		},
 		"offline": {
 			"- {bucket: my-site, targets: [{domain: www.example.com}]}",
