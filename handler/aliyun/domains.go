@@ -139,9 +139,13 @@ func parent(id string) string {
 	return id
 }
 
-// nested returns the objects of a list that stands alone in an object, as
-// {"PageData": […]} does in Domains.
+// nested returns the objects of a list, which the API puts into an object of its
+// own, as {"PageData": […]} in Domains.
 func nested(raw json.RawMessage, name string) []map[string]json.RawMessage {
+	var list []map[string]json.RawMessage
+	if json.Unmarshal(raw, &list) == nil { // as newer operations have it
+		return list
+	}
 	var fields map[string][]map[string]json.RawMessage
 	_ = json.Unmarshal(raw, &fields) // anything else lists nothing
 	return fields[name]

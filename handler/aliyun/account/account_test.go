@@ -96,6 +96,16 @@ func decided(t *testing.T, r Reading, bucket, reason string) {
 	}
 }
 
+// The keys of private buckets, and those that sign URLs, are not even asked for.
+func TestFunctionsHoldNoSecret(t *testing.T) {
+	for _, function := range Functions {
+		if strings.Contains(function, "key") && function != "set_hashkey_args" && function != "self_defined_cachekey" ||
+			function == "aliauth" {
+			t.Errorf("%s holds a key", function)
+		}
+	}
+}
+
 func TestOut(t *testing.T) {
 	named := func(name string) Domain {
 		d := domain()

@@ -180,6 +180,3 @@ func OneLine(s string) string {
 		return r
 	}, s)
 }
-
-// Rules returns how many rules the table of the domains has.
-func Rules(readings []Reading) int { return len(rules(readings)) }

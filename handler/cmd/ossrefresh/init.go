@@ -56,14 +56,7 @@ func (cmd *initCommand) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	doc := newDraft(cmd.file(), slices.DeleteFunc(read(domains), cmd.leavesOut), refused)
-	if doc.Rules > 0 {
-		err = cmd.write(account.Table(doc.readings, doc.head()...))
-		doc.Written = err == nil
-	} else {
-		err = hint(
-			errors.New("no table was written: no domain shows a bucket, as far as its settings tell"),
-			"write it by hand; the project has mapping/mapping.yaml to start from")
-	}
+	err = cmd.write(doc)
 	return errors.Join(c.show(doc), err)
 }
 
@@ -108,22 +101,30 @@ func (cmd *initCommand) checkDomains(domains []account.Domain, refused []product
 	return nil
 }
 
-// write writes a table that has no fault.
-func (cmd *initCommand) write(text string) error {
-	if _, err := mapping.Parse(cmd.file(), []byte(text)); err != nil {
-		return fmt.Errorf("nothing was written, since the table would have faults: %w", err)
+// write writes the table, if there is a rule for it and it has no fault.
+func (cmd *initCommand) write(doc *draft) error {
+	if !slices.ContainsFunc(doc.Domains, func(d draftDomain) bool { return d.In }) {
+		return hint(
+			errors.New("no table was written: no domain shows a bucket, as far as its settings tell"),
+			"write it by hand; the project has mapping/mapping.yaml to start from")
 	}
+	text := account.Table(doc.readings, doc.head()...)
+	table, err := mapping.Parse(cmd.file(), []byte(text))
+	if err != nil {
+		return fmt.Errorf("no table was written, since it would have faults: %w", err)
+	}
+	doc.Rules = len(table.Rules)
 	write := create
 	if cmd.Overwrite {
 		write = replace
 	}
-	err := write(cmd.file(), text)
-	if errors.Is(err, fs.ErrExist) { // since a moment ago
+	switch err = write(cmd.file(), text); {
+	case errors.Is(err, fs.ErrExist): // since a moment ago
 		return cmd.exists()
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("writing the table: %w", err)
 	}
+	doc.Written = true
 	return nil
 }
 
@@ -185,7 +186,6 @@ type draftDomain struct {
 func newDraft(file string, readings []account.Reading, refused []productError) *draft {
 	doc := &draft{
 		File: file, Domains: []draftDomain{}, Refused: []string{}, readings: readings,
-		Rules: account.Rules(readings),
 	}
 	for _, r := range readings {
 		d := draftDomain{

@@ -50,6 +50,10 @@ func (v inventory) domains(ctx context.Context, product mapping.Product) ([]acco
 				all = append(all, account.Domain{Domain: d, Product: product})
 			}
 		}
+		if len(all) == 0 && found.Total > 0 {
+			return nil, fmt.Errorf("asking for the domains of %s: the API counts %d and lists none",
+				product, found.Total)
+		}
 		v.console.progress("%s: %d of %s listed", product, len(all), plural(found.Total, "domain"))
 		if !found.More {
 			return all, nil

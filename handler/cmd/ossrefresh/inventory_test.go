@@ -116,6 +116,12 @@ func TestInventoryInTrouble(t *testing.T) {
 			},
 			err: "asking for the domains of dcdn: DescribeDcdnUserDomains: InvalidAccessKeyId.NotFound",
 		},
+		"no list": {
+			fault: func(aliyuntest.Call) aliyuntest.Fault {
+				return aliyuntest.Fault{Body: `{"RequestId":"1","TotalCount":2,"Domains":{}}`}
+			},
+			err: "asking for the domains of dcdn: the API counts 2 and lists none",
+		},
 		"never": {
 			fault: func(c aliyuntest.Call) aliyuntest.Fault {
 				if c.Action == "DescribeCdnDomainConfigs" {
