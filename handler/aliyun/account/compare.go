@@ -83,6 +83,9 @@ func (c *comparison) target(at place) {
 		c.remark(at, "", "%s is not compared: %s", spec.Domain, r.Reason)
 	default:
 		c.path(at, r)
+		if !c.differing(at) {
+			c.index(at, r)
+		}
 		c.queries(at, r)
 		c.brief(at, r)
 	}
@@ -140,11 +143,23 @@ func (c *comparison) path(at place, r *Reading) {
 			"%s shows keys that begin with %q, which are not this rule's%s",
 			spec.Domain, overlapping[0].Key, because(overlapping[0].By))
 	case !slices.ContainsFunc(shown, func(m Mount) bool { return m.is(rule, spec) }):
-		m := shown[len(shown)-1]
+		m := nearest(shown, rule.Prefix)
 		key := longer(rule.Prefix, m.Key) + "…"
 		c.differs(at, "write "+m.fields(rule.Prefix), "the key %q is shown at %s, not at %s%s",
 			key, m.url(spec.Domain, key), urlOf(spec, key), because(m.By))
 	}
+}
+
+// nearest returns the mount that has all keys of a prefix and is closest to it or,
+// if none has all, the first one.
+func nearest(mounts []Mount, prefix string) Mount {
+	near := mounts[0]
+	for _, m := range mounts {
+		if strings.HasPrefix(prefix, m.Key) && len(m.Key) > len(near.Key) {
+			near = m
+		}
+	}
+	return near
 }
 
 func because(by string) string {
@@ -185,6 +200,22 @@ func (m Mount) fields(prefix string) string {
 		text = "prefix: " + quoted(prefix) + ", " + text
 	}
 	return text
+}
+
+// index tells of an index document that the domain shows at another URL too, which
+// no target of the rule has.
+func (c *comparison) index(at place, r *Reading) {
+	spec := c.spec(at)
+	for _, index := range r.Index {
+		has := func(s mapping.Spec) bool {
+			return s.Domain == spec.Domain && s.Product == spec.Product &&
+				(s.Type != mapping.File || slices.Contains(s.Index, index.Name))
+		}
+		if !slices.ContainsFunc(c.table.Rules[at.rule].Targets, has) {
+			c.differs(at, "add it to the target's index", "%s shows %s without its name too: %s",
+				spec.Domain, index.Name, index.By)
+		}
+	}
 }
 
 // queries tells of a target that names queries although they make no other object

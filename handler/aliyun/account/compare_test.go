@@ -162,6 +162,20 @@ func TestCompare(t *testing.T) {
 				"differs 2: rules[0].targets[1]: www.example.com ignores queries in its cache key (set_hashkey_args); write type: file: the account has 100 URLs of ignore_params a day",
 			},
 		},
+		"path in vain, beside a part": {
+			"- {bucket: my-site, targets: [{domain: www.example.com, path: /x/}]}", []Reading{named(w, blog)},
+			[]string{`differs 2: rules[0].targets[0]: the key "…" is shown at https://www.example.com/…, not at https://www.example.com/x/…; write strip_prefix: '', path: /`},
+		},
+		"path of a part in vain": {
+			"- {bucket: my-site, prefix: posts/, targets: [{domain: www.example.com, strip_prefix: posts/}]}", []Reading{named(w, blog)},
+			[]string{`differs 2: rules[0].targets[0]: the key "posts/…" is shown at https://www.example.com/blog/…, not at https://www.example.com/…: ^/blog/(.*)$ to /posts/$1 (back_to_origin_url_rewrite); write prefix: posts/, strip_prefix: posts/, path: /blog/`},
+		},
+		"no index": {
+			"- {bucket: my-site, targets: [{domain: www.example.com}]}\n" +
+				"- {bucket: my-site, prefix: a/, targets: [{domain: www.example.com, strip_prefix: '', index: [index.html]}]}",
+			[]Reading{named(w, rewriting("^/$", "/index.html"))},
+			[]string{"differs 2: rules[0].targets[0]: www.example.com shows index.html without its name too: ^/$ to /index.html (back_to_origin_url_rewrite); add it to the target's index"},
+		},
 		"some queries": {
 			"- {bucket: my-site, targets: [{domain: www.example.com, queries: [v=2, 'a=1&v=2', b]}]}",
 			[]Reading{named(w, set("set_hashkey_args", "hashkey_args", "a"))},
