@@ -163,11 +163,13 @@ func TestCompare(t *testing.T) {
 			},
 		},
 		"path in vain, beside a part": {
-			"- {bucket: my-site, targets: [{domain: www.example.com, path: /x/}]}", []Reading{named(w, blog)},
+			"- {bucket: my-site, targets: [{domain: www.example.com, path: /x/}]}",
+			[]Reading{named(w, blog)},
 			[]string{`differs 2: rules[0].targets[0]: the key "…" is shown at https://www.example.com/…, not at https://www.example.com/x/…; write strip_prefix: '', path: /`},
 		},
 		"path of a part in vain": {
-			"- {bucket: my-site, prefix: posts/, targets: [{domain: www.example.com, strip_prefix: posts/}]}", []Reading{named(w, blog)},
+			"- {bucket: my-site, prefix: posts/, targets: [{domain: www.example.com, strip_prefix: posts/}]}",
+			[]Reading{named(w, blog)},
 			[]string{`differs 2: rules[0].targets[0]: the key "posts/…" is shown at https://www.example.com/blog/…, not at https://www.example.com/…: ^/blog/(.*)$ to /posts/$1 (back_to_origin_url_rewrite); write prefix: posts/, strip_prefix: posts/, path: /blog/`},
 		},
 		"no index": {
