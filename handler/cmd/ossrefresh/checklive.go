@@ -41,10 +41,10 @@ func (f liveFlag) compare(
 		}
 	}
 	doc := liveVerdict{
-		verdict: newVerdict(file, table), Findings: []finding{}, Quotas: v.quotas(ctx, table),
+		verdict: newVerdict(file, table), Findings: []liveFinding{}, Quotas: v.quotas(ctx, table),
 	}
 	for _, found := range account.Compare(file, table, read(domains)) {
-		one := finding{newFaults(mapping.Faults{found.Fault})[0], found.Differs}
+		one := liveFinding{newFaults(mapping.Faults{found.Fault})[0], found.Differs}
 		doc.Findings = append(doc.Findings, one)
 		if one.Differs {
 			doc.Differences++
@@ -100,12 +100,12 @@ func (v inventory) quotas(ctx context.Context, table *mapping.Table) []liveQuota
 type liveVerdict struct {
 	verdict
 	Differences int         `json:"differences"`
-	Findings    []finding   `json:"findings"`
+	Findings    []liveFinding   `json:"findings"`
 	Quotas      []liveQuota `json:"quotas"`
 }
 
-// A finding is a difference from the account, or a remark.
-type finding struct {
+// A liveFinding is a difference from the account, or a remark.
+type liveFinding struct {
 	fault
 	Differs bool `json:"differs"`
 }
