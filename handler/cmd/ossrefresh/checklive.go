@@ -79,7 +79,7 @@ func hasProduct(table *mapping.Table, product mapping.Product) bool {
 }
 
 // quotas asks what is left of the day, of each product of the table.
-func (v inventory) quotas(ctx context.Context, table *mapping.Table) []liveQuota {
+func (v survey) quotas(ctx context.Context, table *mapping.Table) []liveQuota {
 	all := []liveQuota{}
 	for _, product := range []mapping.Product{mapping.DCDN, mapping.CDN} {
 		if !hasProduct(table, product) {
@@ -99,9 +99,9 @@ func (v inventory) quotas(ctx context.Context, table *mapping.Table) []liveQuota
 // A liveVerdict is a verdict with what the account says.
 type liveVerdict struct {
 	verdict
-	Differences int         `json:"differences"`
-	Findings    []liveFinding   `json:"findings"`
-	Quotas      []liveQuota `json:"quotas"`
+	Differences int           `json:"differences"`
+	Findings    []liveFinding `json:"findings"`
+	Quotas      []liveQuota   `json:"quotas"`
 }
 
 // A liveFinding is a difference from the account, or a remark.

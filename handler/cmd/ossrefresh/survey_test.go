@@ -13,16 +13,16 @@ import (
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 )
 
-// inventoryOf asks a server in virtual time, and returns the domains and how long
+// surveyOf asks a server in virtual time, and returns the domains and how long
 // it took.
-func inventoryOf(t *testing.T, api *aliyuntest.Server) (domains []account.Domain, refused []productError, took time.Duration, err error) {
+func surveyOf(t *testing.T, api *aliyuntest.Server) (domains []account.Domain, refused []productError, took time.Duration, err error) {
 	t.Helper()
 	api.InMemory = true
 	aliyuntest.NewTestServer(t, api)
 	client := aliyun.NewClient(aliyun.Endpoint(api.URL))
 	client.DialWith(api.Dial)
 	key := aliyuntest.TestCredential
-	v := inventory{
+	v := survey{
 		client.With(aliyun.Credentials{AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken}),
 		newConsole(nil, new(bytes.Buffer), new(bytes.Buffer), func(string) string { return "" }),
 	}
@@ -46,11 +46,11 @@ func bucketDomains(product string, n int) (all []aliyuntest.Domain) {
 
 // Two hundred domains take seconds, and no second sees more calls than the
 // operation allows.
-func TestInventoryKeepsTheRate(t *testing.T) {
+func TestSurveyKeepsTheRate(t *testing.T) {
 	for product, most := range map[string]int{"dcdn": 30, "cdn": 100} {
 		synctest.Test(t, func(t *testing.T) {
 			api := &aliyuntest.Server{Account: bucketDomains(product, 201), Latency: 200 * time.Millisecond}
-			domains, _, took, err := inventoryOf(t, api)
+			domains, _, took, err := surveyOf(t, api)
 			if err != nil || len(domains) != 201 || took > 12*time.Second {
 				t.Fatalf("%s: %d domains in %v, %v", product, len(domains), took, err)
 			}
@@ -71,7 +71,7 @@ func TestInventoryKeepsTheRate(t *testing.T) {
 
 // What is throttled is asked again; what is refused for one domain is noted there;
 // a product that may not be asked is told of; any other trouble ends it.
-func TestInventoryInTrouble(t *testing.T) {
+func TestSurveyInTrouble(t *testing.T) {
 	forbidden := aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM"}
 	tests := map[string]struct {
 		fault   func(aliyuntest.Call) aliyuntest.Fault
@@ -136,7 +136,7 @@ func TestInventoryInTrouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := &aliyuntest.Server{Account: append(bucketDomains("dcdn", 2), bucketDomains("cdn", 2)...), Fault: tt.fault}
-				domains, refused, _, err := inventoryOf(t, api)
+				domains, refused, _, err := surveyOf(t, api)
 				read, products := 0, ""
 				for _, d := range domains {
 					if len(d.Configs) > 0 && d.Unread == "" {

@@ -13,13 +13,13 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// An inventory asks for the account's domains and their settings.
-type inventory struct {
+// A survey asks for the account's domains and their settings.
+type survey struct {
 	caller  *aliyun.Caller
 	console *console
 }
 
-// asked are the operations that an inventory calls, for those who must allow them.
+// asked are the operations that a survey calls, for those who must allow them.
 const asked = "DescribeDcdnUserDomains, DescribeDcdnDomainConfigs, " +
 	"DescribeUserDomains and DescribeCdnDomainConfigs"
 
@@ -35,7 +35,7 @@ var pauses = map[mapping.Product]time.Duration{
 const inFlight = 16
 
 // domains lists all domains of a product, without their settings.
-func (v inventory) domains(ctx context.Context, product mapping.Product) ([]account.Domain, error) {
+func (v survey) domains(ctx context.Context, product mapping.Product) ([]account.Domain, error) {
 	var all []account.Domain
 	for page := 1; ; page++ {
 		found, err := patiently(ctx, func() (aliyun.DomainPage, error) {
@@ -63,7 +63,7 @@ func (v inventory) domains(ctx context.Context, product mapping.Product) ([]acco
 
 // settle reads the settings of the domains that are wanted. What the API refuses
 // for one domain is noted there; any other error ends it.
-func (v inventory) settle(
+func (v survey) settle(
 	ctx context.Context, domains []account.Domain, wanted func(account.Domain) bool,
 ) error {
 	var asked []int
@@ -144,7 +144,7 @@ func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
 // take asks both products for their domains, and for the settings of those that
 // are wanted. A product that may not be asked, or is not activated, is told of;
 // there is no answer where that is so of both.
-func (v inventory) take(
+func (v survey) take(
 	ctx context.Context, wanted func(account.Domain) bool,
 ) (all []account.Domain, refused []productError, err error) {
 	defer v.console.progress("")
@@ -187,12 +187,12 @@ func read(domains []account.Domain) []account.Reading {
 	return readings
 }
 
-// operatorFrom returns an inventory with the caller's credentials.
-func operatorFrom(c *console, what string) (inventory, error) {
+// operatorFrom returns a survey with the caller's credentials.
+func operatorFrom(c *console, what string) (survey, error) {
 	caller, err := callerFrom(c.getenv)
 	var h *hinted
 	if errors.As(err, &h) { // there are no credentials
 		h.hint += "; " + what + " would call " + asked + ", which change nothing; " + operatorHint
 	}
-	return inventory{caller, c}, err
+	return survey{caller, c}, err
 }
