@@ -140,7 +140,7 @@ func TestACS3NonceIsUsedOnce(t *testing.T) {
 // An operation that is not here is told from one that is nowhere.
 func TestOperationsThatAreNotHere(t *testing.T) {
 	tests := []struct{ version, action, code, text string }{
-		{"2018-01-15", "DescribeDcdnUserDomains", "NotEmulated", "DescribeDcdnUserDomains is an operation of the real API, but this emulator does not have it. It has of version 2018-01-15: DescribeDcdnRefreshQuota, DescribeDcdnRefreshTaskById,"},
+		{"2018-01-15", "AddDcdnDomain", "NotEmulated", "AddDcdnDomain is an operation of the real API, but this emulator does not have it. It has of version 2018-01-15: DescribeDcdnDomainConfigs, DescribeDcdnRefreshQuota,"},
 		{"2024-09-10", "PurgeCaches", "NotEmulated", "It has of version 2024-09-10: none."},
 		{"2018-01-15", "RefreshObjectCaches", "InvalidAction.NotFound", "Specified api is not found"},
 		{"2024-09-10", "PurgeEverything", "InvalidAction.NotFound", "Specified api is not found"},

@@ -83,6 +83,10 @@ type Server struct {
 	// the RAM policy does not allow: Forbidden.RAM.
 	Domains, Forbidden []string
 
+	// Account is what the operations on domains answer from. They list nothing
+	// where it is nil. It does not bind refreshes: Domains does.
+	Account []Domain
+
 	PathInQuery    bool // ObjectPath in the form is refused as MissingObjectPath
 	NoIgnoreParams bool // IgnoreParams is refused as InvalidObjectType.Malformed
 	PushTaskID     bool // the task id is called PushTaskId, as in the API reference's samples
@@ -297,12 +301,16 @@ var products = map[string]struct {
 		"DescribeDcdnRefreshQuota":    (*Server).describeQuota,
 		"DescribeDcdnRefreshTasks":    (*Server).describeTasks,
 		"DescribeDcdnRefreshTaskById": (*Server).describeTasksByID,
+		"DescribeDcdnUserDomains":     (*Server).describeDomains,
+		"DescribeDcdnDomainConfigs":   (*Server).describeConfigs,
 	}},
 	"2018-05-10": {"cdn", map[string]operation{
-		"RefreshObjectCaches":     (*Server).refresh,
-		"DescribeRefreshQuota":    (*Server).describeQuota,
-		"DescribeRefreshTasks":    (*Server).describeTasks,
-		"DescribeRefreshTaskById": (*Server).describeTasksByID,
+		"RefreshObjectCaches":      (*Server).refresh,
+		"DescribeRefreshQuota":     (*Server).describeQuota,
+		"DescribeRefreshTasks":     (*Server).describeTasks,
+		"DescribeRefreshTaskById":  (*Server).describeTasksByID,
+		"DescribeUserDomains":      (*Server).describeDomains,
+		"DescribeCdnDomainConfigs": (*Server).describeConfigs,
 	}},
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"oss-cdn-refresh/mapping"
@@ -8,18 +9,20 @@ import (
 
 type checkCommand struct {
 	tableFlag
+	liveFlag
 }
 
 func (*checkCommand) Help() string {
-	return `Faults are printed one a line as FILE:LINE:COLUMN, for editors and CI.
+	return `Faults are printed one a line as FILE:LINE:COLUMN, for editors and CI. With --live, exit status 1 says that the table differs from the account: a refresh would fail or miss a URL, or quota is spent on nothing.
 
 Examples:
 
     ossrefresh check
+    ossrefresh check --live
     ossrefresh check --mapping staging.yaml --json`
 }
 
-func (cmd *checkCommand) Run(c *console) error {
+func (cmd *checkCommand) Run(ctx context.Context, c *console) error {
 	table, err := cmd.load()
 	var faults mapping.Faults
 	if errors.As(err, &faults) && c.json {
@@ -27,6 +30,9 @@ func (cmd *checkCommand) Run(c *console) error {
 	}
 	if err != nil {
 		return err
+	}
+	if cmd.Live {
+		return cmd.compare(ctx, c, cmd.file(), table)
 	}
 	return c.show(newVerdict(cmd.file(), table))
 }

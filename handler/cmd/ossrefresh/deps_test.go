@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -21,6 +23,36 @@ func TestToolDoesNotLinkTesting(t *testing.T) {
 	for _, pkg := range linked {
 		if pkg == "testing" || strings.HasPrefix(pkg, "testing/") || pkg == "net/http/httptest" {
 			t.Errorf("the tool links package %s", pkg)
+		}
+	}
+}
+
+// What asks the account for its domains is the tool's alone: neither its package
+// nor the operations that it calls are in the functions.
+func TestFunctionsDoNotKnowTheAccount(t *testing.T) {
+	for _, command := range []string{"fc", "lambda"} {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../"+command).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		linked := strings.Fields(string(out))
+		if !slices.Contains(linked, "oss-cdn-refresh/handler/aliyun") {
+			t.Fatalf("aliyun is not among the %d packages that %s links", len(linked), command)
+		}
+		if slices.Contains(linked, "oss-cdn-refresh/handler/aliyun/account") {
+			t.Errorf("%s links the account", command)
+		}
+	}
+	binary, err := os.ReadFile(function)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(binary, []byte("RefreshDcdnObjectCaches")) {
+		t.Fatal("the function does not have the name of the operation that it calls")
+	}
+	for _, operation := range strings.Split(strings.ReplaceAll(asked, " and ", ", "), ", ") {
+		if bytes.Contains(binary, []byte(operation)) {
+			t.Errorf("the function has code that calls %s", operation)
 		}
 	}
 }

@@ -42,6 +42,7 @@ type commandLine struct {
 
 	Invoke   invokeCommand   `cmd:"" help:"Run the function on an event and show what became of it."`
 	Explain  explainCommand  `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
+	Init     initCommand     `cmd:"" help:"Write the mapping table from the account's domains."`
 	Check    checkCommand    `cmd:"" help:"Validate the mapping table and show samples."`
 	Forecast forecastCommand `cmd:"" help:"Tell what a publishing history would have cost of the quota."`
 	Setup    setupCommand    `cmd:"" help:"Show what a deployment needs beside the function, and bring it about."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -92,8 +93,9 @@ func TestScripts(t *testing.T) {
 // apiKey leads to a script's refresh API.
 type apiKey struct{}
 
-// startAPI is the script command "api [quota=N] [forbidden=DOMAIN]": it starts
-// a refresh API that ossrefresh finds in the environment.
+// startAPI is the script command "api [quota=N] [forbidden=DOMAIN] [account=FILE]":
+// it starts a refresh API that ossrefresh finds in the environment. The file has
+// the account's domains.
 func startAPI(ts *testscript.TestScript, _ bool, args []string) {
 	api := ts.Value(apiKey{}).(*aliyuntest.Server)
 	for _, arg := range args {
@@ -105,8 +107,10 @@ func startAPI(ts *testscript.TestScript, _ bool, args []string) {
 			api.Quota.URLs = n
 		case "forbidden":
 			api.Forbidden = []string{value}
+		case "account":
+			ts.Check(json.Unmarshal([]byte(ts.ReadFile(value)), &api.Account))
 		default:
-			ts.Fatalf("usage: api [quota=N] [forbidden=DOMAIN]")
+			ts.Fatalf("usage: api [quota=N] [forbidden=DOMAIN] [account=FILE]")
 		}
 	}
 	ts.Check(api.Start())

@@ -12,6 +12,7 @@ import (
 
 type policyCommand struct {
 	tableFlag
+	Operator   bool   `help:"Print what a person needs who runs init, check --live, refresh, quota and tasks."`
 	Account    string `required:"" placeholder:"ID" help:"The Alibaba Cloud account that owns the domains: digits."`
 	DeadLetter string `placeholder:"QUEUE" help:"Also allow sending dead letters to this queue of Simple Message Queue (formerly MNS)."`
 	Region     string `default:"*" help:"The queue's region. Default: any."`
@@ -24,6 +25,7 @@ func (*policyCommand) Help() string {
 
 Examples:
 
+    ossrefresh policy --account 1234567890123456 --operator
     ossrefresh policy --account 1234567890123456
     ossrefresh policy --account 1234567890123456 --dead-letter refresh-failed --region cn-hangzhou
     ossrefresh policy --account 1234567890123456 --deployer`
@@ -32,6 +34,9 @@ Examples:
 func (cmd *policyCommand) Run(c *console) error {
 	if err := cmd.validate(); err != nil {
 		return err
+	}
+	if cmd.Operator {
+		return cmd.operator(c)
 	}
 	table, err := cmd.load()
 	if err != nil {

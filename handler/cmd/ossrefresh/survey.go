@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"oss-cdn-refresh/handler/aliyun"
+	"oss-cdn-refresh/handler/aliyun/account"
+	"oss-cdn-refresh/handler/refresh"
+	"oss-cdn-refresh/mapping"
+)
+
+// A survey asks for the account's domains and their settings.
+type survey struct {
+	caller  *aliyun.Caller
+	console *console
+}
+
+// asked are the operations that a survey calls, for those who must allow them.
+const asked = "DescribeDcdnUserDomains, DescribeDcdnDomainConfigs, " +
+	"DescribeUserDomains and DescribeCdnDomainConfigs"
+
+// pauses lie between two calls for settings. Those of DCDN may be 30 a second of
+// the account, those of CDN 100 (DescribeDcdnDomainConfigs and
+// DescribeCdnDomainConfigs, API reference): some are left for others.
+var pauses = map[mapping.Product]time.Duration{
+	mapping.DCDN: time.Second / 25,
+	mapping.CDN:  time.Second / 50,
+}
+
+// inFlight is how many calls may wait for their answers.
+const inFlight = 16
+
+// domains lists all domains of a product, without their settings.
+func (v survey) domains(ctx context.Context, product mapping.Product) ([]account.Domain, error) {
+	var all []account.Domain
+	for page := 1; ; page++ {
+		found, err := patiently(ctx, func() (aliyun.DomainPage, error) {
+			return v.caller.ListDomains(ctx, string(product), page)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("asking for the domains of %s: %w", product, unanswered(err))
+		}
+		for _, d := range found.Domains {
+			known := func(other account.Domain) bool { return other.Name == d.Name }
+			if !slices.ContainsFunc(all, known) { // a new one shifts the pages
+				all = append(all, account.Domain{Domain: d, Product: product})
+			}
+		}
+		if len(all) == 0 && found.Total > 0 {
+			return nil, fmt.Errorf("asking for the domains of %s: the API counts %d and lists none",
+				product, found.Total)
+		}
+		v.console.progress("%s: %d of %s listed", product, len(all), plural(found.Total, "domain"))
+		if !found.More {
+			return all, nil
+		}
+	}
+}
+
+// settle reads the settings of the domains that are wanted. What the API refuses
+// for one domain is noted there; any other error ends it.
+func (v survey) settle(
+	ctx context.Context, domains []account.Domain, wanted func(account.Domain) bool,
+) error {
+	var asked []int
+	for i, d := range domains {
+		if wanted(d) {
+			asked = append(asked, i)
+		}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	type answer struct {
+		domain  int
+		configs []aliyun.Config
+		err     error
+	}
+	answers := make(chan answer)
+	go func() {
+		slots := make(chan bool, inFlight)
+		for _, i := range asked {
+			slots <- true
+			go func(product, name string) {
+				configs, err := patiently(ctx, func() ([]aliyun.Config, error) {
+					return v.caller.Configs(ctx, product, name, account.Functions)
+				})
+				<-slots
+				answers <- answer{i, configs, err}
+			}(string(domains[i].Product), domains[i].Name)
+			_ = sleep(ctx, pauses[domains[i].Product]) // calls that are too late fail by themselves
+		}
+	}()
+	var failure error
+	for n := range asked {
+		a := <-answers
+		v.console.progress("settings of %d of %s", n+1, plural(len(asked), "domain"))
+		domains[a.domain].Configs = a.configs
+		var refusal *refresh.Error
+		switch {
+		case a.err == nil || failure != nil:
+		case errors.As(a.err, &refusal) && concernsOne(refusal.Class):
+			domains[a.domain].Unread = refusal.Text()
+		default:
+			failure = fmt.Errorf("asking for the settings of %s: %w",
+				domains[a.domain].Name, unanswered(a.err))
+			stop()
+		}
+	}
+	return failure
+}
+
+// concernsOne reports whether the next domain may well fare better.
+func concernsOne(class refresh.Class) bool {
+	switch class {
+	case refresh.Permanent, refresh.Unknown, refresh.SplitDomains, refresh.Halve:
+		return true
+	}
+	return false
+}
+
+// patiently calls until there is an answer that stays, with growing pauses.
+func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	for pause := 500 * time.Millisecond; ; pause *= 2 {
+		value, err := call()
+		var refusal *refresh.Error
+		if err == nil || !errors.As(err, &refusal) || pause > 8*time.Second {
+			return value, err
+		}
+		switch refusal.Class {
+		case refresh.AgainNow, refresh.Again, refresh.AgainLater, refresh.Busy:
+		default:
+			return value, err
+		}
+		if sleep(ctx, pause) != nil {
+			return value, err
+		}
+	}
+}
+
+// take asks both products for their domains, and for the settings of those that
+// are wanted. A product that may not be asked, or is not activated, is told of;
+// there is no answer where that is so of both.
+func (v survey) take(
+	ctx context.Context, wanted func(account.Domain) bool,
+) (all []account.Domain, refused []productError, err error) {
+	defer v.console.progress("")
+	for _, product := range []mapping.Product{mapping.DCDN, mapping.CDN} {
+		domains, err := v.domains(ctx, product)
+		var refusal *refresh.Error
+		switch {
+		case err == nil:
+			all = append(all, domains...)
+		case errors.As(err, &refusal) &&
+			(concernsOne(refusal.Class) || refusal.Class == refresh.StopProduct):
+			refused = append(refused, productError{product, err})
+		default:
+			return nil, nil, err
+		}
+	}
+	if len(refused) == 2 {
+		return nil, nil, hint(errors.Join(refused[0].error, refused[1].error), operatorHint)
+	}
+	if err := v.settle(ctx, all, wanted); err != nil {
+		return nil, nil, err
+	}
+	return all, refused, nil
+}
+
+const operatorHint = "ossrefresh policy --operator prints what the credentials must be allowed"
+
+// A productError is why a product was not asked.
+type productError struct {
+	product mapping.Product
+	error
+}
+
+// read tells what the domains say about the table.
+func read(domains []account.Domain) []account.Reading {
+	readings := make([]account.Reading, 0, len(domains))
+	for _, d := range domains {
+		readings = append(readings, account.Read(d))
+	}
+	return readings
+}
+
+// operatorFrom returns a survey with the caller's credentials.
+func operatorFrom(c *console, what string) (survey, error) {
+	caller, err := callerFrom(c.getenv)
+	var h *hinted
+	if errors.As(err, &h) { // there are no credentials
+		h.hint += "; " + what + " would call " + asked + ", which change nothing; " + operatorHint
+	}
+	return survey{caller, c}, err
+}

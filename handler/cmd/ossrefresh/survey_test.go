@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"oss-cdn-refresh/handler/aliyun"
+	"oss-cdn-refresh/handler/aliyun/account"
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+)
+
+// surveyOf asks a server in virtual time, and returns the domains and how long
+// it took.
+func surveyOf(t *testing.T, api *aliyuntest.Server) (domains []account.Domain, refused []productError, took time.Duration, err error) {
+	t.Helper()
+	api.InMemory = true
+	aliyuntest.NewTestServer(t, api)
+	client := aliyun.NewClient(aliyun.Endpoint(api.URL))
+	client.DialWith(api.Dial)
+	key := aliyuntest.TestCredential
+	v := survey{
+		client.With(aliyun.Credentials{AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken}),
+		newConsole(nil, new(bytes.Buffer), new(bytes.Buffer), func(string) string { return "" }),
+	}
+	start := time.Now()
+	domains, refused, err = v.take(t.Context(), func(d account.Domain) bool { return account.MayHaveBucket(d.Domain) })
+	took = time.Since(start)
+	api.Close() // and the client's connections
+	return domains, refused, took, err
+}
+
+func bucketDomains(product string, n int) (all []aliyuntest.Domain) {
+	for i := range n {
+		all = append(all, aliyuntest.Domain{
+			Product: product, Name: fmt.Sprintf("d%d.%s.example.com", i, product),
+			Sources: []aliyuntest.Source{{Type: "oss", Content: "b.oss-cn-hangzhou.aliyuncs.com"}},
+			Configs: []aliyuntest.Config{{Function: "edgeroutine"}},
+		})
+	}
+	return all
+}
+
+// Two hundred domains take seconds, and no second sees more calls than the
+// operation allows.
+func TestSurveyKeepsTheRate(t *testing.T) {
+	for product, most := range map[string]int{"dcdn": 30, "cdn": 100} {
+		synctest.Test(t, func(t *testing.T) {
+			api := &aliyuntest.Server{Account: bucketDomains(product, 201), Latency: 200 * time.Millisecond}
+			domains, _, took, err := surveyOf(t, api)
+			if err != nil || len(domains) != 201 || took > 12*time.Second {
+				t.Fatalf("%s: %d domains in %v, %v", product, len(domains), took, err)
+			}
+			for _, d := range domains {
+				if len(d.Configs) != 1 {
+					t.Errorf("%s has %d settings", d.Name, len(d.Configs))
+				}
+			}
+			calls := api.Calls()
+			for i := range calls {
+				if i+most < len(calls) && calls[i+most].Time.Sub(calls[i].Time) < time.Second {
+					t.Fatalf("%s: more than %d calls in the second from %v", product, most, calls[i].Time)
+				}
+			}
+		})
+	}
+}
+
+// What is throttled is asked again; what is refused for one domain is noted there;
+// a product that may not be asked is told of; any other trouble ends it.
+func TestSurveyInTrouble(t *testing.T) {
+	forbidden := aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM"}
+	tests := map[string]struct {
+		fault   func(aliyuntest.Call) aliyuntest.Fault
+		read    int    // domains whose settings were read
+		refused string // products
+		err     string
+	}{
+		"throttled": {
+			fault: func(c aliyuntest.Call) aliyuntest.Fault {
+				if c.N%2 == 0 {
+					return aliyuntest.Fault{Status: 400, Code: "Throttling.User"}
+				}
+				return aliyuntest.Fault{}
+			},
+			read: 4,
+		},
+		"one product": {
+			fault: func(c aliyuntest.Call) aliyuntest.Fault {
+				if c.Product == "cdn" {
+					return aliyuntest.Fault{Status: 404, Code: "CdnServiceNotFound"}
+				}
+				return aliyuntest.Fault{}
+			},
+			read: 2, refused: "[cdn]",
+		},
+		"settings": {
+			fault: func(c aliyuntest.Call) aliyuntest.Fault {
+				if c.Action == "DescribeDcdnDomainConfigs" {
+					return forbidden
+				}
+				return aliyuntest.Fault{}
+			},
+			read: 2,
+		},
+		"both products": {
+			fault: func(aliyuntest.Call) aliyuntest.Fault { return forbidden },
+			err:   "asking for the domains of dcdn: DescribeDcdnUserDomains: Forbidden.RAM",
+		},
+		"credentials": {
+			fault: func(aliyuntest.Call) aliyuntest.Fault {
+				return aliyuntest.Fault{Status: 404, Code: "InvalidAccessKeyId.NotFound"}
+			},
+			err: "asking for the domains of dcdn: DescribeDcdnUserDomains: InvalidAccessKeyId.NotFound",
+		},
+		"no list": {
+			fault: func(aliyuntest.Call) aliyuntest.Fault {
+				return aliyuntest.Fault{Body: `{"RequestId":"1","TotalCount":2,"Domains":{}}`}
+			},
+			err: "asking for the domains of dcdn: the API counts 2 and lists none",
+		},
+		"never": {
+			fault: func(c aliyuntest.Call) aliyuntest.Fault {
+				if c.Action == "DescribeCdnDomainConfigs" {
+					return aliyuntest.Fault{Status: 503}
+				}
+				return aliyuntest.Fault{}
+			},
+			err: "asking for the settings of d",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := &aliyuntest.Server{Account: append(bucketDomains("dcdn", 2), bucketDomains("cdn", 2)...), Fault: tt.fault}
+				domains, refused, _, err := surveyOf(t, api)
+				read, products := 0, ""
+				for _, d := range domains {
+					if len(d.Configs) > 0 && d.Unread == "" {
+						read++
+					}
+				}
+				for _, r := range refused {
+					products += fmt.Sprintf("[%s]", r.product)
+				}
+				if read != tt.read || products != tt.refused || (err == nil) != (tt.err == "") {
+					t.Fatalf("%d read, refused %q, error %v", read, products, err)
+				}
+				if err != nil && !strings.HasPrefix(err.Error(), tt.err) {
+					t.Errorf("error %v, want %s", err, tt.err)
+				}
+			})
+		})
+	}
+}
