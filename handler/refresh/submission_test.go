@@ -1,11 +1,17 @@
 package refresh
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -295,4 +301,119 @@ func TestSubmitLeavesItsJobAsItIs(t *testing.T) {
 			t.Fatalf("seed %d: %d of %d outcomes were reported", seed, reported, len(result.Outcomes))
 		}
 	}
+}
+
+// How long a request is does not depend on the code under test.
+func TestFormSize(t *testing.T) {
+	for c := range 256 {
+		for _, s := range []string{string(byte(c)), "a" + string([]byte{byte(c)}) + "%", string(rune(c))} {
+			if got, want := formSize(s), len(strings.ReplaceAll(url.QueryEscape(s), "+", "%20")); got != want {
+				t.Errorf("the form has %d bytes for %q, want %d", got, s, want)
+			}
+		}
+	}
+}
+
+func TestLastMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			timeout time.Duration
+			items   int
+			margin  time.Duration
+		}{
+			{60 * time.Second, 0, 3 * time.Second},
+			{10 * time.Second, 0, time.Second},
+			{60 * time.Second, 10_000, 4 * time.Second},
+			{time.Second, 0, 500 * time.Millisecond},
+			{4 * time.Second, 100_000, 2 * time.Second},
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
+			if got := time.Until(LastMoment(ctx, tt.items)); got != tt.timeout-tt.margin {
+				t.Errorf("%v for %d items: the submission has %v, want %v", tt.timeout, tt.items, got, tt.timeout-tt.margin)
+			}
+			cancel()
+		}
+		if got := time.Until(LastMoment(context.Background(), 5)); got != 24*time.Hour {
+			t.Errorf("without a deadline the submission has %v, want a day", got)
+		}
+	})
+}
+
+// Three domains of which single URLs are refused do not stop a product of which
+// anything else is accepted; nor do three such URLs stop their domain.
+func TestUnknownCodesDoNotStopWhatIsAccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var targets []mapping.Target
+		for d := range 4 {
+			domain := fmt.Sprintf("d%d.example.com", d)
+			targets = append(targets, files(domain, 30, "/bad1.png", "/bad2.png", "/bad3.png")...)
+		}
+		s := submitter()
+		s.Limits.URLsPerRequest = 11 // so that something of each domain is accepted early
+		result, _ := submit(t, s, &script{answer: refuse(Unknown, "bad")}, targets)
+		failed := failures(result)
+		for _, f := range failed {
+			if !strings.Contains(f, "bad") {
+				t.Errorf("refused: %s", f)
+			}
+		}
+		if len(failed) != 12 {
+			t.Errorf("%d are refused, want the 12 bad ones", len(failed))
+		}
+	})
+}
+
+// The 40 calls that search for what an unknown code is about are all made, and no
+// more.
+func TestUnknownCodesHaveABudget(t *testing.T) {
+	q := begin(submitter(), files("a.example.com", 100), nil)
+	calls := 0
+	for {
+		task, at := q.next(start.Add(time.Duration(calls) * time.Minute / 100))
+		if task == nil {
+			if at.IsZero() {
+				break
+			}
+			t.Fatalf("next wants to be asked again at %v", at)
+		}
+		calls++
+		err := refusal(Unknown)
+		if len(task.Items) == 1 {
+			err = nil // so that no domain is taken to be at fault
+		}
+		q.settle(answer{task: task, err: err}, start)
+	}
+	if calls != 1+maxUnknown || !q.done() {
+		t.Errorf("%d calls, done: %t; want %d", calls, q.done(), 1+maxUnknown)
+	}
+}
+
+// A call is a line of the debug log; one that was not sent is not.
+func TestSubmitLogsItsCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s := submitter()
+		s.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		api := &script{answer: func(n int, _ Call) error {
+			switch n {
+			case 0:
+				return &Error{Code: "Throttling", Class: Again}
+			case 1:
+				return &Error{Code: "Refused", Class: AgainNow, Unsent: true}
+			}
+			return nil
+		}}
+		send(t.Context(), s, api, files("a.example.com", 2), nil)
+		var codes []string
+		for line := range bytes.Lines(log.Bytes()) {
+			var call struct{ Msg, Code, Class, Product, Type string }
+			if err := json.Unmarshal(line, &call); err != nil || call.Msg != "call" || call.Type != "File" {
+				t.Errorf("a line is %s, %v", line, err)
+			}
+			codes = append(codes, call.Code)
+		}
+		if !slices.Equal(codes, []string{"Throttling", ""}) {
+			t.Errorf("the calls in the log have the codes %q, want one refusal and one acceptance", codes)
+		}
+	})
 }
