@@ -27,8 +27,8 @@ type FoldRules struct {
 //
 // The directories are items with Extra, and have the files in Covered. One that
 // stands for a removed file has Force, since a node may answer from its copy
-// where it only revalidates. Directories that targets ask for are sent before
-// them. A directory is a text: in two spellings it is two.
+// where it only revalidates. Directories that targets ask for are sent first.
+// Directories are compared as text, so that two spellings of one count as two.
 //
 // Fold is a function of its arguments, so that the same items give the same
 // directories when they are tried again.
@@ -36,7 +36,7 @@ func Fold(items []Item, rules FoldRules) []Item {
 	if rules.Cost <= 0 {
 		return items
 	}
-	trees := dearTrees(items, rules)
+	trees := treesWorthFolding(items, rules)
 	if len(trees) == 0 {
 		return items
 	}
@@ -81,11 +81,11 @@ type fullTree struct {
 	files []int
 }
 
-// dearTrees returns the trees with more files than a directory costs, at most
+// treesWorthFolding returns the trees with more files than a directory costs, at most
 // maxCovers, the fullest first. These are the cheapest cover: all directories
 // cost the same, so that no choice of directories below a tree costs less than
 // the tree's own.
-func dearTrees(items []Item, rules FoldRules) []fullTree {
+func treesWorthFolding(items []Item, rules FoldRules) []fullTree {
 	var trees []fullTree
 	index := map[tree]int{}
 	for i := range items {

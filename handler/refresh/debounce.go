@@ -8,8 +8,8 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// Debounce merges the targets of one invocation into items: one for each kind
-// and URL, however many records led to it. A File under a Directory of the same
+// Debounce merges the targets of one invocation, which are in the order of their
+// records, into items: one for each kind and URL, however many records led to it. A File under a Directory of the same
 // product is covered by it, unless only its metadata changed: a Directory
 // refresh revalidates, and a conditional request gets 304 if only headers
 // changed.

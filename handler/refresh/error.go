@@ -22,7 +22,7 @@ const (
 	Quota                     // the day's quota of the product and type is used up, or nearly
 	RefuseType                // nothing, for the whole type of the product
 	StopProduct               // nothing, for the whole product
-	StopAll                   // nothing in this invocation: the credentials are at fault
+	StopAll                   // nothing, for the whole product: the credentials are at fault
 	Unknown                   // nobody knows the code; like SplitDomains, then Halve, within a bound
 	Expired                   // the invocation's time is over
 )

@@ -26,35 +26,30 @@ func (q *submission) mayFold(it Item) bool {
 	if !q.FoldOnQuota || it.Type != mapping.File || it.Modified || it.Extra {
 		return false
 	}
-	key, ok := q.ownDirectory(it)
-	deleting := key
-	deleting.Force = true
-	return ok && !q.own[key] && !q.own[deleting]
+	url := ownDirectory(it)
+	return !holdsTooMuch(url, it.Domain, q.Roots) && !q.own[url]
 }
 
-// ownDirectory returns the key of the file's own directory. It returns false
-// where that is a domain's root or one of Roots, which hold too much.
-func (q *submission) ownDirectory(file Item) (Key, bool) {
-	key := Key{Kind: Kind{Product: file.Product, Site: file.Site, Type: mapping.Directory}}
-	for url := range parents(file) {
-		key.URL = url
+// ownDirectory returns the URL of the directory that the file is in.
+func ownDirectory(file Item) (url string) {
+	for url = range parents(file) {
 		break
 	}
-	return key, !holdsTooMuch(key.URL, file.Domain, q.Roots)
+	return url
 }
 
-// folderOf returns the folder that an item of that key stands for: none where
-// the key is of one of the job's Directories, or of a File.
-func (q *submission) folderOf(key Key) *folder {
-	if key.Type != mapping.Directory || q.own[key] {
+// folderOf returns the folder that the item stands for: none where it is a File,
+// or one of the job's Directories.
+func (q *submission) folderOf(it Item) *folder {
+	if it.Type != mapping.Directory || q.own[it.URL] {
 		return nil
 	}
-	return q.findFolder(key)
+	return q.findFolder(it.URL)
 }
 
-func (q *submission) findFolder(key Key) *folder {
+func (q *submission) findFolder(url string) *folder {
 	for _, f := range q.folders {
-		if f.Key() == key {
+		if f.URL == url {
 			return f
 		}
 	}
@@ -62,27 +57,31 @@ func (q *submission) findFolder(key Key) *folder {
 }
 
 // newFolder makes a folder of the importance of the file, the first one in it.
-func (q *submission) newFolder(key Key, file Item) *folder {
-	f := &folder{Item: inPlaceOf(file, key.URL)}
+func (q *submission) newFolder(url string, file Item) *folder {
+	f := &folder{Item: inPlaceOf(file, url)}
 	q.folders = append(q.folders, f)
 	return f
 }
 
-// fold puts the files over the quota into folders and returns the new ones to
-// send: the fullest first, at most maxFolds an invocation. The files of the
-// others have failed.
-func (q *submission) fold() []Item {
+// foldOverQuota puts the files over the quota into folders and returns the new
+// ones to send: the fullest first, at most maxFolds an invocation. The files of the
+// others have failed. As in [Fold], a folder with a removed file has Force.
+func (q *submission) foldOverQuota() []Item {
 	files := take(&q.foldable)
 	slices.SortStableFunc(files, func(a, b Outcome) int { return compareItems(&a.Item, &b.Item) })
 	var created []*folder
 	for _, file := range files {
-		key, _ := q.ownDirectory(file.Item)
-		f := q.folderOf(key)
+		url := ownDirectory(file.Item)
+		f := q.findFolder(url)
 		if f == nil {
-			f = q.newFolder(key, file.Item)
+			f = q.newFolder(url, file.Item)
 			created = append(created, f)
 		}
-		if f.closed {
+		removed := file.Item.Rank == Removal
+		switch {
+		case slices.Contains(created, f):
+			f.Force = f.Force || removed
+		case f.closed, removed && !f.Force: // it was sent without this file in mind
 			q.report(file)
 			continue
 		}
@@ -104,8 +103,12 @@ func (q *submission) fold() []Item {
 	return sent
 }
 
-// closeFolder gives the files of a refused folder their own outcomes back.
+// closeFolder gives the files of a refused folder their own outcomes back, unless
+// an earlier try had it accepted.
 func (q *submission) closeFolder(f *folder) {
+	if f.acceptance != nil {
+		return
+	}
 	for _, o := range f.refusals {
 		q.report(o)
 	}
@@ -141,11 +144,12 @@ func (q *submission) recall(items []Item) []Item {
 		case earlier.Directory == "":
 			q.accept([]Item{it}, Outcome{Receipt: earlier.Receipt, Recalled: true})
 		default:
-			key, _ := q.ownDirectory(it)
-			key.URL = earlier.Directory
-			f := q.findFolder(key)
+			f := q.findFolder(earlier.Directory)
 			if f == nil {
-				f = q.newFolder(key, it)
+				f = q.newFolder(earlier.Directory, it)
+				f.Force = earlier.Force
+			}
+			if f.acceptance == nil {
 				f.acceptance = &Outcome{Receipt: earlier.Receipt, Recalled: true}
 			}
 			f.Covered = append(f.Covered, it)

@@ -104,8 +104,8 @@ func urls(items []Item) []string {
 
 // A Refresher makes one call of the refresh API. It does not retry.
 type Refresher interface {
-	// Refresh submits the call's URLs. An error is an *[Error]; any other is
-	// treated as one of class [Again].
+	// Refresh submits the call's URLs, and returns soon after the context ends. An
+	// error is an *[Error]; any other is treated as one of class [Again].
 	Refresh(ctx context.Context, call Call) (Receipt, error)
 }
 
@@ -152,6 +152,7 @@ type Result struct {
 type Acceptance struct {
 	Receipt
 	Directory string // the URL of the directory that was refreshed in its place; empty: it was itself
+	Force     bool   // of that directory
 }
 
 // Accepted returns what the API accepted, for [Job.Accepted] of a later try.
@@ -166,7 +167,7 @@ func (r Result) Accepted() map[Key]Acceptance {
 			continue
 		}
 		for _, file := range o.Item.Covered {
-			accepted[file.Key()] = Acceptance{o.Receipt, o.Item.URL}
+			accepted[file.Key()] = Acceptance{o.Receipt, o.Item.URL, o.Item.Force}
 		}
 	}
 	return accepted

@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ const (
 	firstLater = time.Second
 	maxPause   = 5 * time.Second
 	maxLater   = 30 * time.Second
-	maxBusy    = 3  // answers that a domain is busy until each domain is sent by itself
+	maxBusy    = 3  // calls of a request after which Busy splits it by domain
 	maxDoubts  = 2  // repetitions of a call that may have been accepted
 	maxUnknown = 40 // calls an invocation that search for what an unknown code is about
 	maxAlone   = 3  // URLs of a domain, or domains, refused alone with an unknown code, until all are
@@ -52,10 +53,15 @@ func (q *submission) settle(a answer, now time.Time) {
 		q.replace(t, lists...) // so that a busy domain costs the others nothing
 	case class.again():
 		q.again(t, now)
-	case class == Pack:
+	case class == Pack && len(t.Items) > 1:
 		limits := q.Limits.of(t.Kind)
 		limits.RequestBytes = min(limits.RequestBytes, err.Bytes)
-		q.replace(t, pack(t.Items, limits)...)
+		packed := pack(t.Items, limits)
+		if len(packed) == 1 { // the API counts otherwise
+			half := len(t.Items) / 2
+			packed = [][]Item{t.Items[:half], t.Items[half:]}
+		}
+		q.replace(t, packed...)
 	case class == Halve && len(t.Items) > 1:
 		half := len(t.Items) / 2
 		q.replace(t, t.Items[:half], t.Items[half:])
@@ -78,10 +84,10 @@ func (q *submission) settle(a answer, now time.Time) {
 		q.stop(scope{}, err)
 		q.refuse(t, err)
 	case class == Unknown && len(lists) > 1:
-		t.suspect = err
+		t.parentError = err
 		q.replace(t, lists...)
 	case class == Unknown && len(t.Items) > 1:
-		t.suspect = err
+		t.parentError = err
 		half := len(t.Items) / 2
 		q.replace(t, t.Items[:half], t.Items[half:])
 	case class == Unknown:
@@ -102,9 +108,10 @@ func (q *submission) decide(items []Item, err *Error) {
 }
 
 // refuseAlone ends a task of one URL that was refused with an unknown code: that
-// URL is at fault. Where the same happens to three URLs of a domain of which
-// nothing was accepted, the domain is taken to be at fault; likewise the product
-// after three such domains. What is left is then not sent, but may be later.
+// URL is at fault. If nothing of its domain was accepted and three of its URLs were
+// refused alone, the domain is at fault. If nothing of the product was accepted and
+// URLs of three domains were refused alone, the product is. What is left is then not
+// sent, but a later invocation may try it.
 func (q *submission) refuseAlone(t *task, err *Error) {
 	final := *err
 	final.Class = Permanent
@@ -203,8 +210,9 @@ func (q *submission) accept(items []Item, outcome Outcome) {
 	for _, it := range items {
 		q.accepts[it.Domain] = true
 		outcome.Item = it
-		if f := q.folderOf(it.Key()); f != nil {
-			f.acceptance = &outcome
+		if f := q.folderOf(it); f != nil {
+			accepted := outcome
+			f.acceptance = &accepted
 			continue
 		}
 		q.report(outcome)
@@ -219,7 +227,7 @@ func (q *submission) fail(items []Item, err *Error) {
 }
 
 func (q *submission) failOne(it Item, err *Error) {
-	if f := q.folderOf(it.Key()); f != nil {
+	if f := q.folderOf(it); f != nil {
 		q.closeFolder(f)
 		return
 	}
@@ -266,22 +274,22 @@ func (q *submission) moreImportantHalf(items []Item, err *Error) []Item {
 
 // planFollowUps plans what is sent in the place of refused items: the files of a
 // refused Directory, File URLs for a refused IgnoreParams, and half of a request
-// that exceeded the quota. When nothing else is left, these are directories that
-// replace files over the quota; only then is it known which directories hold the
-// most.
+// that exceeded the quota. When no request is left to begin, these are directories
+// that replace files over the quota; only then is it known which directories hold
+// the most.
 func (q *submission) planFollowUps() {
 	q.searchQuota()
 	if follow := q.newFallbacks(take(&q.followUps)); len(follow) > 0 {
 		q.plan(follow)
 	}
 	if len(q.later) == 0 && len(q.foldable) > 0 {
-		q.plan(q.fold())
+		q.plan(q.foldOverQuota())
 	}
 }
 
 // searchQuota halves, for each type whose quota is short, the most important
-// request that was refused. That one finds out how many URLs the quota still
-// takes. The others fail.
+// request that exceeded it. That one is halved again until the API accepts it. The
+// others fail.
 func (q *submission) searchQuota() {
 	refused := take(&q.overQuota)
 	slices.SortStableFunc(refused, func(a, b overQuota) int {
@@ -342,9 +350,14 @@ func (q *submission) noteFiles() {
 }
 
 // stopSpelling remembers, for this submission and for later ones of the process,
-// that the API takes no spelling with the item's unencoded characters.
+// that the API takes no spelling with the item's unencoded character. Where it has
+// a bracket and a bar, which of them is at fault is not known.
 func (q *submission) stopSpelling(it Item, err *Error) {
-	for _, c := range bareCharacters(it.URL) {
+	bare := bareCharacters(it.URL)
+	if bytes.ContainsAny(bare, "[]") && bytes.ContainsAny(bare, "|") {
+		return
+	}
+	for _, c := range bare {
 		q.stop(scope{bare: c}, err)
 		q.refused.Store(c, err)
 	}

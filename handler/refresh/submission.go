@@ -14,8 +14,8 @@ import (
 // reads no clock: next says what to send, settle what an answer means.
 //
 // At any time each item is in exactly one of these: a task (ready, waiting,
-// splitting, later or in flight), followUps, overQuota, foldable, a folder, or
-// the result.
+// splitting, later or in flight), followUps, overQuota, foldable, a folder's
+// files, or the result. The Directory of a folder is in a task until it is answered.
 type submission struct {
 	*Submitter
 	job      Job
@@ -24,29 +24,29 @@ type submission struct {
 
 	ready     []*task   // to send now, in this order
 	waiting   []*task   // to send again, each when it is due
-	splitting []*task   // refused for one of their domains; one at a time is split
+	splitting []*task   // refused for one of their domains; usually one at a time is split, overdue ones too
 	flying    int       // tasks that wait for the answer of a call
-	slot      time.Time // reserved for the start of the next call; zero: none is
+	slot      time.Time // when the next call may start
 
-	later []*task   // of waves to come
-	wave  int       // the number of the wave that was begun last
-	open  int       // tasks of that wave that are not over
-	hold  time.Time // until then that wave keeps back the later ones
-	parts int       // tasks of requests that are split by domain and are not over
+	later     []*task   // of waves to come
+	wave      int       // the number of the wave that was begun last
+	waveTasks int       // tasks of that wave that are not over
+	holdUntil time.Time // that wave keeps back the later ones until then
+	openParts int       // tasks of requests that are split by domain and are not over
 
 	stopped  map[scope]*Error      // what the API refuses altogether, and its first refusal
 	alone    map[string]int        // URLs of a domain that were refused alone with an unknown code
 	accepts  map[string]bool       // domains of which something was accepted
-	slowness int                   // calls in a row that the API did not answer in time, before one it did
+	slowness int                   // the most timeouts of a task when the API finally answered it
 	searched map[mapping.Type]bool // a search for the rest of the quota was begun
 
-	followUps []Item       // to send in the place of refused items
-	overQuota []overQuota  // requests that exceeded the quota
-	foldable  []Outcome    // files over the quota whose directories may be refreshed instead
-	folders   []*folder    // directories that are refreshed instead of files over the quota
-	files     map[Key]bool // File items of the job and of fallbacks
-	own       map[Key]bool // Directory items of the job
-	spent     *spent       // by all submissions of the job
+	followUps []Item          // to send in the place of refused items
+	overQuota []overQuota     // requests that exceeded the quota
+	foldable  []Outcome       // files over the quota whose directories may be refreshed instead
+	folders   []*folder       // directories that are refreshed instead of files over the quota
+	files     map[Key]bool    // File items of the job and of fallbacks
+	own       map[string]bool // the URLs of the job's Directory items
+	spent     *spent          // by all submissions of the job
 
 	result Result
 }
@@ -54,17 +54,17 @@ type submission struct {
 // A task is a request that is sent until each of its items has an outcome.
 type task struct {
 	Request
-	submission *submission
-	wave       int
-	tries      int       // calls made
-	timeouts   int       // calls that the API did not answer in time
-	last       *Error    // the last answer; nil before the first
-	due        time.Time // waiting, splitting: when it goes on in any case
-	stops      int       // how many entries of stopped its items were checked against
-	doubts     int       // answers that may have been acceptances
-	part       bool      // of a request that is split by domain
-	suspect    *Error    // an unknown code that the request it is a part of was refused with
-	searching  bool      // finds out how many URLs the quota still takes
+	submission  *submission
+	wave        int
+	tries       int       // calls made
+	timeouts    int       // timeouts so far, beginning with those that earlier tasks have seen
+	last        *Error    // the last answer; nil before the first
+	due         time.Time // waiting, splitting: when it goes on in any case
+	stops       int       // how many entries of stopped its items were checked against
+	doubts      int       // answers that may have been acceptances
+	part        bool      // of a request that is split by domain
+	parentError *Error    // the unknown code that the request it is a part of was refused with
+	searching   bool      // it exceeded the quota, and is halved until the API accepts it
 }
 
 // A scope is what one refusal holds for. An empty field stands for all.
@@ -94,7 +94,7 @@ func newSubmission(s *Submitter, job Job, deadline time.Time, spent *spent) *sub
 		accepts:  map[string]bool{},
 		searched: map[mapping.Type]bool{},
 		files:    map[Key]bool{},
-		own:      map[Key]bool{},
+		own:      map[string]bool{},
 	}
 	s.refused.Range(func(bare, err any) bool {
 		q.stop(scope{bare: bare.(byte)}, err.(*Error))
@@ -105,7 +105,7 @@ func newSubmission(s *Submitter, job Job, deadline time.Time, spent *spent) *sub
 		for i := range r.Items {
 			fallbacks = fallbacks || len(r.Items[i].Fallback) > 0
 			if r.Type == mapping.Directory {
-				q.own[r.Items[i].Key()] = true
+				q.own[r.Items[i].URL] = true
 			}
 		}
 	}
@@ -158,29 +158,26 @@ func (q *submission) next(now time.Time) (*task, time.Time) {
 			q.replace(t)
 			continue
 		}
-		if t.suspect != nil && q.spent.unknown == maxUnknown {
+		if t.parentError != nil && q.spent.unknown == maxUnknown {
 			q.ready = q.ready[1:]
-			q.refuse(t, t.suspect)
+			q.refuse(t, t.parentError)
 			continue
 		}
-		if q.slot.IsZero() {
-			slot, ok := q.reserve(t.Product, now, q.deadline.Add(-minAttempt))
-			if !ok {
-				q.ready = q.ready[1:]
-				q.refuse(t, q.tooLate(t.last))
-				continue
-			}
-			q.slot = slot
+		q.slot = q.start(t.Product, now)
+		if q.slot.After(q.deadline.Add(-minAttempt)) {
+			q.ready = q.ready[1:]
+			q.refuse(t, q.tooLate(t.last))
+			continue
 		}
 		if q.slot.After(now) {
 			return nil, q.news(now)
 		}
-		q.ready, q.slot = q.ready[1:], time.Time{}
+		q.ready = q.ready[1:]
 		q.flying++
 		if t.tries++; t.tries == 1 {
 			t.timeouts = q.slowness
 		}
-		if t.suspect != nil {
+		if t.parentError != nil {
 			q.spent.unknown++
 		}
 		return t, time.Time{}
@@ -206,7 +203,7 @@ func (q *submission) news(now time.Time) time.Time {
 		consider(t.due)
 	}
 	if len(q.later)+len(q.followUps)+len(q.overQuota)+len(q.foldable) > 0 {
-		consider(q.hold)
+		consider(q.holdUntil)
 	}
 	return earliest
 }
@@ -226,9 +223,9 @@ func (q *submission) wake(now time.Time) {
 		switch {
 		case len(t.Items) < items: // another request has found the domain at fault
 			q.replace(t, t.Items)
-		case q.parts == 0 || !t.due.After(now):
+		case q.openParts == 0 || !t.due.After(now):
 			t.part = true
-			q.parts++
+			q.openParts++
 			q.replace(t, domains(t.Items)...)
 		default:
 			return false
@@ -242,7 +239,7 @@ func (q *submission) wake(now time.Time) {
 // when it began, not for all of it: a request that gets no final answer must not
 // starve the others.
 func (q *submission) beginWaves(now time.Time) {
-	for q.open == 0 || !now.Before(q.hold) {
+	for q.waveTasks == 0 || !now.Before(q.holdUntil) {
 		q.planFollowUps()
 		if len(q.later) == 0 {
 			return
@@ -252,14 +249,14 @@ func (q *submission) beginWaves(now time.Time) {
 			highest = min(highest, t.rank())
 		}
 		q.wave++
-		q.open = 0
-		q.hold = now.Add(q.left(now) / 2)
+		q.waveTasks = 0
+		q.holdUntil = now.Add(q.left(now) / 2)
 		q.later = slices.DeleteFunc(q.later, func(t *task) bool {
 			if t.rank() != highest {
 				return false
 			}
 			t.wave = q.wave
-			q.open++
+			q.waveTasks++
 			q.ready = append(q.ready, t)
 			return true
 		})
@@ -276,16 +273,16 @@ func (q *submission) replace(t *task, parts ...[]Item) {
 		}
 		tasks = append(tasks, &task{
 			Request: Request{t.Kind, items}, submission: q, wave: t.wave,
-			part: t.part, suspect: t.suspect,
+			part: t.part, parentError: t.parentError,
 			searching: t.searching && len(tasks) == 0, // exactly one part goes on searching
 		})
 	}
 	q.ready = slices.Insert(q.ready, 0, tasks...)
 	if t.wave == q.wave {
-		q.open += len(tasks) - 1
+		q.waveTasks += len(tasks) - 1
 	}
 	if t.part {
-		q.parts += len(tasks) - 1
+		q.openParts += len(tasks) - 1
 	}
 }
 

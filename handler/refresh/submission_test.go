@@ -53,7 +53,7 @@ func TestSettle(t *testing.T) {
 		{class: Again, four: state{Waiting: 1}, one: state{Waiting: 1}, afterThree: state{Waiting: 1}},
 		{class: AgainLater, four: state{Waiting: 1}, one: state{Waiting: 1}, afterThree: state{Waiting: 1}},
 		{class: Busy, four: state{Waiting: 1}, one: state{Waiting: 1}, afterThree: state{Ready: []int{2, 2}}},
-		{class: Pack, four: state{Ready: []int{1, 1, 1, 1}}, one: state{Ready: []int{1}}},
+		{class: Pack, four: state{Ready: []int{1, 1, 1, 1}}, one: state{Failed: 1}},
 		{class: Halve, four: state{Ready: []int{2, 2}}, one: state{Failed: 1}},
 		{class: SplitDomains, four: state{Splitting: 1}, one: state{Failed: 1, Stopped: "a.example.com "}},
 		{class: Quota, four: state{OverQuota: 1, Stopped: " File"}, one: state{OverQuota: 1, Stopped: " File"}},

@@ -25,7 +25,9 @@ type Submitter struct {
 
 	mu      sync.Mutex // guards windows
 	windows map[mapping.Product]*window
-	refused sync.Map // unencoded characters (byte) that the API does not take: its first refusal (*Error)
+	// refused has the unencoded characters (byte) that the API does not take, with
+	// its refusal (*Error).
+	refused sync.Map
 }
 
 // A Job is what one invocation submits.

@@ -31,9 +31,9 @@ func newWindow(callsPerSecond, instances int) *window {
 // than the one after it.
 const slack = 50 * time.Millisecond
 
-// reserve returns when the product's next call may start, and counts that call.
-// It returns false, and counts nothing, where that is after the latest time.
-func (s *Submitter) reserve(product mapping.Product, now, latest time.Time) (time.Time, bool) {
+// start counts a call of the product if it may start now. Otherwise it returns
+// when to ask again.
+func (s *Submitter) start(product mapping.Product, now time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.windows[product]
@@ -44,14 +44,10 @@ func (s *Submitter) reserve(product mapping.Product, now, latest time.Time) (tim
 		}
 		s.windows[product] = w
 	}
-	start := now
-	if free := w.starts[w.oldest].Add(w.period); free.After(start) {
-		start = free
+	if free := w.starts[w.oldest].Add(w.period); free.After(now) {
+		return free
 	}
-	if start.After(latest) {
-		return time.Time{}, false
-	}
-	w.starts[w.oldest] = start
+	w.starts[w.oldest] = now
 	w.oldest = (w.oldest + 1) % len(w.starts)
-	return start, true
+	return now
 }
