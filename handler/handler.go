@@ -85,11 +85,16 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	h.logRecords(ctx, batch, report)
 	delivery := h.delivery(ctx, payload, batch)
 	accepted := h.memory.recall(delivery)
+	var until time.Time
 	for trace := range traces(table, batch.Changes) { // only a huge event has more than one
 		items := refresh.Debounce(trace.Targets)
 		folded := refresh.Fold(items, h.folding())
 		requests := refresh.Plan(folded, refresh.Limits(table.Refresh.Limits))
-		result := h.submit(ctx, requests, accepted)
+		if until.IsZero() { // a huge event's other traces are taken to be like the first
+			all := len(items) * len(batch.Changes) / max(1, len(trace.Changes))
+			until = refresh.LastMoment(ctx, all)
+		}
+		result := h.submit(ctx, requests, accepted, until)
 		accepted = joined(accepted, result.Accepted())
 		report.addChanges(trace, table.Refresh.Unmatched == mapping.UnmatchedFail)
 		h.logTrace(ctx, trace)
@@ -157,15 +162,16 @@ func inBackground(
 	}
 }
 
-// submit sends the requests, but for what an earlier, failed invocation with the
-// same payload has had accepted. A dry run sends nothing.
+// submit sends the requests until the time, but for what an earlier, failed
+// invocation with the same payload has had accepted. A dry run sends nothing.
 func (h *Handler) submit(
-	ctx context.Context, requests []refresh.Request, accepted map[refresh.Key]refresh.Acceptance,
+	ctx context.Context, requests []refresh.Request,
+	accepted map[refresh.Key]refresh.Acceptance, until time.Time,
 ) refresh.Result {
 	if h.settings.DryRun {
 		return refresh.DryRun(requests)
 	}
-	job := refresh.Job{API: h.platform.API(ctx), Requests: requests, Accepted: accepted}
+	job := refresh.Job{API: h.platform.API(ctx), Requests: requests, Accepted: accepted, Until: until}
 	return h.submitter().Submit(ctx, job)
 }
 

@@ -75,7 +75,7 @@ func (h *Handler) sweep(ctx context.Context, table *mapping.Table, report *Repor
 	}
 	items := refresh.Debounce(trace.Targets)
 	requests := refresh.Plan(items, refresh.Limits(table.Refresh.Limits))
-	result := h.submit(ctx, requests, nil)
+	result := h.submit(ctx, requests, nil, refresh.LastMoment(ctx, len(items)))
 	h.logOutcomes(ctx, report.addResult(trace, len(items), result))
 }
 
