@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"oss-cdn-refresh/handler"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/refresh"
 )
 
 // No line of the log is longer than Simple Log Service analyses, however long the
@@ -261,4 +263,50 @@ func TestHugeEventAnswersInTime(t *testing.T) {
 			t.Errorf("the submission took %v of a minute, which leaves %v to report 90,000 URLs", took, time.Minute-took)
 		}
 	})
+}
+
+// What an uploader, a queue or an API may put into a line does not make it longer
+// than Simple Log Service analyses, nor steer a terminal, at any level.
+func TestForeignTextInTheLog(t *testing.T) {
+	odd := strings.Repeat("\u00a0\x7f", 4000)
+	record := func(event, bucket, key string) string {
+		quoted, _ := json.Marshal([]string{event, bucket, key})
+		var list []json.RawMessage
+		_ = json.Unmarshal(quoted, &list)
+		return fmt.Sprintf(`{"eventName":%s,"oss":{"bucket":{"name":%s},"object":{"key":%s}}}`, list[0], list[1], list[2])
+	}
+	l := newLab(t, &aliyuntest.Server{}, `
+rules: [{bucket: site, exclude: ['**/*.map'], targets: [{domain: w0.example.com}]}]
+`)
+	l.platform.API = func(context.Context) refresh.Refresher { return oddAPI{odd} }
+	h := l.with(t, handler.Settings{LogLevel: slog.LevelDebug})
+	_, err := h.Handle(t.Context(), put(1,
+		record("ObjectCreated:"+odd, "site", odd+".map"), record("ObjectCreated:PutObject", odd, odd),
+		record("ObjectLocked:"+odd, odd, odd), record("ObjectCreated:PutObject", "site", "x/../"+odd)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for text := range bytes.Lines(l.log.take()) {
+		var line struct{ Msg string }
+		if bytes.Contains(text, []byte(`"msg":"call"`)) {
+			continue // of texts that the client of the API has cut
+		}
+		if err := json.Unmarshal(text, &line); err != nil || len(text) > 16<<10 || bytes.ContainsAny(text, "\x7f\u00a0") {
+			t.Errorf("a line has %d bytes: %.200s…", len(text), text)
+		}
+		seen[line.Msg] = true
+	}
+	for _, msg := range []string{"ignored", "unknown_event", "unmatched", "refreshed"} {
+		if !seen[msg] {
+			t.Errorf("no line %q was written", msg)
+		}
+	}
+}
+
+// oddAPI accepts everything, with odd words.
+type oddAPI struct{ odd string }
+
+func (a oddAPI) Refresh(context.Context, refresh.Call) (refresh.Receipt, error) {
+	return refresh.Receipt{TaskID: a.odd, RequestID: a.odd}, nil
 }
