@@ -290,7 +290,8 @@ func pause(ctx context.Context, d time.Duration) error {
 func (h *Handler) logFailedTask(ctx context.Context, f failedURL, again bool) {
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelWarn, "task_failed",
 		slog.String("product", string(f.product)), slog.String("type", string(f.typ)),
-		slog.String("url", f.url), slog.String("task_id", f.task.ID),
+		slog.String("url", shorten(f.url, maxList)),
+		slog.String("task_id", shorten(f.task.ID, maxText)),
 		slog.String("status", string(f.task.Status)), slog.Int("tries", f.count),
 		slog.Bool("again", again))
 }
@@ -301,11 +302,18 @@ func (h *Handler) logFailedTask(ctx context.Context, f failedURL, again bool) {
 func (h *Handler) logSweepError(ctx context.Context, product mapping.Product, err error) {
 	hint := "the next sweep asks again"
 	var refusal *refresh.Error
-	if errors.As(err, &refusal) && strings.Contains(refusal.Code, "Forbidden") {
+	if errors.As(err, &refusal) && isNoPermission(refusal.Code) {
 		hint = "the function's role may not list refresh tasks: " +
 			"give it the policy that ossrefresh policy prints"
 	}
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelError, "sweep_failed",
-		slog.String("product", string(product)), slog.String("error", truncate(err.Error(), maxText)),
+		slog.String("product", string(product)), slog.String("error", shorten(err.Error(), maxText)),
 		slog.String("hint", hint))
+}
+
+// isNoPermission reports whether a code says that the role may not make a call. The
+// API has words enough for that (common error codes, Alibaba Cloud OpenAPI).
+func isNoPermission(code string) bool {
+	code = strings.ToLower(code)
+	return strings.Contains(code, "forbidden") || strings.Contains(code, "nopermission")
 }

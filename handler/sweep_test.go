@@ -180,8 +180,14 @@ func TestSweepOfALargeAccount(t *testing.T) {
 // A role that may not list tasks gets one clear line, and no failed invocation. A
 // dry run asks and sends nothing.
 func TestSweepWithoutPermission(t *testing.T) {
+	for _, code := range []string{"Forbidden.RAM", "NoPermission"} {
+		t.Run(code, func(t *testing.T) { sweepWithoutPermission(t, code) })
+	}
+}
+
+func sweepWithoutPermission(t *testing.T, code string) {
 	l := newLab(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
-		return aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM"}
+		return aliyuntest.Fault{Status: 403, Code: code}
 	}}, siteTable)
 	report, _ := l.sweep(t)
 	if report.Sweep.Tasks != 0 || report.Requests != 0 {
