@@ -30,7 +30,8 @@ func (e *EventError) Unwrap() error { return e.Err }
 type IncompleteError struct{ Report *Report }
 
 func (e *IncompleteError) Error() string {
-	return e.Report.summary() + "\n" + e.Report.cut(maxErrorMessage-len(e.Report.summary())-1)
+	summary := e.Report.summary()
+	return summary + "\n" + e.Report.cut(maxErrorMessage-lengthInLog(summary)-1)
 }
 
 // A LogError means that the log could not be written in time, which is the only
@@ -126,23 +127,41 @@ func plural(n int, one, many string) string {
 // cut returns the report as JSON without the URLs of what was refreshed. Where
 // it would be longer than size as a JSON string, lists and texts are cut.
 func (r *Report) cut(size int) string {
-	for keep := 256; ; keep /= 2 {
-		text, _ := json.Marshal(r.keeping(keep))
+	for room := (room{entries: 256, groups: 256, text: 300}); ; room = room.less() {
+		text, _ := json.Marshal(r.keeping(room))
 		text = AppendEscaped(nil, text)
 		quoted, _ := json.Marshal(string(text))
-		if len(quoted) <= size || keep == 0 {
+		if len(quoted) <= size || room.groups == 0 {
 			return string(text)
 		}
 	}
 }
 
-// keeping returns a copy with at most keep entries in each list.
-func (r *Report) keeping(keep int) *Report {
+// A room is what a report may have: entries in a list, groups, and bytes in the text
+// of an error.
+type room struct{ entries, groups, text int }
+
+// less cuts lists first, then texts, and the groups themselves last.
+func (r room) less() room {
+	switch {
+	case r.entries > 0:
+		r.entries /= 2
+		r.groups = max(r.entries, 8)
+	case r.text > 50:
+		r.text /= 2
+	default:
+		r.groups /= 2
+	}
+	return r
+}
+
+// keeping returns a copy with no more than there is room for.
+func (r *Report) keeping(room room) *Report {
 	short := *r
-	short.Invalid = r.Invalid[:min(keep, len(r.Invalid))]
-	short.UnmatchedRecords = r.UnmatchedRecords[:min(keep, len(r.UnmatchedRecords))]
-	short.Refreshed = keepGroups(r.Refreshed, keep, 0)
-	short.Failed = keepGroups(r.Failed, max(keep, 8), keep)
+	short.Invalid = r.Invalid[:min(room.entries, len(r.Invalid))]
+	short.UnmatchedRecords = r.UnmatchedRecords[:min(room.entries, len(r.UnmatchedRecords))]
+	short.Refreshed = keepGroups(r.Refreshed, room.entries, 0, room.text)
+	short.Failed = keepGroups(r.Failed, room.groups, room.entries, room.text)
 	short.Omitted = Omitted{
 		Invalid:   r.Omitted.Invalid + len(r.Invalid) - len(short.Invalid),
 		Unmatched: r.Omitted.Unmatched + len(r.UnmatchedRecords) - len(short.UnmatchedRecords),
@@ -152,11 +171,11 @@ func (r *Report) keeping(keep int) *Report {
 	return &short
 }
 
-func keepGroups(groups []Group, most, urls int) []Group {
+func keepGroups(groups []Group, most, urls, text int) []Group {
 	kept := make([]Group, min(most, len(groups)))
 	for i := range kept {
 		g := groups[i]
-		g.Error = truncate(g.Error, 300)
+		g.Error = truncate(g.Error, text)
 		n := min(urls, len(g.URLs))
 		g.Omitted += len(g.URLs) - n
 		g.URLs = g.URLs[:n]

@@ -86,12 +86,14 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	delivery := h.delivery(ctx, payload, batch)
 	accepted := h.memory.recall(delivery)
 	var result refresh.Result
+	var until time.Time
 	for trace := range traces(table, batch.Changes) { // only a huge event has more than one
 		accepted = joined(accepted, result) // of the trace before
 		items := refresh.Debounce(trace.Targets)
 		folded := refresh.Fold(items, h.folding())
 		requests := refresh.Plan(folded, refresh.Limits(table.Refresh.Limits))
-		result = h.submit(ctx, requests, accepted)
+		until = cmp.Or(until, lastMoment(ctx, len(items), trace, batch))
+		result = h.submit(ctx, requests, accepted, until)
 		report.addChanges(trace, table.Refresh.Unmatched == mapping.UnmatchedFail)
 		h.logTrace(ctx, trace)
 		h.logOutcomes(ctx, report.addResult(trace, len(items), result))
@@ -111,6 +113,12 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 		h.memory.forget(delivery)
 	}
 	return report, err
+}
+
+// lastMoment is when the submissions of all traces must be over, as the number of
+// items in the first one lets expect.
+func lastMoment(ctx context.Context, items int, first Trace, batch events.Batch) time.Time {
+	return refresh.LastMoment(ctx, items*len(batch.Changes)/max(1, len(first.Changes)))
 }
 
 // delivery says which event this is, so that the memory knows it again.
@@ -163,15 +171,16 @@ func inBackground(
 	}
 }
 
-// submit sends the requests, but for what an earlier, failed invocation with the
-// same payload has had accepted. A dry run sends nothing.
+// submit sends the requests until the time, but for what an earlier, failed
+// invocation with the same payload has had accepted. A dry run sends nothing.
 func (h *Handler) submit(
-	ctx context.Context, requests []refresh.Request, accepted map[refresh.Key]refresh.Acceptance,
+	ctx context.Context, requests []refresh.Request,
+	accepted map[refresh.Key]refresh.Acceptance, until time.Time,
 ) refresh.Result {
 	if h.settings.DryRun {
 		return refresh.DryRun(requests)
 	}
-	job := refresh.Job{API: h.platform.API(ctx), Requests: requests, Accepted: accepted}
+	job := refresh.Job{API: h.platform.API(ctx), Requests: requests, Accepted: accepted, Until: until}
 	return h.submitter().Submit(ctx, job)
 }
 

@@ -245,3 +245,26 @@ func TestDeadLetterLoopIsLoggedAndDone(t *testing.T) {
 		t.Errorf("the log does not tell:\n%s", log)
 	}
 }
+
+// However many codes an API has, and whatever is in its texts, the error fits into a
+// dead letter.
+func TestErrorOfManyCodesIsShort(t *testing.T) {
+	retryable := false
+	report := &handler.Report{Invalid: []handler.Invalid{}, Refreshed: []handler.Group{}}
+	for i := range 20 {
+		for _, text := range []string{`"`, "\\", "\u00a0", "图"} {
+			report.Failed = append(report.Failed, handler.Group{
+				Product: "dcdn", Type: "File", Code: fmt.Sprint(strings.Repeat(text, 120), i), Retryable: &retryable,
+				Error: strings.Repeat(text, 1000), RequestID: strings.Repeat(text, 120), URLs: []string{"https://w0.example.com/"},
+			})
+			report.FailedURLs++
+		}
+	}
+	err := &handler.IncompleteError{Report: report}
+	if quoted, _ := json.Marshal(err.Error()); len(quoted) > 8000 {
+		t.Errorf("the error has %d bytes", len(quoted))
+	}
+	if summary, short := embedded(t, err); len(summary) > 2000 || len(short.Failed)+short.Omitted.Failed != 80 {
+		t.Errorf("%d groups are listed and %d omitted, of 80; the first line is %s", len(short.Failed), short.Omitted.Failed, summary)
+	}
+}

@@ -15,8 +15,8 @@ type Letter struct {
 	Event []byte // the letter itself, which events.Decode unwraps
 	// Failed is the report of the last invocation where that lists every URL
 	// that failed. It is nil where the report was cut to fit into a message,
-	// where an older version wrote it, and where there is none: then all that
-	// the event asks for may have failed.
+	// where records of no rule failed, where an older version wrote it, and
+	// where there is none: then all that the event asks for may have failed.
 	Failed *Report
 }
 
@@ -75,6 +75,9 @@ func failedReport(answer json.RawMessage) *Report {
 		return nil
 	}
 	if *report.FailedURLs != count(report.Failed) {
+		return nil
+	}
+	if len(report.UnmatchedRecords)+report.Omitted.Unmatched > 0 { // whose URLs nobody knows yet
 		return nil
 	}
 	report.Report.FailedURLs = *report.FailedURLs

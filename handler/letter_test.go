@@ -94,3 +94,16 @@ func TestLetterWithAnotherAnswer(t *testing.T) {
 		}
 	}
 }
+
+// Records of no rule are to be refreshed once the table has a rule for them, so a
+// letter about them lists less than what failed.
+func TestLetterWithUnmatchedRecords(t *testing.T) {
+	payload := put(1, record("renamed", "x.png"))
+	l := newLab(t, &aliyuntest.Server{}, siteTable+"refresh: {unmatched: fail}\n")
+	_, err := l.handle(t, payload, time.Second)
+	answer := map[string]string{"errorType": handler.ErrorType(err), "errorMessage": err.Error()}
+	letter, err := handler.ReadLetter(letterOf(t, payload, answer))
+	if err != nil || letter.Failed != nil {
+		t.Errorf("%+v is all that failed; %v", letter.Failed, err)
+	}
+}

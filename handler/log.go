@@ -27,7 +27,7 @@ func (h *Handler) refuse(ctx context.Context, err error) error {
 	h.audit.LogAttrs(ctx, slog.LevelError, "refused",
 		slog.String("invocation", h.platform.RequestID(ctx)),
 		slog.String("error_type", ErrorType(err)),
-		slog.String("error", truncate(err.Error(), 2*maxText)))
+		slog.String("error", shorten(err.Error(), 2*maxText)))
 	_ = h.output.flush(ctx) // the invocation has failed already
 	return err
 }
@@ -37,7 +37,7 @@ func (h *Handler) logRecords(ctx context.Context, batch events.Batch, r *Report)
 	audit := h.invocation(ctx, h.audit)
 	for _, invalid := range r.Invalid {
 		audit.LogAttrs(ctx, slog.LevelError, "invalid",
-			slog.String("record", invalid.Record), slog.String("error", truncate(invalid.Error, 2*maxText)))
+			slog.String("record", invalid.Record), slog.String("error", shorten(invalid.Error, 2*maxText)))
 	}
 	if n := r.Omitted.Invalid; n > 0 {
 		audit.LogAttrs(ctx, slog.LevelError, "invalid",
@@ -55,10 +55,10 @@ func (h *Handler) logRecords(ctx context.Context, batch events.Batch, r *Report)
 			msg, level = "unknown_event", slog.LevelWarn
 		}
 		log.LogAttrs(ctx, level, msg, slog.String("record", ignored.Origin.String()),
-			slog.String("event", truncate(ignored.Name, maxText)),
-			slog.String("bucket", truncate(ignored.Bucket, maxText)),
-			slog.String("key", truncate(ignored.Key, 2*maxText)),
-			slog.String("reason", truncate(ignored.Reason, maxText)))
+			slog.String("event", shorten(ignored.Name, maxText)),
+			slog.String("bucket", shorten(ignored.Bucket, maxText)),
+			slog.String("key", shorten(ignored.Key, 2*maxText)),
+			slog.String("reason", shorten(ignored.Reason, maxText)))
 	}
 }
 
@@ -71,22 +71,24 @@ func (h *Handler) logTrace(ctx context.Context, trace Trace) {
 	for i, c := range trace.Changes {
 		switch {
 		case trace.Matches[i].Warning:
-			unreachable = append(unreachable, c.Bucket+"/"+c.Key)
+			unreachable = append(unreachable, shorten(c.Bucket+"/"+c.Key, maxList))
 		case trace.Fate(i) == Unmatched:
 			if unmatched[c.Bucket] == nil {
 				buckets = append(buckets, c.Bucket)
 			}
-			unmatched[c.Bucket] = append(unmatched[c.Bucket], c.Bucket+"/"+c.Key)
+			unmatched[c.Bucket] = append(unmatched[c.Bucket], shorten(c.Bucket+"/"+c.Key, maxList))
 		case trace.Fate(i) == Ignored:
 			log.LogAttrs(ctx, slog.LevelDebug, "ignored", slog.String("record", c.Origin.String()),
-				slog.String("event", c.Name), slog.String("bucket", c.Bucket), slog.String("key", c.Key),
-				slog.String("reason", truncate(trace.Matches[i].Ignored, maxText)))
+				slog.String("event", shorten(c.Name, maxText)),
+				slog.String("bucket", shorten(c.Bucket, maxText)),
+				slog.String("key", shorten(c.Key, 2*maxText)),
+				slog.String("reason", shorten(trace.Matches[i].Ignored, maxText)))
 		}
 	}
 	for _, bucket := range buckets {
 		for _, objects := range split(unmatched[bucket]) {
 			audit.LogAttrs(ctx, slog.LevelWarn, "unmatched",
-				slog.String("bucket", truncate(bucket, maxText)), slog.Int("n", len(objects)), slog.String("error", "no rule of the table is for these objects"),
+				slog.String("bucket", shorten(bucket, maxText)), slog.Int("n", len(objects)), slog.String("error", "no rule of the table is for these objects"),
 				slog.Any("objects", objects))
 		}
 	}
@@ -140,13 +142,13 @@ func (g Group) attrs(first bool) []slog.Attr {
 	attrs := []slog.Attr{slog.String("product", g.Product), slog.String("type", g.Type)}
 	if g.Code != "" {
 		attrs = append(attrs,
-			slog.String("code", truncate(g.Code, maxText)), slog.Bool("retryable", *g.Retryable))
+			slog.String("code", shorten(g.Code, maxText)), slog.Bool("retryable", *g.Retryable))
 	}
 	if g.TaskID != "" {
-		attrs = append(attrs, slog.String("task_id", truncate(g.TaskID, maxText)))
+		attrs = append(attrs, slog.String("task_id", shorten(g.TaskID, maxText)))
 	}
 	if g.RequestID != "" {
-		attrs = append(attrs, slog.String("request_id", truncate(g.RequestID, maxText)))
+		attrs = append(attrs, slog.String("request_id", shorten(g.RequestID, maxText)))
 	}
 	if g.Recalled {
 		attrs = append(attrs, slog.Bool("recalled", true))
@@ -155,10 +157,10 @@ func (g Group) attrs(first bool) []slog.Attr {
 		return attrs
 	}
 	if g.Error != "" {
-		attrs = append(attrs, slog.String("error", truncate(g.Error, maxText)))
+		attrs = append(attrs, slog.String("error", shorten(g.Error, maxText)))
 	}
 	if g.Doubt != "" {
-		attrs = append(attrs, slog.String("doubt", truncate(g.Doubt, maxText)))
+		attrs = append(attrs, slog.String("doubt", shorten(g.Doubt, maxText)))
 	}
 	if g.Covers > 0 {
 		attrs = append(attrs, slog.Int("covers", g.Covers))
@@ -183,6 +185,21 @@ func split(list []string) [][]string {
 		lists = append(lists, list[begin:])
 	}
 	return lists
+}
+
+// shorten cuts a text where it would have more than most bytes in a line. No name of
+// an object is as long as maxList, however it is escaped.
+func shorten(text string, most int) string {
+	if lengthInLog(text) <= most+len(`"",`) {
+		return text
+	}
+	length := 0
+	for i, r := range text {
+		if length += lengthInLog(string(r)) - len(`"",`); length > most {
+			return text[:i] + "…"
+		}
+	}
+	return text
 }
 
 // lengthInLog is the length of a text in a list, with its quotes and comma.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"oss-cdn-refresh/handler"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/refresh"
 )
 
 // No line of the log is longer than Simple Log Service analyses, however long the
@@ -216,4 +218,74 @@ func hugeEvent(t *testing.T) {
 	if len(seen) != 65_000 || listed != 65_000 {
 		t.Errorf("%d URLs were refreshed and %d are listed or omitted, want 65000", len(seen), listed)
 	}
+}
+
+// The time for the report of a huge event is kept free for all its parts, and none
+// of them uses up the time of those before it.
+func TestHugeEventAnswersInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var table strings.Builder
+		table.WriteString("rules:\n  - bucket: site\n    targets:\n")
+		for d := range 100 {
+			fmt.Fprintf(&table, "      - {domain: d%d.example.com, spellings: canonical}\n", d)
+		}
+		l := newLab(t, &aliyuntest.Server{InMemory: true, Fault: func(aliyuntest.Call) aliyuntest.Fault {
+			return aliyuntest.Fault{Hang: true}
+		}}, table.String())
+		begin := time.Now()
+		report, _ := l.handle(t, put(900), time.Minute)
+		if report.FailedURLs != 90_000 {
+			t.Errorf("%d URLs failed, want 90000", report.FailedURLs)
+		}
+		// 5 % of a minute, and 0.1 ms for each URL.
+		if took := time.Since(begin); took > 48100*time.Millisecond || took < 40*time.Second {
+			t.Errorf("the submission took %v of a minute, which leaves %v to report 90,000 URLs", took, time.Minute-took)
+		}
+	})
+}
+
+// What an uploader, a queue or an API may put into a line does not make it longer
+// than Simple Log Service analyses, nor steer a terminal, at any level.
+func TestForeignTextInTheLog(t *testing.T) {
+	odd := strings.Repeat("\u00a0\x7f", 4000)
+	record := func(event, bucket, key string) string {
+		quoted, _ := json.Marshal([]string{event, bucket, key})
+		var list []json.RawMessage
+		_ = json.Unmarshal(quoted, &list)
+		return fmt.Sprintf(`{"eventName":%s,"oss":{"bucket":{"name":%s},"object":{"key":%s}}}`, list[0], list[1], list[2])
+	}
+	l := newLab(t, &aliyuntest.Server{}, `
+rules: [{bucket: site, exclude: ['**/*.map'], targets: [{domain: w0.example.com}]}]
+`)
+	l.platform.API = func(context.Context) refresh.Refresher { return oddAPI{odd} }
+	h := l.with(t, handler.Settings{LogLevel: slog.LevelDebug})
+	_, err := h.Handle(t.Context(), put(1,
+		record("ObjectCreated:"+odd, "site", odd+".map"), record("ObjectCreated:PutObject", odd, odd),
+		record("ObjectLocked:"+odd, odd, odd), record("ObjectCreated:PutObject", "site", "x/../"+odd)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for text := range bytes.Lines(l.log.take()) {
+		var line struct{ Msg string }
+		if bytes.Contains(text, []byte(`"msg":"call"`)) {
+			continue // of texts that the client of the API has cut
+		}
+		if err := json.Unmarshal(text, &line); err != nil || len(text) > 16<<10 || bytes.ContainsAny(text, "\x7f\u00a0") {
+			t.Errorf("a line has %d bytes: %.200s…", len(text), text)
+		}
+		seen[line.Msg] = true
+	}
+	for _, msg := range []string{"ignored", "unknown_event", "unmatched", "refreshed"} {
+		if !seen[msg] {
+			t.Errorf("no line %q was written", msg)
+		}
+	}
+}
+
+// oddAPI accepts everything, with odd words.
+type oddAPI struct{ odd string }
+
+func (a oddAPI) Refresh(context.Context, refresh.Call) (refresh.Receipt, error) {
+	return refresh.Receipt{TaskID: a.odd, RequestID: a.odd}, nil
 }

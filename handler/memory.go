@@ -105,8 +105,10 @@ func (m *memory) keep(d delivery, accepted map[refresh.Key]refresh.Acceptance) {
 	m.addLocked(n)
 }
 
-// findLocked returns the note of the delivery's event, if there is one. Payloads
-// are hashed only where there is something to find.
+// findLocked returns the note of the delivery's event. If there is none, the delivery
+// is an event of its own: what was accepted of earlier events with the same payload
+// is forgotten, since a retry could not be told from one of theirs, and the files may
+// have changed in between. Payloads are hashed only where there is something to find.
 func (m *memory) findLocked(d delivery) *note {
 	for len(m.notes) > 0 && time.Since(m.notes[0].first) > memoryTime {
 		m.forgetLocked(m.notes[0])
@@ -118,6 +120,11 @@ func (m *memory) findLocked(d delivery) *note {
 	for _, n := range m.notes {
 		if n.is(d, digest) {
 			return n
+		}
+	}
+	for _, n := range slices.Clone(m.notes) {
+		if n.digest == digest {
+			m.forgetLocked(n)
 		}
 	}
 	return nil

@@ -109,3 +109,20 @@ func TestMemoryKnowsAnEventAgain(t *testing.T) {
 		t.Error("the success of one message made the others forgotten")
 	}
 }
+
+// Where an equal payload is an event of its own, its files have changed since what
+// was accepted of the one before: its retries must not be taken for that one's.
+func TestMemoryOfEqualEvents(t *testing.T) {
+	p := []byte("p")
+	for name, accepted := range map[string]int{"something": 2, "nothing": 0} {
+		var m memory
+		m.keep(delivery{payload: p, requestID: "r1"}, acceptances(5))
+		if m.recall(delivery{payload: p, requestID: "r2"}) != nil {
+			t.Error("an event of its own recalls another one")
+		}
+		m.keep(delivery{payload: p, requestID: "r2"}, acceptances(accepted))
+		if n := len(m.recall(delivery{payload: p, requestID: "r3", retry: 1})); n != accepted {
+			t.Errorf("%s accepted: the retry recalls %d, want %d", name, n, accepted)
+		}
+	}
+}

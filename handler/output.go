@@ -111,7 +111,7 @@ func (o *output) flush(ctx context.Context) error {
 func AppendEscaped(to, json []byte) []byte {
 	for len(json) > 0 {
 		n := 0
-		for n < len(json) && json[n] < utf8.RuneSelf {
+		for n < len(json) && json[n] < '\x7f' {
 			n++
 		}
 		to, json = append(to, json[:n]...), json[n:]

@@ -19,6 +19,7 @@ func TestOutputEscapes(t *testing.T) {
 		"\u009b31m":      `"\u009b31m"`,
 		"\u202e\u0085":   `"\u202e\u0085"`,
 		"a\u200bb":       `"a\u200bb"`,
+		"a\x7fb":         `"a\u007fb"`,
 		"\U000e0001 tag": `"\udb40\udc01 tag"`,
 		"\ue000":         `"\ue000"`,
 	} {

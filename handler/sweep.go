@@ -41,17 +41,20 @@ func (h *Handler) sweep(ctx context.Context, table *mapping.Table, report *Repor
 	}
 	var trace Trace
 	products := table.Products()
-	for _, product := range products {
+	listsEnd := halfway(ctx)
+	for i, product := range products {
 		log := &taskLog{
 			TaskLister: h.platform.Tasks(ctx), product: product,
 			until: time.Now(), calls: sweepCalls / len(products),
 		}
-		since, unseen, err := log.read(ctx)
+		share := time.Until(listsEnd) / time.Duration(len(products)-i)
+		since, total, err := log.read(ctx, share)
 		if err != nil {
 			h.logSweepError(ctx, product, err)
 		}
-		sweep.Tasks += len(log.tasks)
-		sweep.Unseen += unseen
+		seen := log.seen()
+		sweep.Tasks += seen
+		sweep.Unseen += max(0, total-seen)
 		for _, failed := range failedURLs(log.tasks, since) {
 			targets := table.TargetsOf(product, failed.typ, failed.url)
 			if len(targets) == 0 {
@@ -72,7 +75,7 @@ func (h *Handler) sweep(ctx context.Context, table *mapping.Table, report *Repor
 	}
 	items := refresh.Debounce(trace.Targets)
 	requests := refresh.Plan(items, refresh.Limits(table.Refresh.Limits))
-	result := h.submit(ctx, requests, nil)
+	result := h.submit(ctx, requests, nil, refresh.LastMoment(ctx, len(items)))
 	h.logOutcomes(ctx, report.addResult(trace, len(items), result))
 }
 
@@ -154,52 +157,89 @@ type taskLog struct {
 	tasks   []productTask
 }
 
-// read reads all tasks of the last 24 hours. Where these have more pages than
-// there are calls, it reads those that failed, and of the others only the latest,
-// as many as it can. It returns since when it has seen every task, and the number
-// of tasks that it has not seen.
-func (l *taskLog) read(ctx context.Context) (since time.Time, unseen int, err error) {
+// read reads all tasks of the last 24 hours, in the time. Where these have more
+// pages than there are calls, it reads those that failed, and of the others only the
+// latest, as many as it can. It returns since when it has seen every task, and how
+// many there are in 24 hours. Where a page is missing, it has seen every task of no
+// time: it cannot tell what failed from what was refreshed since, nor how often a URL
+// was tried.
+func (l *taskLog) read(
+	ctx context.Context, most time.Duration,
+) (since time.Time, total int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	since = l.until.Add(-sweepWindow)
 	page, err := l.list(ctx, refresh.TaskQuery{Since: since})
-	if err != nil || !page.More {
-		return since, 0, err
+	if err != nil {
+		return l.until, 0, err
 	}
-	total, perPage := page.Total, len(page.Tasks)
-	if pages := (total + perPage - 1) / perPage; pages-1 > l.calls {
-		l.tasks = nil
-		for _, typ := range []string{"file", "directory"} { // the API takes no status without a type
-			query := refresh.TaskQuery{Type: typ, Status: refresh.TaskFailed, Since: since}
-			if err := l.rest(ctx, query, refresh.TaskPage{More: true}); err != nil {
-				return since, total, err
-			}
+	total = page.Total
+	perPage := len(page.Tasks)
+	if page.More && pages(total, perPage)-1 > l.calls {
+		if all, err := l.unsuccessful(ctx, since); err != nil || !all {
+			return l.until, total, err
+		}
+	}
+	window := float64(sweepWindow)
+	for page.More && pages(page.Total, perPage)-1 > l.calls {
+		if l.calls <= 0 {
+			return l.until, total, nil
 		}
 		// Tasks are not spread evenly: a fifth of the calls is left for that.
-		part := float64(l.calls*perPage) / float64(total) * 0.8
-		since = l.until.Add(-time.Duration(part * float64(sweepWindow)))
+		window *= float64(l.calls*perPage) / float64(page.Total) * 0.8
+		since = l.until.Add(-time.Duration(window))
 		if page, err = l.list(ctx, refresh.TaskQuery{Since: since}); err != nil {
 			return l.until, total, err
 		}
-		unseen = total - page.Total
 	}
-	if pages := (page.Total + perPage - 1) / perPage; pages-1 > l.calls {
-		return l.until, total, nil // nothing that failed can be told from what was refreshed since
+	all, err := l.rest(ctx, refresh.TaskQuery{Since: since}, page)
+	if err != nil || !all {
+		return l.until, total, err
 	}
-	return since, unseen, l.rest(ctx, refresh.TaskQuery{Since: since}, page)
+	return since, total, nil
 }
 
-// rest reads the pages after the given one.
-func (l *taskLog) rest(ctx context.Context, query refresh.TaskQuery, page refresh.TaskPage) error {
+// seen counts the tasks that were read. A task may be in several lists.
+func (l *taskLog) seen() int {
+	type url struct{ id, typ, url string }
+	known := make(map[url]bool, len(l.tasks))
+	for _, t := range l.tasks {
+		known[url{t.ID, t.Type, t.URL}] = true
+	}
+	return len(known)
+}
+
+func pages(tasks, perPage int) int { return (tasks + perPage - 1) / max(1, perPage) }
+
+// unsuccessful reads the tasks that failed or timed out. It reports whether it has
+// read all of them.
+func (l *taskLog) unsuccessful(ctx context.Context, since time.Time) (all bool, err error) {
+	for _, typ := range []string{"file", "directory"} { // the API takes no status without a type
+		for _, status := range []refresh.TaskStatus{refresh.TaskFailed, refresh.TaskTimeout} {
+			query := refresh.TaskQuery{Type: typ, Status: status, Since: since}
+			if all, err := l.rest(ctx, query, refresh.TaskPage{More: true}); err != nil || !all {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// rest reads the pages after the given one. It reports whether there were calls
+// enough for all of them.
+func (l *taskLog) rest(
+	ctx context.Context, query refresh.TaskQuery, page refresh.TaskPage,
+) (all bool, err error) {
 	if len(page.Tasks) > 0 {
 		query.Page = 1
 	}
 	for page.More && l.calls > 0 {
 		query.Page++
-		var err error
 		if page, err = l.list(ctx, query); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return !page.More, nil
 }
 
 // list reads a page, at the API's pace. What may be tried again is tried twice
@@ -228,6 +268,13 @@ func (l *taskLog) list(ctx context.Context, query refresh.TaskQuery) (refresh.Ta
 	}
 }
 
+// halfway is when half of the time is over until a submission must be. Lists of
+// tasks may take no longer, so that there is time to refresh what they show.
+func halfway(ctx context.Context) time.Time {
+	now := time.Now()
+	return now.Add(refresh.LastMoment(ctx, 0).Sub(now) / 2)
+}
+
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -243,7 +290,8 @@ func pause(ctx context.Context, d time.Duration) error {
 func (h *Handler) logFailedTask(ctx context.Context, f failedURL, again bool) {
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelWarn, "task_failed",
 		slog.String("product", string(f.product)), slog.String("type", string(f.typ)),
-		slog.String("url", f.url), slog.String("task_id", f.task.ID),
+		slog.String("url", shorten(f.url, maxList)),
+		slog.String("task_id", shorten(f.task.ID, maxText)),
 		slog.String("status", string(f.task.Status)), slog.Int("tries", f.count),
 		slog.Bool("again", again))
 }
@@ -254,11 +302,18 @@ func (h *Handler) logFailedTask(ctx context.Context, f failedURL, again bool) {
 func (h *Handler) logSweepError(ctx context.Context, product mapping.Product, err error) {
 	hint := "the next sweep asks again"
 	var refusal *refresh.Error
-	if errors.As(err, &refusal) && strings.Contains(refusal.Code, "Forbidden") {
+	if errors.As(err, &refusal) && isNoPermission(refusal.Code) {
 		hint = "the function's role may not list refresh tasks: " +
 			"give it the policy that ossrefresh policy prints"
 	}
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelError, "sweep_failed",
-		slog.String("product", string(product)), slog.String("error", truncate(err.Error(), maxText)),
+		slog.String("product", string(product)), slog.String("error", shorten(err.Error(), maxText)),
 		slog.String("hint", hint))
+}
+
+// isNoPermission reports whether a code says that the role may not make a call. The
+// API has words enough for that (common error codes, Alibaba Cloud OpenAPI).
+func isNoPermission(code string) bool {
+	code = strings.ToLower(code)
+	return strings.Contains(code, "forbidden") || strings.Contains(code, "nopermission")
 }

@@ -180,8 +180,14 @@ func TestSweepOfALargeAccount(t *testing.T) {
 // A role that may not list tasks gets one clear line, and no failed invocation. A
 // dry run asks and sends nothing.
 func TestSweepWithoutPermission(t *testing.T) {
+	for _, code := range []string{"Forbidden.RAM", "NoPermission"} {
+		t.Run(code, func(t *testing.T) { sweepWithoutPermission(t, code) })
+	}
+}
+
+func sweepWithoutPermission(t *testing.T, code string) {
 	l := newLab(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
-		return aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM"}
+		return aliyuntest.Fault{Status: 403, Code: code}
 	}}, siteTable)
 	report, _ := l.sweep(t)
 	if report.Sweep.Tasks != 0 || report.Requests != 0 {
@@ -226,3 +232,181 @@ func TestSweepWithoutLists(t *testing.T) {
 }
 
 var _ refresh.TaskLister = (*aliyun.Caller)(nil)
+
+// fileTable is of one product, whose sweep may make all 40 calls.
+const fileTable = `
+rules: [{bucket: site, targets: [{domain: w0.example.com, index: [index.html]}]}]
+`
+
+// lists reports whether a call lists tasks.
+func lists(c aliyuntest.Call) bool { return strings.HasPrefix(c.Action, "Describe") }
+
+// A list of tasks that never comes does not keep the sweep from answering in time.
+func TestSweepAnswersInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, &aliyuntest.Server{InMemory: true, Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+			return aliyuntest.Fault{Hang: lists(c)}
+		}}, sweepTable)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		report, err := l.Handle(ctx, []byte(timer))
+		if ctx.Err() != nil || err != nil || report.Sweep == nil {
+			t.Errorf("%+v, %v; in time: %t", report, err, ctx.Err() == nil)
+		}
+		if n := len(decode[sweepLine](t, l.log.take(), "sweep_failed")); n != 2 {
+			t.Errorf("%d products' lists are said to be missing, want 2", n)
+		}
+	})
+}
+
+// What only a part of the lists shows is no ground to refresh a URL again: the rest
+// may have its refresh that was carried out.
+func TestSweepOfUnreadPages(t *testing.T) {
+	for name, fault := range map[string]func(list int) aliyuntest.Fault{
+		"an error in between": func(list int) aliyuntest.Fault {
+			if list >= 2 {
+				return aliyuntest.Fault{Status: 400, Code: "OperationDenied"}
+			}
+			return aliyuntest.Fault{}
+		},
+		"tries that use the calls up": func(list int) aliyuntest.Fault {
+			if list%2 == 0 {
+				return aliyuntest.Fault{Status: 503}
+			}
+			return aliyuntest.Fault{}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				count := 0
+				l := newLab(t, &aliyuntest.Server{
+					InMemory: true, TaskTime: time.Minute, Quota: aliyuntest.Quota{URLs: 1 << 20},
+					Limits: aliyuntest.Limits{URLsPerDomain: 1000},
+					TaskEnd: func(a aliyuntest.Accepted) string {
+						if strings.Contains(a.URL, "/bad") {
+							return "Failed"
+						}
+						return "Complete"
+					},
+					Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+						if !lists(c) {
+							return aliyuntest.Fault{}
+						}
+						count++
+						return fault(count)
+					},
+				}, fileTable)
+				api := l.platform.API(t.Context())
+				for call := range 4 { // the bad one fails each time, far apart in the lists
+					urls := []string{"https://w0.example.com/bad.png"}
+					for i := range 399 {
+						urls = append(urls, fmt.Sprintf("https://w0.example.com/%d-%d.png", call, i))
+					}
+					if _, err := api.Refresh(t.Context(), refresh.Call{Product: "dcdn", Type: "File", URLs: urls}); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(5 * time.Minute)
+				}
+				report, _ := l.sweep(t)
+				if report.Sweep.Again != 0 || report.Sweep.Unseen == 0 {
+					t.Errorf("the sweep is %+v; want nothing again, and tasks that were not seen", *report.Sweep)
+				}
+			})
+		})
+	}
+}
+
+// In an account with more tasks than a sweep can list, what always times out is
+// sent no more often than elsewhere.
+func TestSweepOfALargeAccountCountsTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, &aliyuntest.Server{
+			InMemory: true, TaskTime: 4 * time.Minute, Quota: aliyuntest.Quota{URLs: 1 << 30},
+			Limits: aliyuntest.Limits{URLsPerDomain: 1000},
+			TaskEnd: func(a aliyuntest.Accepted) string {
+				if strings.Contains(a.URL, "/bad") {
+					return "Timeout"
+				}
+				return "Complete"
+			},
+		}, fileTable)
+		api := l.platform.API(t.Context())
+		send := func(urls ...string) {
+			if _, err := api.Refresh(t.Context(), refresh.Call{Product: "dcdn", Type: "File", URLs: urls}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for round := range 67 {
+			if round == 60 {
+				send("https://w0.example.com/bad.png")
+			}
+			urls := make([]string, 1000)
+			for i := range urls {
+				urls[i] = fmt.Sprintf("https://w0.example.com/%d-%d.png", round, i)
+			}
+			send(urls...)
+			time.Sleep(10 * time.Minute)
+			if round >= 60 {
+				l.sweep(t)
+			}
+		}
+		sent := 0
+		for _, a := range l.api.Accepted() {
+			if strings.Contains(a.URL, "/bad") {
+				sent++
+			}
+		}
+		if sent < 2 || sent > 3 {
+			t.Errorf("a URL that always times out was sent %d times in an hour, want 2 or 3", sent)
+		}
+	})
+}
+
+// Over the quota, a sweep makes no directories in place of files: nothing would
+// tell the next sweep that it need not.
+func TestSweepOverTheQuota(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, &aliyuntest.Server{
+			InMemory: true, TaskTime: time.Minute, Quota: aliyuntest.Quota{URLs: 3, Directories: 100},
+			TaskEnd: func(aliyuntest.Accepted) string { return "Failed" },
+		}, fileTable+"refresh: {on_quota_exceeded: directory}\n")
+		if _, err := l.handle(t, put(0, record("site", "x/1.png"), record("site", "x/2.png"), record("site", "y/3.png")), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		for range 6 {
+			time.Sleep(10 * time.Minute)
+			l.sweep(t)
+		}
+		if n := len(l.api.Accepted()); n != 3 {
+			t.Errorf("%d URLs were accepted, the last of which are %v; want the 3 files alone", n, l.api.Accepted()[3:])
+		}
+	})
+}
+
+// A directory that the table never refreshes, such as a domain's root that somebody
+// refreshed by hand, is not the table's.
+func TestSweepLeavesRootsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, &aliyuntest.Server{
+			InMemory: true, TaskTime: time.Minute,
+			TaskEnd: func(aliyuntest.Accepted) string { return "Failed" },
+		}, `
+rules:
+  - bucket: site
+    targets: [{domain: w0.example.com, index: [index.html]}, {domain: w1.example.com, path: /docs/, index: [index.html]}]
+  - bucket: dirs
+    targets: [{domain: w2.example.com, type: directory}]
+`)
+		api := l.platform.API(t.Context())
+		roots := []string{"https://w0.example.com/", "https://w1.example.com/docs/", "https://w1.example.com/"}
+		own := []string{"https://w0.example.com/x/", "https://w2.example.com/"}
+		if _, err := api.Refresh(t.Context(), refresh.Call{Product: "dcdn", Type: "Directory", URLs: append(roots, own...)}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		report, _ := l.sweep(t)
+		if s := report.Sweep; s.Foreign != 3 || s.Again != 2 {
+			t.Errorf("the sweep is %+v and refreshed %+v; want 3 foreign and 2 again", *s, report.Refreshed)
+		}
+	})
+}

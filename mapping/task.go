@@ -24,13 +24,15 @@ func (t *Table) Products() []Product {
 // other stands for all spellings. There are none if the URL is not one of t's.
 //
 // A Directory that stands for files of a rule is one of t's too: with Force, since
-// one of the files may have been removed.
+// one of the files may have been removed. A target's path, and what is above one,
+// never stands for files: see [Table.Roots].
 func (t *Table) TargetsOf(product Product, typ Type, url string) []Target {
 	if !strings.Contains(url, "://") {
 		url = "https://" + url
 	}
 	encoded := strings.Contains(url, "%")
 	var all []Target
+	var roots map[string]bool
 	for _, reading := range readings(url) {
 		p, _ := cutURL(reading)
 		sources, _ := Sources(t, reading)
@@ -38,7 +40,13 @@ func (t *Table) TargetsOf(product Product, typ Type, url string) []Target {
 			if source.Spec.Product != product {
 				continue
 			}
+			if typ == Directory && source.Spec.Type == File && roots == nil {
+				roots = t.Roots()
+			}
 			for _, target := range source.targets(typ) {
+				if source.Spec.Type == File && roots[target.URL] {
+					continue
+				}
 				if encoded && target.URL == p.url() {
 					return []Target{target}
 				}

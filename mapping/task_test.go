@@ -45,6 +45,7 @@ rules:
 		"a directory":          {DCDN, Directory, "https://docs.example.com/d/x/", []string{"https://docs.example.com/d/x/"}},
 		"above the path":       {DCDN, Directory, "https://docs.example.com/", nil},
 		"in place of files":    {DCDN, Directory, www + "/x/y/", []string{www + "/x/y/"}},
+		"a domain's root":      {DCDN, Directory, www + "/", nil},
 		"not a directory":      {DCDN, Directory, www + "/x/y", nil},
 		"a path with segments": {DCDN, File, www + "/../a.png", nil},
 		"nothing":              {DCDN, File, "", nil},

@@ -37,6 +37,9 @@ type Job struct {
 	// Accepted is what the API accepted in an earlier try of the same job. That
 	// is reported and not sent; the rest is planned anew.
 	Accepted map[Key]Acceptance
+	// Until is when the submission must be over: see [LastMoment]. The zero time
+	// is the last moment of the job's own items.
+	Until time.Time
 	// Done, if it is set, is called with each outcome as soon as that is known,
 	// from Submit's own goroutine.
 	Done func(Outcome)
@@ -56,12 +59,16 @@ const (
 // carry removals before those that carry none, those with pages before the
 // rest, and what takes the place of a refused item in the order of its
 // importance. Products do not wait for each other. Submit returns in time to report
-// before the context's deadline: see [LastMoment].
+// before the context's deadline: see [Job].
 //
 // Submit's own goroutine owns all state. Calls are the only other goroutines;
 // their answers come back over one channel.
 func (s *Submitter) Submit(ctx context.Context, job Job) Result {
-	ctx, cancel := context.WithDeadline(ctx, LastMoment(ctx, job.items()))
+	until := job.Until
+	if until.IsZero() {
+		until = LastMoment(ctx, job.items())
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	submissions := newSubmissions(s, job, deadline)
