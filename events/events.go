@@ -12,6 +12,7 @@ package events
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -136,7 +137,7 @@ func Decode(payload []byte) (Batch, error) {
 	if err != nil {
 		return Batch{}, &PayloadError{Start: string(payload[:min(len(payload), 200)]), Err: err}
 	}
-	if len(d.ids) == max(d.messages, 1) {
+	if !slices.Contains(d.ids, "") {
 		d.MessageIDs = d.ids
 	}
 	return d.Batch, nil
@@ -163,9 +164,8 @@ const maxEnvelopes = 4
 // decoder collects the records of one payload.
 type decoder struct {
 	Batch
-	count    int      // records so far in the current message, or in a payload without messages
-	messages int      // of the batch so far; 0 in a payload without messages
-	ids      []string // of those messages that have one
+	count int      // records so far in the current message, or in a payload without messages
+	ids   []string // of the messages so far; "" for one that has none
 }
 
 // place is the decoder's position in the payload.
@@ -246,7 +246,7 @@ func (d *decoder) object(v value, p place) error {
 		if err := v.fields(field{"messageId", &id}); err != nil {
 			return err
 		}
-		d.noteID(id.text())
+		d.noteID(id.text(), p)
 		return d.content("", name, content, p)
 	case "Message":
 		return d.content("", name, content, p)
@@ -302,17 +302,20 @@ func (d *decoder) message(p place, i int, id string) place {
 		return p
 	}
 	d.count = 0
-	d.messages++
-	d.noteID(id)
+	d.ids = append(d.ids, id)
 	p.Message, p.MessageID = i, id
 	return p
 }
 
-// noteID notes the id of the current message, unless it has one already: a message
-// may hold others.
-func (d *decoder) noteID(id string) {
-	if id != "" && len(d.ids) < max(d.messages, 1) {
+// noteID notes the id of a queue's message at a place. A message that has one keeps
+// it, whatever it holds. Of one that holds a list, none of the list's ids is its own.
+func (d *decoder) noteID(id string, p place) {
+	switch {
+	case p.listed:
+	case len(d.ids) == 0:
 		d.ids = append(d.ids, id)
+	case d.ids[len(d.ids)-1] == "":
+		d.ids[len(d.ids)-1] = id
 	}
 }
 

@@ -34,6 +34,21 @@ func TestMessageIDs(t *testing.T) {
 		"a message in a message":    {list(strings.Replace(smq("1"), record, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(smq("9")), 1)), []string{"1"}},
 		"no id, one in its content": {list(strings.Replace(smq(""), record, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(smq("9")), 1)), []string{"9"}},
 	}
+	inside := func(outer string, inner string) string {
+		return strings.Replace(outer, record, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(inner), 1)
+	}
+	several := fmt.Sprintf(`{"specversion":"1.0","data":%s}`, list(smq("1"), smq("2")))
+	for name, payload := range map[string]string{
+		"several messages in one that has no id":         list(several),
+		"one without an id, before a message in another": list(smq(""), inside(smq("1"), smq("9"))),
+		"one without an id, before several in another":   list(smq(""), several),
+		"several, of which the first has no id":          list(fmt.Sprintf(`{"specversion":"1.0","data":%s}`, list(smq(""), smq("2")))),
+	} {
+		tests[name] = struct {
+			payload string
+			want    []string
+		}{payload, nil}
+	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			batch, err := Decode([]byte(tt.payload))

@@ -94,38 +94,48 @@ var taskTypes = map[string]mapping.Type{
 	"ignoreparams": mapping.IgnoreParams, "ignore_params": mapping.IgnoreParams,
 }
 
-// failedURLs returns the URLs of which the newest task failed and was created since
-// the time, those that failed first before the others. Tasks of one URL that were
-// created in the same second are one try: the API may list several spellings of a
-// name alike.
+// failedURLs returns the URLs of which the newest try failed and was begun since the
+// time, those that failed first before the others. A try is a task, or several where
+// the API lists spellings of a name alike: these are created in the same second, or
+// within a minute where an invocation needs several calls. It failed if one of them
+// did.
 func failedURLs(tasks []productTask, since time.Time) []failedURL {
 	type key struct {
 		typ mapping.Type
 		url string
 	}
-	newest, tries := map[key]productTask{}, map[key]map[time.Time]bool{}
+	byURL := map[key][]productTask{}
 	for _, t := range tasks {
 		k := key{taskTypes[t.Type], withoutScheme(t.URL)}
-		if k.typ == "" {
-			continue // preloading, for example
-		}
-		failed := t.Status == refresh.TaskFailed || t.Status == refresh.TaskTimeout
-		if failed {
-			if tries[k] == nil {
-				tries[k] = map[time.Time]bool{}
-			}
-			tries[k][t.Created] = true
-		}
-		last, known := newest[k]
-		if !known || t.Created.After(last.Created) || failed && t.Created.Equal(last.Created) {
-			newest[k] = t
+		if k.typ != "" { // not preloading, for example
+			byURL[k] = append(byURL[k], t)
 		}
 	}
 	var all []failedURL
-	for k, t := range newest {
-		failed := t.Status == refresh.TaskFailed || t.Status == refresh.TaskTimeout
-		if failed && !t.Created.Before(since) {
-			all = append(all, failedURL{t.product, k.typ, t.URL, len(tries[k]), t.Task})
+	for k, tasks := range byURL {
+		slices.SortStableFunc(tasks, func(a, b productTask) int { return a.Created.Compare(b.Created) })
+		var within time.Duration
+		if mayBeDecoded(k.url) {
+			within = time.Minute
+		}
+		f := failedURL{typ: k.typ}
+		var begun time.Time
+		failed := false // the newest try
+		for i, t := range tasks {
+			if i == 0 || t.Created.Sub(begun) > within {
+				begun, failed = t.Created, false
+			}
+			if t.Status != refresh.TaskFailed && t.Status != refresh.TaskTimeout {
+				continue
+			}
+			if !failed {
+				f.count++
+			}
+			failed = true
+			f.product, f.url, f.task = t.product, t.URL, t.Task
+		}
+		if failed && !begun.Before(since) {
+			all = append(all, f)
 		}
 	}
 	slices.SortFunc(all, func(a, b failedURL) int {
@@ -133,6 +143,17 @@ func failedURLs(tasks []productTask, since time.Time) []failedURL {
 	})
 	return all
 }
+
+// mayBeDecoded reports whether a URL of a list of tasks may stand for several
+// spellings: it has characters that one of them encodes, and no encoded ones.
+func mayBeDecoded(url string) bool {
+	return !strings.Contains(url, "%") && strings.ContainsFunc(url, func(r rune) bool {
+		return !strings.ContainsRune(unreserved, r)
+	})
+}
+
+// unreserved characters are bare in every spelling of a path or a query.
+const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/?=&"
 
 // withoutScheme returns a URL without its scheme and with its host in lower case.
 func withoutScheme(url string) string {

@@ -410,3 +410,65 @@ rules:
 		}
 	})
 }
+
+// Where the API's lists decode paths, they list all spellings of a name alike. One
+// that failed is not hidden by another one, sent seconds later, that did not.
+func TestSweepOfSpellingsListedAlike(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := map[string]int{}
+		l := newLab(t, &aliyuntest.Server{
+			InMemory: true, TaskTime: time.Minute, TaskPath: aliyuntest.Decoded,
+			TaskEnd: func(a aliyuntest.Accepted) string {
+				if sent[a.URL]++; strings.HasSuffix(a.URL, "/a%20(1).png") && sent[a.URL] == 1 {
+					return "Failed"
+				}
+				return "Complete"
+			},
+		}, fileTable)
+		api := l.platform.API(t.Context())
+		for _, path := range []string{"a%20(1).png", "a%20%281%29.png"} {
+			call := refresh.Call{Product: "dcdn", Type: "File", URLs: []string{"https://w0.example.com/" + path}}
+			if _, err := api.Refresh(t.Context(), call); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second)
+		}
+		for range 3 {
+			time.Sleep(10 * time.Minute)
+			l.sweep(t)
+		}
+		if n := sent["https://w0.example.com/a%20(1).png"]; n != 2 {
+			t.Errorf("the spelling that failed was sent %d times, want 2", n)
+		}
+	})
+}
+
+// However long it goes on, what always fails is sent at most three times in any 24
+// hours.
+func TestSweepOfWhatAlwaysFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent []time.Time
+		l := newLab(t, &aliyuntest.Server{
+			InMemory: true, TaskTime: time.Minute, Quota: aliyuntest.Quota{URLs: 1 << 20},
+			TaskEnd: func(aliyuntest.Accepted) string {
+				sent = append(sent, time.Now())
+				return "Failed"
+			},
+		}, fileTable)
+		if _, err := l.handle(t, put(0, record("site", "a.png")), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		for range 60 * 6 {
+			time.Sleep(10 * time.Minute)
+			l.sweep(t)
+		}
+		if len(sent) < 6 {
+			t.Errorf("it was sent %d times in 60 hours", len(sent))
+		}
+		for i := range sent[3:] {
+			if between := sent[i+3].Sub(sent[i]); between < 24*time.Hour {
+				t.Errorf("it was sent four times in %v", between)
+			}
+		}
+	})
+}
