@@ -70,12 +70,16 @@ func (c check) String() string {
 }
 
 // Sample returns a key that the table maps by rule r, and the URLs that its
-// target s refreshes for it. The key is "" if no likely one was found.
+// target s refreshes for it. Where the rule may be mistaken, it is a key that shows
+// the mistake. The key is "" if no likely one was found.
 func (t *Table) Sample(r *Rule, s *Spec) (key string, urls []string) {
-	for _, rest := range r.examples(s.Index) {
+	for _, rest := range append(r.unwanted(), r.examples(s.Index)...) {
 		key := r.Prefix + rest
 		if !t.shows(r, key) || hasDotSegment(key[len(s.StripPrefix):]) {
 			continue
+		}
+		if strings.HasPrefix(rest, "/") && (r.Prefix == "" || strings.HasSuffix(r.Prefix, "/")) {
+			continue // no uploader makes such keys
 		}
 		for _, target := range s.targets(nil, key[len(s.StripPrefix):], Created) {
 			urls = append(urls, target.URL)
@@ -83,6 +87,31 @@ func (t *Table) Sample(r *Rule, s *Spec) (key string, urls []string) {
 		return key, urls
 	}
 	return "", nil
+}
+
+// unwanted returns what may follow the prefix in a key that r should leave out, if
+// its globs meant what people think that they mean.
+func (r *Rule) unwanted() (rests []string) {
+	if strings.Trim(r.Prefix, "/") != "" && !strings.HasSuffix(r.Prefix, "/") {
+		rests = append(rests, "/docs/index.html")
+	}
+	for _, glob := range r.Exclude {
+		if problem, _ := r.globDoubt(glob, true); problem == "" {
+			continue
+		}
+		glob = strings.TrimPrefix(strings.TrimLeft(glob, "./"), r.Prefix)
+		switch {
+		case glob == "":
+			continue
+		case strings.HasSuffix(glob, "/"):
+			glob += "**"
+		}
+		if !strings.Contains(glob, "/") {
+			glob = "**/" + glob
+		}
+		rests = append(rests, example(firstAlternatives(glob), "docs/"))
+	}
+	return rests
 }
 
 // examples returns what may follow the prefix in a key of r, the likeliest first.
@@ -161,66 +190,6 @@ func (r *Rule) admits(key string) bool {
 		}
 	}
 	return true
-}
-
-// Warnings returns what is no fault and yet unlikely to be meant, or dearer than
-// it looks: a prefix of which nothing is stripped, spellings that spend the small
-// quotas, and force. An empty strip_prefix in the table, or spellings: common,
-// says that it is meant.
-func (t *Table) Warnings() Faults {
-	var all Faults
-	for i, r := range t.Rules {
-		for j := range r.Targets {
-			s := &r.Targets[j]
-			warn := func(hint, format string, args ...any) {
-				all = append(all, Fault{
-					File: t.name, Line: s.Line, Path: fmt.Sprintf("rules[%d].targets[%d]", i, j),
-					Message: fmt.Sprintf(format, args...), Hint: hint,
-				})
-			}
-			if r.Prefix != "" && s.StripPrefix == "" && !s.stripNothing {
-				warn(`set strip_prefix, or strip_prefix: "" if it is meant`,
-					"the prefix %s stays in the URL: %s", quote(r.Prefix), join(s.root, r.Prefix, "")+"…")
-			}
-			if name, n := s.dearest(); n > 1+len(s.Suffixes) && !(s.chosen && s.Spellings == SpellCommon) {
-				hint := "set spellings: canonical, or spellings: common if it is meant"
-				if s.Spellings == SpellAll {
-					hint = "set spellings: canonical or common"
-				}
-				warn(hint, "with spellings: %s, a name such as %s takes %d of the 100 URLs of type %s a day",
-					s.Spellings, quote(name), n, s.Type)
-			}
-			if s.Force {
-				warn("leave force out where files are large or many",
-					"force makes the origin send %s again, even where nothing has changed", s.forced())
-			}
-		}
-	}
-	return all
-}
-
-// dearest returns a name that has many spellings, and how many URLs of a small
-// quota it costs: 100 directories a day, and as many URLs of IgnoreParams
-// (RefreshDcdnObjectCaches, API reference). For files that is 0.
-func (s *Spec) dearest() (name string, urls int) {
-	name = "photos (1)@图"
-	switch s.Type {
-	case File:
-		return "", 0
-	case Directory:
-		name += "/"
-	case IgnoreParams:
-		name += ".jpg"
-	}
-	return name, len(s.targets(nil, name, Created))
-}
-
-// forced says how much a forced refresh is of.
-func (s *Spec) forced() string {
-	if s.Type == Directory {
-		return "everything below the object's directory"
-	}
-	return "every variant of the object that is asked for"
 }
 
 // Source is an object that a URL can show or, with Below, any object of the

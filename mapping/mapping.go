@@ -90,7 +90,6 @@ type Table struct {
 	// How to talk to the refresh API.
 	Refresh Refresh `json:"refresh,omitzero"`
 
-	name    string
 	buckets map[string]bucket
 }
 

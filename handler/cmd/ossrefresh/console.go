@@ -160,11 +160,22 @@ func (f tableFlag) file() string {
 
 func (f tableFlag) load() (*mapping.Table, error) {
 	table, err := mapping.Load(f.file())
+	return table, f.explain(err)
+}
+
+// check reads the table and what is unlikely to be meant in it.
+func (f tableFlag) check() (*mapping.Table, mapping.Faults, error) {
+	table, warnings, err := mapping.Check(f.file())
+	return table, warnings, f.explain(err)
+}
+
+// explain adds to the error of a table that cannot be read what to do about it.
+func (f tableFlag) explain(err error) error {
 	var faults mapping.Faults
-	if err != nil && !errors.As(err, &faults) {
-		return nil, hint(err, "name the table with --mapping")
+	if err == nil || errors.As(err, &faults) {
+		return err
 	}
-	return table, err
+	return hint(err, "name the table with --mapping")
 }
 
 // plural counts things: "1 URL", "2 URLs".
