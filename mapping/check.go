@@ -45,18 +45,32 @@ const acceptedDomain = `an exact host name in lower case, such as "www.example.c
 // host name: a name of two labels or more (RFC 1123, section 2.1) that is not an
 // IP address.
 func checkDomain(s string) (problem, hint string) {
+	switch problem, host := CheckDomain(s); {
+	case problem == "":
+		return "", ""
+	case allHave(things(s, separatorOrBlank), "."):
+		return "names several domains", "write a target for each domain"
+	case host == "":
+		return problem, "accepted: " + acceptedDomain
+	case ascii(host):
+		return problem, "write " + quote(host)
+	default:
+		return problem, "write " + quote(host) + " in Punycode (xn--…): ossrefresh check shows it"
+	}
+}
+
+// CheckDomain says what keeps a text from being a domain, as faults of a table say
+// it, and the domain that was meant where that is certain. Both are "" for a domain;
+// what was meant may be beyond ASCII.
+func CheckDomain(s string) (problem, meant string) {
 	if problem = domainProblem(s); problem == "" {
 		return "", ""
 	}
-	switch host := meantHost(s); {
-	case allHave(things(s, separatorOrBlank), "."):
-		return "names several domains", "write a target for each domain"
-	case domainProblem(host) == "":
-		return problem, "write " + quote(host)
-	case domainProblem(host) == beyondASCII:
-		return problem, "write " + quote(host) + " in Punycode (xn--…): ossrefresh check shows it"
+	host := meantHost(s)
+	if other := domainProblem(host); other == "" || other == beyondASCII {
+		return problem, host
 	}
-	return problem, "accepted: " + acceptedDomain
+	return problem, ""
 }
 
 const beyondASCII = "has letters beyond ASCII"

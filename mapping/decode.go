@@ -164,7 +164,7 @@ func (d *decoder) domain(n *yaml.Node) string {
 	before := len(d.faults)
 	s := d.text(n, checkDomain)
 	if len(d.faults) > before {
-		if host := meantHost(s); domainProblem(host) == beyondASCII {
+		if _, host := CheckDomain(s); !ascii(host) {
 			d.faults[before].Domain = host
 		}
 	}

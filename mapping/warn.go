@@ -241,7 +241,7 @@ func oneSlash(s string) string {
 // rawDoubt says what is doubtful about a part of a key or of a path, which the
 // table has raw. What is valid is left alone where the other thing is not.
 func rawDoubt(s string, valid func(string) bool) (problem, hint string) {
-	if raw := decodeTriplets(s); raw != s && utf8.ValidString(raw) && valid(raw) {
+	if raw := Decode(s); raw != s && utf8.ValidString(raw) && valid(raw) {
 		return "is percent-encoded, and the table has keys and paths raw", "write " + quote(raw)
 	}
 	edges := unquoted(s)
@@ -255,11 +255,6 @@ func rawDoubt(s string, valid func(string) bool) (problem, hint string) {
 		return "has " + named(r) + " before, behind or in it", "write " + quote(edges)
 	}
 	return "", ""
-}
-
-// decodeTriplets decodes percent-encoding alone: a "+" stays.
-func decodeTriplets(s string) string {
-	return decode(strings.ReplaceAll(s, "+", "%2B"))
 }
 
 // stripDoubt says what is doubtful about a strip_prefix beside the rule's prefix.

@@ -92,14 +92,17 @@ func (c *console) report(err error) int {
 	if c.json && !c.shown {
 		_ = c.encode(map[string]problem{"error": p}) // standard error has it too
 	}
+	if c.shown && !c.json {
+		fmt.Fprintln(c.err)
+	}
 	for _, f := range p.Faults {
 		fmt.Fprintln(c.err, oneLine(f.line))
 	}
 	for _, line := range lines(printable(p.Message)) {
 		fmt.Fprintf(c.err, "%s %s\n", c.label("error", "31"), line)
 	}
-	if p.Hint != "" {
-		c.hint(p.Hint)
+	for _, line := range lines(p.Hint) {
+		c.hint(line)
 	}
 	if p.Usage {
 		return 2
@@ -140,7 +143,7 @@ func (c *console) read(ctx context.Context, what, name string) ([]byte, error) {
 		if err != nil {
 			return nil, hint(fmt.Errorf("reading %s: %w", what, err), "give the name of a file, or - for standard input")
 		}
-		return data, nil
+		return plainText(data), nil
 	}
 }
 

@@ -48,7 +48,13 @@ func (cmd *explainCommand) Run(c *console) error {
 		return misuse(fmt.Errorf("bucket %q is named without a key", bucket), "give BUCKET KEY or oss://BUCKET/KEY")
 	}
 	if !utf8.ValidString(bucket) || !utf8.ValidString(key) {
-		return misuse(fmt.Errorf("bucket %q, key %q: what is not UTF-8 is no name of OSS", bucket, key), "check the terminal's encoding")
+		err := fmt.Errorf("bucket %q, key %q: a name of OSS is valid UTF-8", bucket, key)
+		return misuse(err, "check the terminal's encoding")
+	}
+	if names := buckets(table); !slices.Contains(names, bucket) {
+		if near := mapping.Nearest(bucket, names); near != "" {
+			c.hint("did you mean the bucket " + near + "?")
+		}
 	}
 	o := mapping.Object{Bucket: bucket, Key: key, Event: mapping.Event(cmd.Event), New: cmd.New}
 	return c.show(explainObject(table, cmd.file(), o))
@@ -67,7 +73,8 @@ func (cmd *explainCommand) object() (bucket, key string, err error) {
 		return strings.TrimSuffix(object, "/"), cmd.Subject[1], nil
 	case len(cmd.Subject) > 2:
 		err := fmt.Errorf("there are %d arguments, not a bucket and a key", len(cmd.Subject))
-		return "", "", misuse(err, "put a key with spaces in quotes")
+		return "", "", misuse(err, "put a key with spaces in quotes: ossrefresh explain "+
+			shellWord(strings.TrimSuffix(object, "/"))+" "+shellWord(strings.Join(cmd.Subject[1:], " ")))
 	case isObject:
 		bucket, key, _ = strings.Cut(object, "/")
 		return bucket, key, nil
@@ -75,6 +82,9 @@ func (cmd *explainCommand) object() (bucket, key string, err error) {
 		return "", "", nil
 	}
 	err = fmt.Errorf("%q is neither a URL nor a bucket with a key", first)
+	if bucket, key, ok := strings.Cut(first, "/"); ok && bucket != "" && key != "" {
+		return "", "", misuse(err, "did you mean: ossrefresh explain "+shellWord(bucket)+" "+shellWord(key))
+	}
 	return "", "", misuse(err, acceptedSubject)
 }
 
@@ -243,15 +253,23 @@ func (s source) keys() string {
 }
 
 func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url string) error {
-	found, err := mapping.Sources(table, withScheme(url))
+	url = trimmed(url)
+	asked, domain := withDomain(url)
+	found, err := mapping.Sources(table, asked)
 	if err != nil {
 		return misuse(err, acceptedSubject)
+	}
+	if names := domains(table, ""); !slices.Contains(names, domain) {
+		if near := mapping.Nearest(domain, names); near != "" {
+			c.hint("did you mean the domain " + near + "?")
+		}
 	}
 	if _, fragment, ok := strings.Cut(url, "#"); ok {
 		c.hint("no server is asked for " + shown("#"+fragment) + "; the # of a name is %23 in a URL")
 	}
 	if !utf8.ValidString(url) || slices.ContainsFunc(found, func(f mapping.Source) bool { return !utf8.ValidString(f.Key) }) {
-		return misuse(fmt.Errorf("%q: what is not UTF-8 is no object's URL", url), "check the terminal's encoding")
+		err := fmt.Errorf("%q: an object's URL is valid UTF-8", url)
+		return misuse(err, "check the terminal's encoding")
 	}
 	s := sources{URL: url, Objects: []source{}}
 	for _, f := range found {
@@ -261,6 +279,17 @@ func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url stri
 		s.Domains = domains(table, "")
 	}
 	return c.show(s)
+}
+
+// withDomain returns a URL with its domain as DNS has it, and the domain.
+func withDomain(url string) (full, domain string) {
+	scheme, rest, _ := strings.Cut(withScheme(url), "://")
+	end := hostEnd(rest)
+	domain, problem, meant := domainIn(rest[:end], strings.ToLower(scheme))
+	if problem != "" {
+		return withScheme(url), meant
+	}
+	return scheme + "://" + domain + rest[end:], domain
 }
 
 func newSource(file string, f mapping.Source) source {

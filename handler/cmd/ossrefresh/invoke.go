@@ -46,9 +46,13 @@ func (cmd *invokeCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	payload, err := c.read(ctx, "the event", cmd.Event)
+	data, err := c.read(ctx, "the event", cmd.Event)
 	if err != nil {
 		return err
+	}
+	payload, n := eventOf(data)
+	if n > 1 {
+		c.hint(manyEvents(cmd.Event, n))
 	}
 	doc := invocation{Event: cmd.Event, Mapping: cmd.file(), Live: cmd.Live}
 	if doc.Function, err = cmd.binary(); err != nil {

@@ -23,13 +23,20 @@ type letter struct {
 }
 
 // splitLetters finds the letters in a file: JSON values, arrays of them, or
-// lines of these in Base64, as a queue's consumer prints a body. A line that
-// cannot be read is a letter too, and stops no other.
+// lines of these in Base64, as a queue's consumer prints a body, in the envelopes
+// that queues put around them. A line that cannot be read is a letter too, and stops
+// no other.
 func splitLetters(file string, data []byte) []letter {
 	var all []letter
 	add := func(raws []json.RawMessage) {
 		for _, raw := range raws {
-			all = append(all, letter{name: fmt.Sprintf("%s#%d", file, len(all)+1), raw: raw})
+			for _, raw := range opened(raw, mostEnvelopes, isLetter) {
+				l := letter{name: fmt.Sprintf("%s#%d", file, len(all)+1), raw: raw}
+				if !isLetter(raw) && isEvent(raw) {
+					l.err = errEvent
+				}
+				all = append(all, l)
+			}
 		}
 	}
 	if raws, ok := fromBase64(data); ok { // one text, whose lines are no text each
@@ -82,16 +89,16 @@ func fromBase64(text []byte) (raws []json.RawMessage, ok bool) {
 	return raws, true
 }
 
-// nextValue reads the object or array that the text begins with, and returns
-// the object or the array's elements.
+// nextValue reads the object, array or string that the text begins with, and returns
+// it or the array's elements.
 func nextValue(text []byte) (raws []json.RawMessage, rest []byte, err error) {
-	if text[0] != '{' && text[0] != '[' {
+	if text[0] != '{' && text[0] != '[' && text[0] != '"' {
 		return nil, text, errors.New("it is neither JSON nor Base64 of JSON")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	var raw json.RawMessage
 	if err := decoder.Decode(&raw); err != nil {
-		return nil, text, fmt.Errorf("it is no JSON: %w", err)
+		return nil, text, fmt.Errorf("it is not valid JSON: %w", err)
 	}
 	if json.Unmarshal(raw, &raws) != nil {
 		raws = []json.RawMessage{raw}

@@ -54,7 +54,7 @@ func TestSplitUnreadable(t *testing.T) {
 		want []string
 	}{
 		{one + "\n!\n" + one, []string{"f#1", "f:2 it is neither", "f#3"}},
-		{"\n" + `{"a":"` + "\n" + pretty + "\n" + one[:3] + "\n" + one, []string{"f:2 it is no JSON", "f#2", "f:8 it is no JSON", "f#4"}},
+		{"\n" + `{"a":"` + "\n" + pretty + "\n" + one[:3] + "\n" + one, []string{"f:2 it is not valid JSON", "f#2", "f:8 it is not valid JSON", "f#4"}},
 		{one + " x\n" + one, []string{"f#1", "f:1 it is neither", "f#3"}},
 		{encoded + "\n" + encoded[:5] + "\n" + encoded, []string{"f#1", "f:2 it is neither", "f#3"}},
 		{"aGVsbG8=\n" + encoded, []string{"f:1 it is neither", "f#2"}},

@@ -54,7 +54,11 @@ func unanswered(err error) error {
 // has the defaults.
 func tableOf(flag tableFlag) (*mapping.Table, error) {
 	if _, err := os.Stat(flag.file()); err != nil && flag.Mapping == "" {
-		return mapping.Parse("defaults", []byte("rules: [{bucket: none, targets: [{domain: example.com}]}]"))
+		table, err := mapping.Parse("defaults", []byte("rules: [{bucket: none, targets: [{domain: example.com}]}]"))
+		if err == nil {
+			table.Rules = nil
+		}
+		return table, err
 	}
 	return flag.load()
 }

@@ -59,6 +59,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 		kong.Vars{"version": "ossrefresh " + handler.Version()},
 		kong.KindMapper(reflect.String, kong.MapperFunc(bytesAsGiven)),
 		kong.Exit(func(int) { helped = true }))
+	if len(args) > 0 && args[0] == "help" { // "help refresh" is "refresh --help"
+		args = append(slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "help" }), "--help")
+	}
 	parsed, err := parser.Parse(args)
 	if helped {
 		return 0
