@@ -182,6 +182,6 @@ func (s sample) text(p *page) {
 	}
 	p.line("  %s  %s %s", short(s.Rule), s.Bucket, shown(s.Key))
 	for _, url := range s.URLs {
-		p.line("       %s  %s  %s", s.Product, s.Type, url)
+		p.line("       %s  %s  %s", s.Product, s.Type, withName(url))
 	}
 }

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+
+	"golang.org/x/term"
 
 	"oss-cdn-refresh/mapping"
 )
@@ -21,11 +24,33 @@ type console struct {
 	json       bool
 	shown      bool // a document was
 	bold, loud bool // out, err: on a terminal that may show colours
+
+	width, errWidth int // of out's and err's terminal, in cells; 0 where there is none
 }
 
 func newConsole(in io.Reader, out, err io.Writer, getenv func(string) string) *console {
 	plain := getenv("NO_COLOR") != "" || getenv("TERM") == "dumb"
-	return &console{in: in, out: out, err: err, getenv: getenv, bold: !plain && terminal(out), loud: !plain && terminal(err)}
+	return &console{
+		in: in, out: out, err: err, getenv: getenv,
+		bold: !plain && terminal(out), loud: !plain && terminal(err),
+		width: widthOf(out, getenv), errWidth: widthOf(err, getenv),
+	}
+}
+
+// widthOf returns the width of a terminal in cells; 0 for what is not one.
+func widthOf(w io.Writer, getenv func(string) string) int {
+	file, ok := w.(*os.File)
+	if !ok || !terminal(w) {
+		return 0
+	}
+	if columns, err := strconv.Atoi(getenv("COLUMNS")); err == nil {
+		return columns
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 func terminal(w io.Writer) bool {
@@ -48,7 +73,7 @@ func (c *console) show(d document) error {
 	if c.json {
 		return c.encode(d)
 	}
-	p := &page{bold: c.bold}
+	p := &page{bold: c.bold, width: c.width}
 	d.text(p)
 	_, err := io.WriteString(c.out, p.String())
 	return err
@@ -96,10 +121,10 @@ func (c *console) report(err error) int {
 		fmt.Fprintln(c.err)
 	}
 	for _, f := range p.Faults {
-		fmt.Fprintln(c.err, oneLine(f.line))
+		fmt.Fprintln(c.err, wrap(oneLine(f.line), c.errWidth, 4))
 	}
 	for _, line := range lines(printable(p.Message)) {
-		fmt.Fprintf(c.err, "%s %s\n", c.label("error", "31"), line)
+		c.say("error", "31", line)
 	}
 	for _, line := range lines(p.Hint) {
 		c.hint(line)
@@ -112,7 +137,14 @@ func (c *console) report(err error) int {
 
 // hint prints what to do about something.
 func (c *console) hint(text string) {
-	fmt.Fprintf(c.err, "%s %s\n", c.label("hint", "36"), oneLine(text))
+	c.say("hint", "36", oneLine(text))
+}
+
+// say prints a line behind a label, wrapped below its beginning.
+func (c *console) say(word, color, text string) {
+	plain := "ossrefresh: " + word + ": "
+	text = wrap(plain+text, c.errWidth, len(plain))
+	fmt.Fprintln(c.err, c.label(word, color)+strings.TrimPrefix(text, strings.TrimSuffix(plain, " ")))
 }
 
 func (c *console) label(word, color string) string {

@@ -198,7 +198,7 @@ func (e explanation) text(p *page) {
 func targetRows(targets []target) [][]string {
 	var rows [][]string
 	for _, t := range targets {
-		rows = append(rows, []string{t.Product, t.Type, t.URL})
+		rows = append(rows, []string{t.Product, t.Type, withName(t.URL)})
 	}
 	return rows
 }

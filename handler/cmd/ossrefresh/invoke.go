@@ -146,6 +146,7 @@ func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte
 	result, err := process.Invoke(ctx, runtimetest.Invocation{Payload: payload, Timeout: cmd.Timeout, Credentials: runtimetest.Credentials(api.credentials)})
 	doc.DurationMS = float64(time.Since(start).Microseconds()) / 1000
 	doc.callLog = readLog(process.Output())
+	inOrder(doc.Requests, doc.Failed, ranks(doc.targets()))
 	if result.Err == nil && err != nil {
 		return doc.noteNoAnswer(ctx, err)
 	}
@@ -178,6 +179,15 @@ type invocation struct {
 	api                 string // for people
 	started, unreadable bool
 	unsettled           bool // the real API may have accepted more than is known
+}
+
+// targets are those of the items.
+func (s story) targets() []target {
+	all := make([]target, len(s.Items))
+	for i, it := range s.Items {
+		all[i] = it.target
+	}
+	return all
 }
 
 // nearby returns a file's path from the working directory, where it lies below.

@@ -107,6 +107,11 @@ func (s *sender) send(ctx context.Context, doc *submission, targets []mapping.Ta
 			}
 		}})
 		doc.add(result.Outcomes)
+		named := make([]target, len(items))
+		for i, it := range items {
+			named[i] = target{string(it.Product), string(it.Type), it.URL}
+		}
+		inOrder(doc.Requests, doc.Failed, ranks(named))
 	}
 	accepted := make([]bool, len(targets))
 	for _, o := range result.Outcomes {

@@ -109,9 +109,9 @@ func (s story) text(p *page, requests map[target]int) {
 	p.title("TARGETS: %s, %d merged, %s to refresh", plural(s.Targets, "target"), s.Merged, plural(len(s.Items), "URL"))
 	rows = [][]string{{"product", "type", "records", "request", "URL"}}
 	for _, i := range s.Items {
-		rows = append(rows, []string{i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.target), i.URL})
+		rows = append(rows, []string{i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.target), withName(i.URL)})
 		for _, url := range i.Covers {
-			rows = append(rows, []string{"", "", "", "covers", url})
+			rows = append(rows, []string{"", "", "", "covers", withName(url)})
 		}
 	}
 	p.rows(rows)

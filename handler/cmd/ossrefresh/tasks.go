@@ -138,7 +138,7 @@ func (t tasks) text(p *page) {
 	p.title("%s: %s", t.Product, t.summary())
 	var rows [][]string
 	for _, task := range t.Tasks {
-		rows = append(rows, []string{task.ID, task.Status, task.Process, task.Type, shown(task.URL) + describe(task.Description)})
+		rows = append(rows, []string{task.ID, task.Status, task.Process, task.Type, withName(task.URL) + describe(task.Description)})
 	}
 	p.rows(rows)
 }

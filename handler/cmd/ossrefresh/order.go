@@ -1,0 +1,65 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+)
+
+// ranks numbers targets in their order.
+func ranks(targets []target) map[target]int {
+	all := make(map[target]int, len(targets))
+	for i, t := range targets {
+		if _, ok := all[t]; !ok {
+			all[t] = i
+		}
+	}
+	return all
+}
+
+// inOrder brings calls and failures into the order of the targets that they are for,
+// whichever ended first: what stands beside a number is the same in every run. Of one
+// product and type, refusals come first. What stands in for a target comes last.
+func inOrder(requests []request, failed []group, ranks map[target]int) {
+	first := func(product, typ string, urls []string) int {
+		least := len(ranks)
+		for _, url := range urls {
+			if rank, ok := ranks[target{product, typ, url}]; ok {
+				least = min(least, rank)
+			}
+		}
+		return least
+	}
+	kinds := map[[2]string]int{} // the first rank of a product and type
+	for t, rank := range ranks {
+		kind := [2]string{t.Product, t.Type}
+		if least, ok := kinds[kind]; !ok || rank < least {
+			kinds[kind] = rank
+		}
+	}
+	kindRank := func(product, typ string) int {
+		if rank, ok := kinds[[2]string{product, typ}]; ok {
+			return rank
+		}
+		return len(ranks)
+	}
+	slices.SortStableFunc(requests, func(a, b request) int {
+		return cmp.Or(
+			cmp.Compare(kindRank(a.Product, a.Type), kindRank(b.Product, b.Type)),
+			cmp.Compare(a.Product+a.Type, b.Product+b.Type),
+			-cmp.Compare(a.Code, b.Code),
+			cmp.Compare(first(a.Product, a.Type, a.URLs), first(b.Product, b.Type, b.URLs)),
+			-cmp.Compare(a.Count, b.Count),
+		)
+	})
+	for _, g := range failed {
+		slices.SortStableFunc(g.URLs, func(a, b string) int {
+			return cmp.Compare(first(g.Product, g.Type, []string{a}), first(g.Product, g.Type, []string{b}))
+		})
+	}
+	slices.SortStableFunc(failed, func(a, b group) int {
+		return cmp.Or(
+			cmp.Compare(first(a.Product, a.Type, a.URLs), first(b.Product, b.Type, b.URLs)),
+			cmp.Compare(a.Product+a.Type+a.Code, b.Product+b.Type+b.Code),
+		)
+	})
+}
