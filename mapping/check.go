@@ -48,7 +48,7 @@ func checkDomain(s string) (problem, hint string) {
 	switch problem, host := CheckDomain(s); {
 	case problem == "":
 		return "", ""
-	case allHave(things(s, separatorOrBlank), "."):
+	case allHave(listItems(s, separatorOrBlank), "."):
 		return "names several domains", "write a target for each domain"
 	case host == "":
 		return problem, "accepted: " + acceptedDomain
@@ -93,7 +93,7 @@ func domainProblem(s string) string {
 	case colon:
 		return "has a port"
 	}
-	if r, odd := foreign(s, hostBytes); odd {
+	if r, odd := foreignRune(s, hostBytes); odd {
 		return "has " + named(r) + ", which no host name has"
 	}
 	switch {
@@ -111,7 +111,7 @@ func domainProblem(s string) string {
 
 // meantHost returns the host name that s was probably meant to be.
 func meantHost(s string) string {
-	s = strings.ToLower(meant(s))
+	s = strings.ToLower(asMeant(s))
 	if _, rest, ok := strings.Cut(s, "://"); ok {
 		s = rest
 	}
@@ -167,16 +167,16 @@ func checkBucket(s string) (problem, hint string) {
 		return "", ""
 	}
 	problem = "is not a valid bucket name"
-	if r, odd := foreign(s, hostBytes); odd && r >= utf8.RuneSelf {
+	if r, odd := foreignRune(s, hostBytes); odd && r >= utf8.RuneSelf {
 		problem = "has " + named(r) + ", which no bucket name has"
 	}
-	name := strings.ToLower(meant(s))
+	name := strings.ToLower(asMeant(s))
 	if _, rest, ok := strings.Cut(name, "://"); ok {
 		name = rest
 	}
 	name, path, _ := strings.Cut(name, "/")
 	switch {
-	case len(things(s, separator)) > 1:
+	case len(listItems(s, separator)) > 1:
 		return "names several buckets", "write a rule for each bucket"
 	case isBucket(name) && path != "":
 		return "has a path", "write " + quote(name) + ", and the path into prefix"
@@ -198,7 +198,7 @@ func checkPrefix(s string) (problem, hint string) {
 	if len(s) > 1023 {
 		return "is longer than 1,023 bytes", "no key of OSS is longer"
 	}
-	prefixes := things(s, separator)
+	prefixes := listItems(s, separator)
 	folder := func(prefix string) bool { return strings.HasSuffix(prefix, "/") }
 	if len(prefixes) > 1 && len(slices.DeleteFunc(prefixes, folder)) == 0 {
 		return "names several prefixes", "write a rule for each prefix"
@@ -310,7 +310,7 @@ func globsOf(s string) []string {
 		return nil
 	}
 	depth := 0
-	globs := things(s, func(r rune) bool {
+	globs := listItems(s, func(r rune) bool {
 		switch r {
 		case '{', '[':
 			depth++
@@ -319,7 +319,7 @@ func globsOf(s string) []string {
 		}
 		return depth == 0 && separator(r)
 	})
-	if allHave(globs, "*") || loose(s) && allHave(globs, "*./") {
+	if allHave(globs, "*") || surelyList(s) && allHave(globs, "*./") {
 		return globs
 	}
 	return nil
@@ -346,7 +346,7 @@ func last(s string) string { return s[len(s)-1:] }
 
 func checkIndex(s string) (problem, hint string) {
 	hint = `accepted: a name without a slash, such as "index.html"`
-	if names := things(s, separator); allHave(names, ".") || loose(s) && len(names) > 1 {
+	if names := listItems(s, separator); allHave(names, ".") || surelyList(s) && len(names) > 1 {
 		return "names several index documents", "write " + listOf(names)
 	}
 	if s == "" || s == "." || s == ".." {
@@ -371,7 +371,7 @@ func checkQuery(s string) (problem, hint string) {
 	case s[0] == '?':
 		return `begins with "?"`, "write " + quote(strings.TrimLeft(s, "?"))
 	case !ascii(s) || strings.ContainsAny(s, " \"#<>'") || strings.ContainsFunc(s, control):
-		if queries := things(s, separator); loose(s) && allHave(queries, "=") {
+		if queries := listItems(s, separator); surelyList(s) && allHave(queries, "=") {
 			return "names several queries", "write " + listOf(queries)
 		}
 		return "has a character that must be percent-encoded", encoded(s, hint, checkQuery)
@@ -404,8 +404,8 @@ func checkSuffix(s string) (problem, hint string) {
 		return "has a query or a fragment", `for a query, use queries`
 	case badTriplet(s):
 		return `has a "%" without two hexadecimal digits`, `write "%25" for a percent sign`
-	case allHave(things(s, separator), "!@"):
-		return "names several suffixes", "write " + listOf(things(s, separator))
+	case allHave(listItems(s, separator), "!@"):
+		return "names several suffixes", "write " + listOf(listItems(s, separator))
 	case !suffixBytes.all(s):
 		return "has a character that must be percent-encoded", encoded(s, hint, checkSuffix)
 	case hasDotSegment("x" + dots):

@@ -338,7 +338,7 @@ func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) [
 		items := []string{n.Value}
 		if globs := globsOf(n.Value); globs != nil {
 			items = globs
-		} else if several := things(n.Value, separator); !strings.Contains(n.Value, "{") && len(several) > 1 {
+		} else if several := listItems(n.Value, separator); !strings.Contains(n.Value, "{") && len(several) > 1 {
 			items = several
 		}
 		d.fault(n, "write a list: "+listOf(items), "is %s", shown(n))
@@ -402,11 +402,11 @@ func choice[T ~string](d *decoder, n *yaml.Node, words []word[T]) (v T) {
 		accepted = append(accepted, w.name)
 	}
 	hint := "accepted: " + strings.Join(accepted, ", ")
-	switch values := things(n.Value, separatorOrBlank); {
+	switch values := listItems(n.Value, separatorOrBlank); {
 	case len(values) > 1 && !slices.ContainsFunc(values, func(s string) bool { return !slices.Contains(accepted, s) }):
 		hint = "write " + listOf(values)
 	default:
-		if near := Nearest(alias(meant(n.Value)), accepted); near != "" {
+		if near := Nearest(alias(asMeant(n.Value)), accepted); near != "" {
 			hint = "did you mean " + near + "? " + hint
 		}
 	}

@@ -12,7 +12,7 @@ import (
 type Step struct {
 	Rule   *Rule
 	Passed bool   // the rule is the object's, or its filter let the object through
-	Text   string // `prefix "www/" is the longest that the key begins with`, `exclude "**/*.map" does not match`
+	Text   string // `exclude "**/*.map" does not match`
 }
 
 // Explain says how Map comes to its answer: what each rule of the object's
@@ -30,7 +30,7 @@ func (t *Table) Explain(o Object) []Step {
 	if won == nil {
 		return steps
 	}
-	for c := range won.checks(o) {
+	for c := range won.filters(o) {
 		steps = append(steps, Step{won, c.passed, c.String()})
 		if !c.passed {
 			return steps
@@ -55,8 +55,8 @@ func (r *Rule) claim(key string, won *Rule) string {
 	return fmt.Sprintf("the key does not begin with prefix %s", quote(r.Prefix))
 }
 
-// String says what the check came to.
-func (c check) String() string {
+// String says whether the filter passed the object.
+func (c filterResult) String() string {
 	says := map[string][2]string{ // not passed, passed
 		"events":   {"leaves this event out", "has this event"},
 		"skip_new": {"skips the object: it is new", "lets the object through: it is not new"},
@@ -184,7 +184,7 @@ func (t *Table) shows(r *Rule, key string) bool {
 
 // admits reports whether a key passes the globs of r.
 func (r *Rule) admits(key string) bool {
-	for c := range r.checks(Object{Key: key}) {
+	for c := range r.filters(Object{Key: key}) {
 		if !c.passed && c.filter != "events" {
 			return false
 		}

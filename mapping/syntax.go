@@ -77,7 +77,7 @@ func (m mistyped) hint() string {
 // mistypedKey reads text that begins with one of the keys: without a blank behind
 // its colon, or with a colon or a blank that YAML does not know as such.
 func mistypedKey(text string, keys []string) (m mistyped, ok bool) {
-	bare := strings.TrimLeftFunc(text, unseen)
+	bare := strings.TrimLeftFunc(text, foreignBlank)
 	rest := strings.TrimLeft(bare, keyBytes)
 	m.key = bare[:len(bare)-len(rest)]
 	colon, size := utf8.DecodeRuneInString(rest)
@@ -88,7 +88,7 @@ func mistypedKey(text string, keys []string) (m mistyped, ok bool) {
 		return m, false
 	case colon != ':' && rest != "" && asASCII(colon) == ':':
 		m.problem = "the colon after " + m.key + " is " + named(colon)
-	case colon == ':' && after != "" && unseen(next):
+	case colon == ':' && after != "" && foreignBlank(next):
 		m.problem = "the blank after " + m.key + ": is " + named(next)
 	case colon == ':' && after != "" && !strings.ContainsRune(" \t", next):
 		m.problem = "there is no blank after the colon of " + m.key
@@ -103,8 +103,8 @@ func mistypedKey(text string, keys []string) (m mistyped, ok bool) {
 // keyBytes are what the keys of a table are made of.
 const keyBytes = "abcdefghijklmnopqrstuvwxyz_"
 
-// unseen reports whether r is a blank to people, but not to YAML.
-func unseen(r rune) bool {
+// foreignBlank reports whether r is a blank to people, but not to YAML.
+func foreignBlank(r rune) bool {
 	return r >= utf8.RuneSelf && (asASCII(r) == ' ' || asASCII(r) < 0)
 }
 
@@ -137,9 +137,8 @@ func firstRune(s string) rune {
 	return r
 }
 
-// firstBadLine returns the first line with which data has the error. That does
-// for all messages but those that a list or a quotation gives that is cut off
-// where it goes on over several lines.
+// firstBadLine returns the first line with which data has the error. This works
+// for every error except an unclosed list or quotation that spans lines.
 func firstBadLine(data []byte, message string) int {
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	ends := make([]int, len(lines))

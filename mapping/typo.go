@@ -36,9 +36,9 @@ func asASCII(r rune) rune {
 	return r
 }
 
-// meant returns s in ASCII where that is certain, without the quotes, brackets
+// asMeant returns s in ASCII where that is certain, without the quotes, brackets
 // and blanks around it.
-func meant(s string) string {
+func asMeant(s string) string {
 	return strings.Trim(strings.Map(asASCII, s), " \t\n\r\"'`<>,;")
 }
 
@@ -65,9 +65,9 @@ func named(r rune) string {
 	return fmt.Sprintf("%c (%U)", r, r)
 }
 
-// foreign returns the first character of s that is neither in the set nor a
+// foreignRune returns the first character of s that is neither in the set nor a
 // letter, a digit or a mark beyond ASCII, or that stands for one of ASCII.
-func foreign(s string, set *byteSet) (r rune, found bool) {
+func foreignRune(s string, set *byteSet) (r rune, found bool) {
 	for _, r := range s {
 		if r < utf8.RuneSelf {
 			if !set[r] {
@@ -86,9 +86,9 @@ func foreign(s string, set *byteSet) (r rune, found bool) {
 // into a text.
 func separator(r rune) bool { return strings.ContainsRune(",，、；;", r) }
 
-// things returns what a text names that is a list, apart from one another. It is
+// listItems returns what a text names that is a list, apart from one another. It is
 // nil where the text has nothing that separates.
-func things(s string, separates func(rune) bool) []string {
+func listItems(s string, separates func(rune) bool) []string {
 	if !strings.ContainsFunc(s, separates) {
 		return nil
 	}
@@ -103,9 +103,9 @@ func things(s string, separates func(rune) bool) []string {
 
 func separatorOrBlank(r rune) bool { return separator(r) || unicode.IsSpace(r) }
 
-// loose reports whether a list in a text is one without doubt: ASCII's comma
+// surelyList reports whether a list in a text is one without doubt: ASCII's comma
 // stands in names too, but not with a blank behind it.
-func loose(s string) bool {
+func surelyList(s string) bool {
 	return strings.ContainsAny(s, "，、；") || strings.Contains(s, ", ") || strings.Contains(s, "; ")
 }
 

@@ -3,7 +3,7 @@ package mapping
 import "strings"
 
 // hasDotSegment reports whether a browser would resolve a part of the path
-// away. In a key, "%2e" is no dot: its "%" is encoded.
+// away. In a key, "%2e" is not a dot: its "%" is encoded.
 func hasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "." || segment == ".." {

@@ -31,14 +31,14 @@ func checkText(name string, data []byte) (*Table, Faults, error) {
 	w := &decoder{file: name}
 	t.warnings(func(path []step, hint, problem string) {
 		w.path = path
-		w.fault(find(root, path), hint, "%s", problem)
+		w.fault(nodeAt(root, path), hint, "%s", problem)
 	})
 	w.faults.sort()
 	return t, w.faults, nil
 }
 
-// find returns the node at a path, or the one that is the nearest to it.
-func find(n *yaml.Node, path []step) *yaml.Node {
+// nodeAt returns the node at a path, or the one that is the nearest to it.
+func nodeAt(n *yaml.Node, path []step) *yaml.Node {
 	for _, s := range path {
 		next := child(n, s.key)
 		if s.key == "" && s.index < len(n.Content) {
@@ -248,7 +248,7 @@ func rawDoubt(s string, valid func(string) bool) (problem, hint string) {
 	if edges != s && edges != "" && valid(edges) {
 		r, _ := utf8.DecodeRuneInString(strings.Trim(s, edges))
 		for _, c := range s {
-			if dropUnseen(c) < 0 || unseen(c) {
+			if dropUnseen(c) < 0 || foreignBlank(c) {
 				r = c
 			}
 		}

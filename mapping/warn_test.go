@@ -258,9 +258,9 @@ func TestOneMistakeOneFault(t *testing.T) {
 func followHint(root *yaml.Node, f Fault) bool {
 	path := pathOf(f.Path)
 	if strings.HasPrefix(f.Hint, "leave it out") {
-		owner, last := find(root, path[:len(path)-1]), path[len(path)-1]
+		owner, last := nodeAt(root, path[:len(path)-1]), path[len(path)-1]
 		owner.Content = slices.Delete(owner.Content, last.index, last.index+1)
-		if rule := find(root, path[:2]); len(owner.Content) == 0 {
+		if rule := nodeAt(root, path[:2]); len(owner.Content) == 0 {
 			i := slices.Index(rule.Content, owner)
 			rule.Content = slices.Delete(rule.Content, i-1, i+1)
 		}
@@ -329,9 +329,9 @@ func setValue(root *yaml.Node, path []step, text string) bool {
 	if value == nil || len(path) == 0 || !strings.ContainsAny(text[:1], `"[`) && strings.Contains(text, " ") {
 		return false
 	}
-	at := find(root, path)
+	at := nodeAt(root, path)
 	if value.Kind == yaml.SequenceNode && path[len(path)-1].key == "" { // the item is several
-		list := find(root, path[:len(path)-1])
+		list := nodeAt(root, path[:len(path)-1])
 		i := path[len(path)-1].index
 		list.Content = slices.Replace(list.Content, i, i+1, value.Content...)
 		return true
@@ -347,7 +347,7 @@ func setKey(root *yaml.Node, path []step, key, text string) {
 	} else {
 		path = path[:4]
 	}
-	n := find(root, path)
+	n := nodeAt(root, path)
 	value := valueOf(text)
 	if at := child(n, key); at != nil {
 		*at = *value

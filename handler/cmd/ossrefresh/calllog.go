@@ -37,7 +37,7 @@ type counts struct {
 	Failed    int `json:"failed"`    // URLs
 }
 
-// A callLog is what the function's log tells of its calls.
+// A callLog is what the function's log says of its calls.
 type callLog struct {
 	Requests []request `json:"requests"`
 	Failed   []group   `json:"failed"`
@@ -113,7 +113,7 @@ func (l logLine) urls() []string {
 	return urls
 }
 
-// numbers tells which request refreshed each URL, counted from 1.
+// numbers returns the number of the request that refreshed each URL, from 1.
 func (l callLog) numbers() map[target]int {
 	numbers := map[target]int{}
 	for i, r := range l.Requests {

@@ -14,7 +14,7 @@ const mostEnvelopes = 8
 // opened returns what stands in the envelopes that queues and their tools put around
 // a message: a JSON string, an array, {"MessageBody":…} of Simple Message Queue,
 // {"Messages":[{"Body":…}]} of the AWS command line. It stops at what done accepts,
-// and returns a value that is no envelope as it is.
+// and returns a value that is not an envelope as it is.
 func opened(raw json.RawMessage, depth int, done func(json.RawMessage) bool) []json.RawMessage {
 	inner := within(raw)
 	if len(inner) == 0 || depth == 0 || done(raw) {
@@ -83,8 +83,9 @@ func isEvent(raw json.RawMessage) bool {
 	return err == nil
 }
 
-// errEvent says of a message that it is no dead letter, and which command takes it.
-var errEvent = errors.New("it is an event, not a dead letter: ossrefresh invoke --live FILE runs it")
+// errEvent says that a message is not a dead letter, and which command takes it.
+var errEvent = errors.New(
+	"it is an event, not a dead letter: ossrefresh invoke --live FILE runs it")
 
 // eventOf returns the payload that the function gets for what a file holds: the file
 // as it is where that is one event, else what its envelopes hold. Several events are

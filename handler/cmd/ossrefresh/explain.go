@@ -19,7 +19,7 @@ type explainCommand struct {
 }
 
 func (*explainCommand) Help() string {
-	return `Of a URL it tells whether a change of the object refreshes it as it is written: a cache keys the URL as it was asked, and photo%20(1).jpg and photo%20%281%29.jpg are two.
+	return `For a URL, it says whether a change of the object refreshes it exactly as it is written. A cache keeps each spelling of a URL apart: photo%20(1).jpg and photo%20%281%29.jpg are two entries.
 
 Examples:
 
@@ -98,7 +98,7 @@ func cutScheme(s string) (object string, ok bool) {
 	return s, false
 }
 
-// An explanation tells how the table comes to an object's URLs.
+// An explanation says how the table comes to an object's URLs.
 type explanation struct {
 	Bucket  string   `json:"bucket"`
 	Key     string   `json:"key"`
@@ -183,9 +183,9 @@ func (e explanation) text(p *page) {
 	p.rows(rows)
 	switch {
 	case e.Buckets != nil:
-		p.line("  no rule is of this bucket; the table has rules of %s", strings.Join(e.Buckets, ", "))
+		p.line("  the table has no rule for this bucket; it has rules for %s", strings.Join(e.Buckets, ", "))
 	case e.Rule == "":
-		p.line("  no rule of this bucket is for this key: nothing is refreshed")
+		p.line("  no rule of this bucket matches this key: nothing is refreshed")
 	case e.Ignored != "":
 		p.line("  nothing is refreshed: %s", e.Ignored)
 	}
@@ -226,9 +226,9 @@ type source struct {
 
 // fate says whether a change of the object refreshes the URL.
 func (s source) fate() string {
-	spelling := "that takes spellings: " + s.Spellings
+	spelling := "it needs spellings: " + s.Spellings
 	if s.Spellings == "" {
-		spelling = "no setting has this spelling"
+		spelling = "no setting covers this spelling"
 	}
 	switch {
 	case s.Refreshed:
@@ -265,7 +265,7 @@ func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url stri
 		}
 	}
 	if _, fragment, ok := strings.Cut(url, "#"); ok {
-		c.hint("no server is asked for " + shown("#"+fragment) + "; the # of a name is %23 in a URL")
+		c.hint("browsers do not send " + shown("#"+fragment) + " to a server; write a # in a name as %23")
 	}
 	if !utf8.ValidString(url) || slices.ContainsFunc(found, func(f mapping.Source) bool { return !utf8.ValidString(f.Key) }) {
 		err := fmt.Errorf("%q: an object's URL is valid UTF-8", url)
@@ -323,6 +323,6 @@ func (s sources) text(p *page) {
 	}
 	p.rows(rows)
 	if len(s.Objects) == 0 {
-		p.line("  no object that the table knows; its domains are %s", strings.Join(s.Domains, ", "))
+		p.line("  the table shows no object there; its domains are %s", strings.Join(s.Domains, ", "))
 	}
 }

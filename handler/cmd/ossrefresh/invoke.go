@@ -26,7 +26,7 @@ type invokeCommand struct {
 }
 
 func (*invokeCommand) Help() string {
-	return `The function runs under a runtime API on this machine and calls a refresh API on this machine: nothing is refreshed without --live.
+	return `The function runs under a runtime API on this machine and calls a refresh API on this machine: nothing is refreshed without --live. A file may hold several events, and each may be in the envelope of a queue.
 
 Examples:
 
@@ -66,7 +66,7 @@ func (cmd *invokeCommand) Run(ctx context.Context, c *console) error {
 		return failure
 	}
 	if t := doc.Totals; t != nil && (t.Targets != doc.Targets || t.Records != len(doc.Records)) {
-		c.hint("the function counts otherwise than this tool: build both from the same source")
+		c.hint("the function and this tool count differently: build both from the same source")
 	}
 	return errors.Join(c.show(doc), failure)
 }
@@ -203,7 +203,7 @@ func nearby(file string) string {
 }
 
 // An errorReply is the function's answer when an invocation fails, or why there
-// is no proper one: Interrupted, NoAnswer, ProtocolError.
+// is not a proper one: Interrupted, NoAnswer, ProtocolError.
 type errorReply struct {
 	Type    string `json:"type"`
 	Message string `json:"message"` // of RefreshIncomplete: its first line

@@ -39,7 +39,7 @@ func splitLetters(file string, data []byte) []letter {
 			}
 		}
 	}
-	if raws, ok := fromBase64(data); ok { // one text, whose lines are no text each
+	if raws, ok := fromBase64(data); ok { // one Base64 text over several lines
 		add(raws)
 		return all
 	}

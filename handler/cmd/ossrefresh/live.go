@@ -189,7 +189,7 @@ func (s submission) text(p *page) {
 	callLog{Requests: s.Requests, Failed: s.Failed}.text(p, nil)
 }
 
-// failure tells how much failed, and why.
+// failure says how much failed, and why.
 func (s submission) failure() error {
 	n := 0
 	var codes []string

@@ -41,11 +41,11 @@ type commandLine struct {
 	Version kong.VersionFlag `help:"Print the version."`
 
 	Invoke  invokeCommand  `cmd:"" help:"Run the function on an event and show what became of it."`
-	Explain explainCommand `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
+	Explain explainCommand `cmd:"" help:"Show what an object refreshes, or which objects a URL shows."`
 	Check   checkCommand   `cmd:"" help:"Validate the mapping table and show samples."`
 	Policy  policyCommand  `cmd:"" help:"Print the least RAM policy for the mapping table."`
 	Refresh refreshCommand `cmd:"" help:"Refresh URLs by hand."`
-	Replay  replayCommand  `cmd:"" help:"Refresh what dead letters tell has failed."`
+	Replay  replayCommand  `cmd:"" help:"Refresh what dead letters list as failed."`
 	Quota   quotaCommand   `cmd:"" help:"Show what is left of the day's quota."`
 	Tasks   tasksCommand   `cmd:"" help:"Show the progress of refresh tasks."`
 }
@@ -102,7 +102,7 @@ func helpFor(err error) string {
 	return "ossrefresh --help"
 }
 
-// A hinted error tells what to do about it.
+// A hinted error says what to do about it.
 type hinted struct {
 	error
 	hint  string
@@ -118,7 +118,7 @@ func checkTimeout(timeout time.Duration) error {
 	if timeout > 0 {
 		return nil
 	}
-	return misuse(fmt.Errorf("--timeout: %v is no time to do anything in", timeout), "give one above zero, such as 30s")
+	return misuse(fmt.Errorf("--timeout is %v, and must be above zero", timeout), "give one such as 30s")
 }
 
 func misuse(err error, text string) error { return &hinted{error: err, hint: text, usage: true} }

@@ -24,7 +24,7 @@ type refreshCommand struct {
 }
 
 func (*refreshCommand) Help() string {
-	return `URLs may be joined by commas or blanks, and a list may have comments behind #. A URL is sent as it is given, and in the other spellings that the mapping table has for its domain: those of "spellings: common" where it has none. They are marked as added.
+	return `URLs may be joined by commas or blanks, and a list may have comments behind #. A URL is sent as it is given, and in the other spellings that the mapping table asks for at its domain, or in those of "spellings: common" if the domain is not in the table. They are marked as added.
 
 Requests are planned, paced and repeated as the function does it, within the limits of the mapping table if there is one. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
 
@@ -75,11 +75,11 @@ func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, erro
 	for _, arg := range cmd.URLs {
 		if arg != "-" {
 			if file, ok := listFile(arg); ok {
-				return nil, misuse(fmt.Errorf("%q is a file, and no URL", arg),
+				return nil, misuse(fmt.Errorf("%q is a file, not a URL", arg),
 					"give its URLs on standard input: "+cmd.command("-")+" <"+shellWord(file))
 			}
 			if slices.Contains(listExtensions, path.Ext(arg)) && !strings.ContainsAny(arg, "/\\") {
-				return nil, misuse(fmt.Errorf("there is no file %q, and no domain ends so", arg), "check the folder and the name")
+				return nil, misuse(fmt.Errorf("there is no file %q, and no domain ends like that", arg), "check the folder and the name")
 			}
 			urls = append(urls, splitURLs(arg)...)
 			continue
@@ -161,7 +161,7 @@ func (cmd *refreshCommand) doubtDomain(c *console, table *mapping.Table, domain 
 // types are the mapping table's names of the API's.
 var types = map[string]mapping.Type{"file": mapping.File, "directory": mapping.Directory, "ignore_params": mapping.IgnoreParams}
 
-// targets makes a target of each URL, or tells of all that are none.
+// targets makes a target of each URL; the error has all that are not valid URLs.
 func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
 	var targets []mapping.Target
 	var faults []error

@@ -19,7 +19,7 @@ type replayCommand struct {
 }
 
 func (*replayCommand) Help() string {
-	return `A file holds the messages of the function's dead-letter destination: one JSON, many, or the Base64 of them. Of each, what failed is refreshed; where the letter does not list that whole, all that its event asks for. Running it again is harmless: a URL may be refreshed twice, none is left out.
+	return `A file holds the messages of the function's dead-letter destination: one JSON, many, or the Base64 of them. They may be in the envelopes that a queue and its tools put around them. Of each letter, the URLs that failed are refreshed or, if the letter does not list all of them, everything that its event asks for. Running it again is harmless: a URL may be refreshed twice, and none is left out.
 
 Examples:
 
@@ -138,7 +138,7 @@ func (s *letterState) close(targets []mapping.Target, accepted []bool, live bool
 	}
 }
 
-// failure tells how many letters are to be run again.
+// failure says how many letters are to be run again.
 func (r replay) failure() error {
 	count := map[string]int{}
 	for _, l := range r.Letters {
@@ -156,9 +156,9 @@ func (r replay) failure() error {
 	case bad == 0:
 		return nil
 	case count["failed"] == 0:
-		return hint(errors.New(strings.Join(faults, ", ")), "see what is said of these letters; run again as they are, they come to the same")
+		return hint(errors.New(strings.Join(faults, ", ")), "read the notes of these letters; running them again unchanged gives the same result")
 	}
-	return hint(fmt.Errorf("%d of %s not done: %w", bad, plural(len(r.Letters), "letter"), r.submission.failure()), "run those again that are not done")
+	return hint(fmt.Errorf("%d of %s not done: %w", bad, plural(len(r.Letters), "letter"), r.submission.failure()), "run the letters again that are not done")
 }
 
 func (r replay) text(p *page) {

@@ -14,7 +14,7 @@ import (
 // What is said of records beside the function's own words.
 const (
 	invalid = "invalid"
-	noRule  = "no rule is for it"
+	noRule  = "no rule matches it"
 )
 
 // A story is what the function's own packages make of an event, up to the
@@ -47,7 +47,7 @@ type item struct {
 	Covers  []string `json:"covers,omitempty"` // the URLs that a Directory spares
 }
 
-// tell tells the story of an event.
+// tell returns the story of an event.
 func tell(table *mapping.Table, file string, batch events.Batch) story {
 	trace := handler.Follow(table, batch)
 	s := story{Records: []record{}, Items: []item{}, Targets: len(trace.Targets)}
@@ -93,7 +93,7 @@ func newItem(it refresh.Item, changes []events.Change) item {
 	return i
 }
 
-// text shows the story; requests tells which request each URL went out with.
+// text shows the story; requests has the number of the request of each URL.
 func (s story) text(p *page, requests map[target]int) {
 	p.title("RECORDS: %d", len(s.Records))
 	rows := [][]string{{"record", "change", "rule", "bucket", "key"}}

@@ -122,7 +122,7 @@ func (t tasks) summary() string {
 	return fmt.Sprintf("%d of %s complete", t.count("Complete"), plural(len(t.Tasks), "task"))
 }
 
-// failure tells of tasks that came to nothing.
+// failure says which tasks failed or are not known.
 func (t tasks) failure() error {
 	if n := t.count("Failed"); n > 0 {
 		return fmt.Errorf("%s failed", plural(n, "task"))
