@@ -222,7 +222,8 @@ func checkStrip(strip, prefix string) (problem, hint string) {
 	case bare != "" && strings.HasPrefix(prefix, bare):
 		return notBeginning(strip, prefix), "write " + quote(bare)
 	}
-	return notBeginning(strip, prefix), "write " + quote(prefix) + ", or less of it from its beginning"
+	return notBeginning(strip, prefix),
+		"write " + quote(prefix) + ", or less of it from its beginning"
 }
 
 func notBeginning(strip, prefix string) string {
@@ -278,7 +279,8 @@ func crossesNothing(glob string) bool {
 		if !found {
 			return false
 		}
-		if !strings.ContainsAny(last("/"+before), `/{,\`) || !strings.ContainsAny((after + "/")[:1], "/},") {
+		if !strings.ContainsAny(last("/"+before), `/{,\`) ||
+			!strings.ContainsAny((after + "/")[:1], "/},") {
 			return true
 		}
 		rest = after

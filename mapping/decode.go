@@ -335,11 +335,12 @@ func list[T any](d *decoder, n *yaml.Node, read func(d *decoder, n *yaml.Node, i
 func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) []T {
 	switch kind := kindOf(n); {
 	case kind == aString:
-		items := []string{n.Value}
-		if globs := globsOf(n.Value); globs != nil {
-			items = globs
-		} else if several := listItems(n.Value, separator); !strings.Contains(n.Value, "{") && len(several) > 1 {
-			items = several
+		items := globsOf(n.Value)
+		if items == nil && !strings.Contains(n.Value, "{") {
+			items = listItems(n.Value, separator)
+		}
+		if items == nil {
+			items = []string{n.Value}
 		}
 		d.fault(n, "write a list: "+listOf(items), "is %s", shown(n))
 		return nil
@@ -380,7 +381,8 @@ func (d *decoder) text(n *yaml.Node, check func(string) (problem, hint string)) 
 // asText returns the text that a scalar was written as, or "?v=1" for the
 // mapping that YAML reads from that in a list.
 func asText(n *yaml.Node) string {
-	if n.Kind == yaml.MappingNode && n.Style == yaml.FlowStyle && len(n.Content) == 2 && kindOf(n.Content[1]) == "empty" {
+	if n.Kind == yaml.MappingNode && n.Style == yaml.FlowStyle &&
+		len(n.Content) == 2 && kindOf(n.Content[1]) == "empty" {
 		return "?" + n.Content[0].Value
 	}
 	return n.Value
@@ -402,13 +404,12 @@ func choice[T ~string](d *decoder, n *yaml.Node, words []word[T]) (v T) {
 		accepted = append(accepted, w.name)
 	}
 	hint := "accepted: " + strings.Join(accepted, ", ")
-	switch values := listItems(n.Value, separatorOrBlank); {
-	case len(values) > 1 && !slices.ContainsFunc(values, func(s string) bool { return !slices.Contains(accepted, s) }):
+	values := listItems(n.Value, separatorOrBlank)
+	refused := func(s string) bool { return !slices.Contains(accepted, s) }
+	if len(values) > 1 && !slices.ContainsFunc(values, refused) {
 		hint = "write " + listOf(values)
-	default:
-		if near := Nearest(alias(asMeant(n.Value)), accepted); near != "" {
-			hint = "did you mean " + near + "? " + hint
-		}
+	} else if near := Nearest(alias(asMeant(n.Value)), accepted); near != "" {
+		hint = "did you mean " + near + "? " + hint
 	}
 	d.fault(n, hint, "%s is not one of the values", quote(n.Value))
 	return v

@@ -38,7 +38,8 @@ func (t *Table) Explain(o Object) []Step {
 	}
 	for i, s := range won.Targets {
 		if hasDotSegment(o.Key[len(s.StripPrefix):]) {
-			steps = append(steps, Step{won, false, fmt.Sprintf("a browser cannot ask for targets[%d]: %s", i, dotSegment)})
+			text := fmt.Sprintf("a browser cannot ask for targets[%d]: %s", i, dotSegment)
+			steps = append(steps, Step{won, false, text})
 		}
 	}
 	return steps
@@ -50,7 +51,8 @@ func (r *Rule) claim(key string, won *Rule) string {
 	case r == won:
 		return fmt.Sprintf("prefix %s is the longest that the key begins with", quote(r.Prefix))
 	case strings.HasPrefix(key, r.Prefix):
-		return fmt.Sprintf("prefix %s is shorter than %s on line %d", quote(r.Prefix), quote(won.Prefix), won.Line)
+		return fmt.Sprintf("prefix %s is shorter than %s on line %d",
+			quote(r.Prefix), quote(won.Prefix), won.Line)
 	}
 	return fmt.Sprintf("the key does not begin with prefix %s", quote(r.Prefix))
 }
@@ -216,7 +218,8 @@ func (s Source) Refreshed() bool { return s.Spelt && !s.OddQuery }
 func Sources(t *Table, rawURL string) ([]Source, error) {
 	p, ok := cutURL(rawURL)
 	if !ok {
-		return nil, fmt.Errorf("reading the URL %q: it does not begin with https:// and a domain", rawURL)
+		return nil, fmt.Errorf(
+			"reading the URL %q: it does not begin with https:// and a domain", rawURL)
 	}
 	var all []Source
 	for i := range t.Rules {

@@ -73,7 +73,9 @@ func Parse(name string, data []byte) (*Table, error) {
 	}
 	d.faults.sort()
 	if len(d.faults) == maxFaults {
-		d.faults[maxFaults-1] = Fault{File: name, Message: "there are more faults", Hint: "mend these first"}
+		d.faults[maxFaults-1] = Fault{
+			File: name, Message: "there are more faults", Hint: "mend these first",
+		}
 	}
 	return nil, d.faults
 }

@@ -312,8 +312,11 @@ func (c filterResult) reason() string {
 func (r *Rule) filters(o Object) func(yield func(filterResult) bool) {
 	return func(yield func(filterResult) bool) {
 		rest := o.Key[len(r.Prefix):]
-		matches := func(glob string) bool { return glob == "**" || doublestar.MatchUnvalidated(glob, rest) }
-		if r.Events != nil && !yield(filterResult{"events", "", slices.Contains(r.Events, o.Event)}) {
+		matches := func(glob string) bool {
+			return glob == "**" || doublestar.MatchUnvalidated(glob, rest)
+		}
+		passed := slices.Contains(r.Events, o.Event)
+		if r.Events != nil && !yield(filterResult{"events", "", passed}) {
 			return
 		}
 		if r.SkipNew && !yield(filterResult{"skip_new", "", !o.New}) {

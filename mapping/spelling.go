@@ -170,7 +170,9 @@ func (s *Spec) appendSpellings(into []Target, t Target, rest, suffix string) []T
 
 // appendRespelt appends the targets of the given rows to that of the canonical one,
 // which is the first. Rows that give the same text give one URL.
-func (s *Spec) appendRespelt(into []Target, first int, others rowSet, rest, suffix string) []Target {
+func (s *Spec) appendRespelt(
+	into []Target, first int, others rowSet, rest, suffix string,
+) []Target {
 	t := into[first]
 	t.Respelt = true
 	var scratch [scratchSize]byte

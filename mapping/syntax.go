@@ -119,14 +119,16 @@ func mistypedLines(file string, data []byte) Faults {
 		number++
 		line = strings.TrimRight(line, "\r\n")
 		text := strings.TrimLeft(strings.TrimPrefix(line, "\ufeff"), " -")
-		fault := Fault{File: file, Line: number, Column: 1 + utf8.RuneCountInString(line) - utf8.RuneCountInString(text)}
 		m, ok := mistypedKey(text, keys)
-		fault.Message, fault.Hint = m.problem, m.hint()
+		message, hint := m.problem, m.hint()
 		if dash := firstRune(text); dash >= utf8.RuneSelf && asASCII(dash) == '-' {
-			ok, fault.Message, fault.Hint = true, "an item of a list begins with "+named(dash), `write "- "`
+			ok, message, hint = true, "an item of a list begins with "+named(dash), `write "- "`
 		}
 		if ok && len(faults) < maxFaults {
-			faults = append(faults, fault)
+			column := 1 + utf8.RuneCountInString(line) - utf8.RuneCountInString(text)
+			faults = append(faults, Fault{
+				File: file, Line: number, Column: column, Message: message, Hint: hint,
+			})
 		}
 	}
 	return faults

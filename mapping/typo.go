@@ -30,7 +30,7 @@ func asASCII(r rune) rune {
 		return ':'
 	case unicode.Is(unicode.Z, r):
 		return ' '
-	case unicode.Is(unicode.Cf, r), r == 0xfe0f: // zero-width characters, soft hyphens, marks of direction
+	case unicode.Is(unicode.Cf, r), r == 0xfe0f: // zero-width, soft hyphen, mark of direction
 		return -1
 	}
 	return r
@@ -106,7 +106,8 @@ func separatorOrBlank(r rune) bool { return separator(r) || unicode.IsSpace(r) }
 // surelyList reports whether a list in a text is one without doubt: ASCII's comma
 // stands in names too, but not with a blank behind it.
 func surelyList(s string) bool {
-	return strings.ContainsAny(s, "，、；") || strings.Contains(s, ", ") || strings.Contains(s, "; ")
+	return strings.ContainsAny(s, "，、；") ||
+		strings.Contains(s, ", ") || strings.Contains(s, "; ")
 }
 
 // listOf is the items as a YAML list: `["a", "b"]`.

@@ -52,87 +52,108 @@ func nodeAt(n *yaml.Node, path []step) *yaml.Node {
 	return n
 }
 
+// A warner calls warn with the path of what is doubtful in a table, the hint and the
+// problem.
+type warner struct {
+	table *Table
+	warn  func(path []step, hint, problem string)
+	path  []step // to the rule or target that is looked at
+}
+
+// add warns of the value of a key, or of the whole where key is "". Nothing is said
+// where there is no problem; the result says whether there is one.
+func (w *warner) add(key, problem, hint string) bool {
+	if problem == "" {
+		return false
+	}
+	path := slices.Clone(w.path)
+	if key != "" {
+		path = append(path, step{key: key})
+	}
+	w.warn(path, hint, problem)
+	return true
+}
+
+// addItem warns of an item of the list at a key.
+func (w *warner) addItem(key string, index int, text, problem, hint string) bool {
+	if problem == "" {
+		return false
+	}
+	path := append(slices.Clone(w.path), step{key: key}, step{index: index})
+	w.warn(path, hint, quote(text)+" "+problem)
+	return true
+}
+
 // warnings calls warn for each thing of the table that is unlikely to be meant.
 func (t *Table) warnings(warn func(path []step, hint, problem string)) {
+	w := &warner{table: t, warn: warn}
 	for i := range t.Rules {
-		r := &t.Rules[i]
-		at := func(steps ...step) []step {
-			return append([]step{{key: "rules"}, {index: i}}, steps...)
+		w.rule(i, &t.Rules[i])
+	}
+}
+
+func (w *warner) rule(i int, r *Rule) {
+	rule := []step{{key: "rules"}, {index: i}}
+	w.path = rule
+	problem, hint := bucketDoubt(r.Bucket)
+	w.add("bucket", problem, hint)
+	problem, hint = r.prefixDoubt()
+	oddPrefix := w.add("prefix", problem, hint)
+	oddGlob := false
+	for j, glob := range r.Include {
+		problem, hint := r.globDoubt(glob, false)
+		oddGlob = w.addItem("include", j, glob, problem, hint) || oddGlob
+	}
+	for j, glob := range r.Exclude {
+		problem, hint := r.globDoubt(glob, true)
+		oddGlob = w.addItem("exclude", j, glob, problem, hint) || oddGlob
+	}
+	for j := range r.Targets {
+		s := &r.Targets[j]
+		w.path = append(slices.Clone(rule), step{key: "targets"}, step{index: j})
+		w.target(s)
+		if oddPrefix {
+			continue // what follows is about the prefix that was meant
 		}
-		if problem, hint := bucketDoubt(r.Bucket); problem != "" {
-			warn(at(step{key: "bucket"}), hint, problem)
+		problem, hint := stripDoubt(s.StripPrefix, r.Prefix)
+		w.add("strip_prefix", problem, hint)
+		if r.Prefix != "" && s.StripPrefix == "" && !s.stripNothing {
+			url := join(s.root, r.Prefix, "")
+			w.add("", fmt.Sprintf("the prefix %s stays in the URL: %s…", quote(r.Prefix), url),
+				`set strip_prefix, or strip_prefix: "" if it is meant`)
 		}
-		prefixProblem, hint := r.prefixDoubt()
-		if prefixProblem != "" {
-			warn(at(step{key: "prefix"}), hint, prefixProblem)
+		if s.Type == Directory && s.Path == "/" && w.table.showsRoot(r, s) {
+			w.add("type", "a change of a file at the root refreshes the whole domain: "+s.root,
+				`write type: file, or include: ["*/**/*"] to leave out the files at the root`)
 		}
-		doubtful := false // one of the globs
-		for _, list := range []struct {
-			key   string
-			globs []string
-		}{{"include", r.Include}, {"exclude", r.Exclude}} {
-			for j, glob := range list.globs {
-				if problem, hint := r.globDoubt(glob, list.key == "exclude"); problem != "" {
-					doubtful = true
-					warn(at(step{key: list.key}, step{index: j}), hint, quote(glob)+" "+problem)
-				}
-			}
-		}
-		for j := range r.Targets {
-			s := &r.Targets[j]
-			ofTarget := func(steps ...step) []step {
-				return at(append([]step{{key: "targets"}, {index: j}}, steps...)...)
-			}
-			t.targetWarnings(r, s, prefixProblem != "", func(key, hint, problem string) {
-				if key == "" {
-					warn(ofTarget(), hint, problem)
-					return
-				}
-				warn(ofTarget(step{key: key}), hint, problem)
-			})
-			for k, name := range s.Index {
-				if problem, hint := indexDoubt(name); problem != "" {
-					warn(ofTarget(step{key: "index"}, step{index: k}), hint, quote(name)+" "+problem)
-				}
-			}
-			if key, _ := t.Sample(r, s); key == "" && !doubtful && prefixProblem == "" {
-				warn(ofTarget(), "look at include and exclude", "no key was found that this target refreshes")
-			}
+		if key, _ := w.table.Sample(r, s); key == "" && !oddGlob {
+			w.add("", "no key was found that this target refreshes", "look at include and exclude")
 		}
 	}
 }
 
-// targetWarnings calls warn for each thing of a target of r that is unlikely to be
-// meant; key is that of the target, "" for the whole.
-func (t *Table) targetWarnings(r *Rule, s *Spec, odd bool, warn func(key, hint, problem string)) {
-	if problem, hint := domainDoubt(s.Domain); problem != "" {
-		warn("domain", hint, quote(s.Domain)+" "+problem)
+func (w *warner) target(s *Spec) {
+	problem, hint := domainDoubt(s.Domain)
+	w.add("domain", problem, hint)
+	if problem, hint = rawDoubt(s.Path, checkPath); problem != "" {
+		w.add("path", quote(s.Path)+" "+problem, hint)
 	}
-	if problem, hint := rawDoubt(s.Path, func(p string) bool { problem, _ := checkPath(p); return problem == "" }); problem != "" {
-		warn("path", hint, quote(s.Path)+" "+problem)
-	}
-	if problem, hint := stripDoubt(s.StripPrefix, r.Prefix); problem != "" && !odd {
-		warn("strip_prefix", hint, problem)
-	}
-	if r.Prefix != "" && s.StripPrefix == "" && !s.stripNothing && !odd {
-		warn("", `set strip_prefix, or strip_prefix: "" if it is meant`,
-			fmt.Sprintf("the prefix %s stays in the URL: %s…", quote(r.Prefix), join(s.root, r.Prefix, "")))
-	}
-	if s.Type == Directory && s.Path == "/" && t.showsRoot(r, s) {
-		warn("type", `write type: file, or include: ["*/**/*"] to leave out the files at the root`,
-			"a change of a file at the root refreshes the whole domain: https://"+s.Domain+"/")
+	for k, name := range s.Index {
+		problem, hint := indexDoubt(name)
+		w.addItem("index", k, name, problem, hint)
 	}
 	if name, n := s.dearest(); n > 1+len(s.Suffixes) && !(s.chosen && s.Spellings == SpellCommon) {
 		hint := "set spellings: canonical, or spellings: common if it is meant"
 		if s.Spellings == SpellAll {
 			hint = "set spellings: canonical or common"
 		}
-		warn("", hint, fmt.Sprintf("with spellings: %s, a name such as %s takes %d of the 100 URLs of type %s a day",
-			s.Spellings, quote(name), n, s.Type))
+		problem := "with spellings: %s, a name such as %s takes %d of the 100 URLs of type %s a day"
+		w.add("", fmt.Sprintf(problem, s.Spellings, quote(name), n, s.Type), hint)
 	}
 	if s.Force {
-		warn("force", "leave force out where files are large or many",
-			"force makes the origin send "+s.forced()+" again, even where nothing has changed")
+		w.add("force",
+			"force makes the origin send "+s.forced()+" again, even where nothing has changed",
+			"leave force out where files are large or many")
 	}
 }
 
@@ -177,16 +198,17 @@ func cutEndpoint(host string) (bucket string, ok bool) {
 func domainDoubt(s string) (problem, hint string) {
 	const ask = "write the domain that visitors ask for"
 	if _, ok := cutEndpoint(s); ok {
-		return "is a bucket's endpoint, which no CDN serves", ask
+		return quote(s) + " is a bucket's endpoint, which no CDN serves", ask
 	}
 	labels := strings.Split(s, ".")
 	zone := labels[max(len(labels)-2, 0)]
-	if last := labels[len(labels)-1]; last == "com" && (strings.HasPrefix(zone, "kunlun") || zone == "alikunlun" || zone == "cdngslb") {
-		// "www.example.com.w.kunlunsl.com" (Add a CNAME record, CDN documentation)
+	// "www.example.com.w.kunlunsl.com" (Add a CNAME record, CDN documentation)
+	isZone := strings.HasPrefix(zone, "kunlun") || zone == "alikunlun" || zone == "cdngslb"
+	if isZone && labels[len(labels)-1] == "com" {
 		if domain, _, ok := strings.Cut(s, ".w."); ok && domainProblem(domain) == "" {
-			return "is the CNAME of a domain", "write " + quote(domain)
+			return quote(s) + " is the CNAME of a domain", "write " + quote(domain)
 		}
-		return "is the CNAME of a domain", ask
+		return quote(s) + " is the CNAME of a domain", ask
 	}
 	return "", ""
 }
@@ -223,9 +245,10 @@ func (r *Rule) prefixDoubt() (problem, hint string) {
 		return quote(s) + " has a backslash, and folders in keys end in a slash",
 			"write " + quote(strings.ReplaceAll(s, `\`, "/"))
 	case strings.HasPrefix(s, r.Bucket+"/"):
-		return quote(s) + " begins with the bucket's name, as keys seldom do", "write " + quote(s[len(r.Bucket)+1:])
+		return quote(s) + " begins with the bucket's name, as keys seldom do",
+			"write " + quote(s[len(r.Bucket)+1:])
 	}
-	if problem, hint = rawDoubt(s, func(string) bool { return true }); problem != "" {
+	if problem, hint = rawDoubt(s, checkPrefix); problem != "" {
 		problem = quote(s) + " " + problem
 	}
 	return problem, hint
@@ -239,8 +262,12 @@ func oneSlash(s string) string {
 }
 
 // rawDoubt says what is doubtful about a part of a key or of a path, which the
-// table has raw. What is valid is left alone where the other thing is not.
-func rawDoubt(s string, valid func(string) bool) (problem, hint string) {
+// table has raw. It says nothing where check refuses what would be right.
+func rawDoubt(s string, check func(string) (problem, hint string)) (problem, hint string) {
+	valid := func(s string) bool {
+		problem, _ := check(s)
+		return problem == ""
+	}
 	if raw := Decode(s); raw != s && utf8.ValidString(raw) && valid(raw) {
 		return "is percent-encoded, and the table has keys and paths raw", "write " + quote(raw)
 	}
@@ -261,23 +288,26 @@ func rawDoubt(s string, valid func(string) bool) (problem, hint string) {
 func stripDoubt(strip, prefix string) (problem, hint string) {
 	rest := prefix[len(strip):]
 	switch {
-	case strip == "" || strings.HasSuffix(strip, "/") || !alphanumeric.all(strings.ToLower(last(strip))):
+	case strip == "" || !alphanumeric.all(strings.ToLower(last(strip))):
 		return "", ""
 	case rest == "":
-		return fmt.Sprintf(`%s is not a whole folder: %s gives a URL with "//"`, quote(strip), quote(strip+"/index.html")),
+		key := quote(strip + "/index.html")
+		return fmt.Sprintf(`%s is not a whole folder: %s gives a URL with "//"`, quote(strip), key),
 			"write prefix: " + quote(strip+"/") + " and strip_prefix: " + quote(strip+"/")
 	case alphanumeric.all(strings.ToLower(rest[:1])):
 		folder, _ := cutName(strip)
-		return quote(strip) + " cuts a name of the prefix " + quote(prefix) + " in two", "write " + quote(folder)
+		return quote(strip) + " cuts a name of the prefix " + quote(prefix) + " in two",
+			"write " + quote(folder)
 	}
 	return "", ""
 }
 
 func indexDoubt(s string) (problem, hint string) {
-	if name := strings.TrimLeft(s, "*"); name != s && strings.Contains(name, ".") && !strings.Contains(name, "*") {
+	name, isGlob := strings.CutPrefix(s, "*")
+	if isGlob && strings.HasPrefix(name, ".") && !strings.Contains(name, "*") {
 		return "is a glob, and index has exact names", "write " + quote("index"+name)
 	}
-	return rawDoubt(s, func(name string) bool { problem, _ := checkIndex(name); return problem == "" })
+	return rawDoubt(s, checkIndex)
 }
 
 // globDoubt says what is doubtful about a glob of r.
@@ -318,7 +348,7 @@ func (r *Rule) globDoubt(glob string, excludes bool) (problem, hint string) {
 	case onlyTop(glob) && !(excludes && strings.Trim(glob, "*") == ""):
 		return "matches only directly below the prefix, not in folders", onlyTopHint(glob)
 	}
-	return rawDoubt(glob, func(g string) bool { problem, _ := checkGlob(g); return problem == "" })
+	return rawDoubt(glob, checkGlob)
 }
 
 // hasBackslash reports whether a glob has a backslash before a letter or a digit,
@@ -335,8 +365,9 @@ func hasBackslash(glob string) bool {
 // onlyTop reports whether a glob stands for files by their kind, such as "*.map",
 // but not in folders. "{*.map}" says that this is meant.
 func onlyTop(glob string) bool {
-	one := strings.HasPrefix(glob, "{") && strings.HasSuffix(glob, "}") && !strings.Contains(glob, ",")
-	return hasStar(glob) && !strings.Contains(glob, "/") && glob != "**" && !one
+	meant := strings.HasPrefix(glob, "{") && strings.HasSuffix(glob, "}") &&
+		!strings.Contains(glob, ",")
+	return hasStar(glob) && !strings.Contains(glob, "/") && glob != "**" && !meant
 }
 
 // hasStar reports whether a glob has a "*" that does not stand for itself.

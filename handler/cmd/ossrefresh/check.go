@@ -31,7 +31,9 @@ func (cmd *checkCommand) Run(c *console) error {
 	table, warnings, err := cmd.check()
 	var faults mapping.Faults
 	if errors.As(err, &faults) && c.json {
-		v := verdict{File: cmd.file(), Faults: newFaults(faults), Warnings: []fault{}, Targets: []sample{}}
+		v := verdict{
+			File: cmd.file(), Faults: newFaults(faults), Warnings: []fault{}, Targets: []sample{},
+		}
 		return errors.Join(c.show(v), err)
 	}
 	if err != nil {
@@ -132,7 +134,8 @@ func (v verdict) text(p *page) {
 		return
 	}
 	p.line("%s: no fault; %s, %s, %s, %s", v.File, plural(v.Rules, "rule"),
-		plural(len(v.Targets), "target"), plural(v.Domains, "domain"), plural(len(v.Warnings), "warning"))
+		plural(len(v.Targets), "target"), plural(v.Domains, "domain"),
+		plural(len(v.Warnings), "warning"))
 	p.title("RULES")
 	p.rows(v.ruleRows())
 	p.title("SAMPLES")

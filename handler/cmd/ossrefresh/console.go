@@ -98,7 +98,8 @@ func newProblem(err error) problem {
 	p := problem{Message: err.Error(), Faults: []fault{}}
 	var faults mapping.Faults
 	if errors.As(err, &faults) {
-		p.Message, p.Faults = "the mapping table has "+plural(len(faults), "fault"), newFaults(faults)
+		p.Message = "the mapping table has " + plural(len(faults), "fault")
+		p.Faults = newFaults(faults)
 	}
 	var h *hinted
 	if errors.As(err, &h) {
@@ -144,7 +145,8 @@ func (c *console) hint(text string) {
 func (c *console) say(word, color, text string) {
 	plain := "ossrefresh: " + word + ": "
 	text = wrap(plain+text, c.errWidth, len(plain))
-	fmt.Fprintln(c.err, c.label(word, color)+strings.TrimPrefix(text, strings.TrimSuffix(plain, " ")))
+	fmt.Fprintln(c.err,
+		c.label(word, color)+strings.TrimPrefix(text, strings.TrimSuffix(plain, " ")))
 }
 
 func (c *console) label(word, color string) string {
@@ -173,7 +175,8 @@ func (c *console) read(ctx context.Context, what, name string) ([]byte, error) {
 		return nil, errors.New("nothing was done")
 	case err := <-done:
 		if err != nil {
-			return nil, hint(fmt.Errorf("reading %s: %w", what, err), "give the name of a file, or - for standard input")
+			return nil, hint(fmt.Errorf("reading %s: %w", what, err),
+				"give the name of a file, or - for standard input")
 		}
 		return plainText(data), nil
 	}

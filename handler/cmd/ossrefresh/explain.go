@@ -45,7 +45,8 @@ func (cmd *explainCommand) Run(c *console) error {
 		c.hint("the keys of OSS begin with no slash; did you mean " + shown(bare) + "?")
 	}
 	if key == "" {
-		return misuse(fmt.Errorf("bucket %q is named without a key", bucket), "give BUCKET KEY or oss://BUCKET/KEY")
+		return misuse(fmt.Errorf("bucket %q is named without a key", bucket),
+			"give BUCKET KEY or oss://BUCKET/KEY")
 	}
 	if !utf8.ValidString(bucket) || !utf8.ValidString(key) {
 		err := fmt.Errorf("bucket %q, key %q: a name of OSS is valid UTF-8", bucket, key)
@@ -73,8 +74,8 @@ func (cmd *explainCommand) object() (bucket, key string, err error) {
 		return strings.TrimSuffix(object, "/"), cmd.Subject[1], nil
 	case len(cmd.Subject) > 2:
 		err := fmt.Errorf("there are %d arguments, not a bucket and a key", len(cmd.Subject))
-		return "", "", misuse(err, "put a key with spaces in quotes: ossrefresh explain "+
-			shellWord(strings.TrimSuffix(object, "/"))+" "+shellWord(strings.Join(cmd.Subject[1:], " ")))
+		bucket, key := strings.TrimSuffix(object, "/"), strings.Join(cmd.Subject[1:], " ")
+		return "", "", misuse(err, "put a key with spaces in quotes: "+explainCommandFor(bucket, key))
 	case isObject:
 		bucket, key, _ = strings.Cut(object, "/")
 		return bucket, key, nil
@@ -83,9 +84,14 @@ func (cmd *explainCommand) object() (bucket, key string, err error) {
 	}
 	err = fmt.Errorf("%q is neither a URL nor a bucket with a key", first)
 	if bucket, key, ok := strings.Cut(first, "/"); ok && bucket != "" && key != "" {
-		return "", "", misuse(err, "did you mean: ossrefresh explain "+shellWord(bucket)+" "+shellWord(key))
+		return "", "", misuse(err, "did you mean: "+explainCommandFor(bucket, key))
 	}
 	return "", "", misuse(err, acceptedSubject)
+}
+
+// explainCommandFor is the command line for an object, as a shell takes it.
+func explainCommandFor(bucket, key string) string {
+	return "ossrefresh explain " + shellWord(bucket) + " " + shellWord(key)
 }
 
 // cutScheme cuts the scheme that names an object off.
@@ -128,7 +134,8 @@ func explainObject(table *mapping.Table, file string, o mapping.Object) explanat
 	match := table.Map(o)
 	e := explanation{
 		Bucket: o.Bucket, Key: o.Key, Event: string(o.Event),
-		Rule: place(file, match.Rule), Ignored: match.Ignored, Steps: []step{}, Targets: newTargets(match.Targets),
+		Rule: place(file, match.Rule), Ignored: match.Ignored,
+		Steps: []step{}, Targets: newTargets(match.Targets),
 	}
 	for _, s := range table.Explain(o) {
 		e.Steps = append(e.Steps, step{place(file, s.Rule), s.Passed, s.Text})
@@ -178,12 +185,14 @@ func (e explanation) text(p *page) {
 	p.title("%s of %s %s", e.Event, shown(e.Bucket), shown(e.Key))
 	var rows [][]string
 	for _, s := range e.Steps {
-		rows = append(rows, []string{map[bool]string{true: "yes", false: "no"}[s.Passed], short(s.Rule), s.Text})
+		rows = append(rows,
+			[]string{map[bool]string{true: "yes", false: "no"}[s.Passed], short(s.Rule), s.Text})
 	}
 	p.rows(rows)
 	switch {
 	case e.Buckets != nil:
-		p.line("  the table has no rule for this bucket; it has rules for %s", strings.Join(e.Buckets, ", "))
+		p.line("  the table has no rule for this bucket; it has rules for %s",
+			strings.Join(e.Buckets, ", "))
 	case e.Rule == "":
 		p.line("  no rule of this bucket matches this key: nothing is refreshed")
 	case e.Ignored != "":
@@ -265,9 +274,11 @@ func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url stri
 		}
 	}
 	if _, fragment, ok := strings.Cut(url, "#"); ok {
-		c.hint("browsers do not send " + shown("#"+fragment) + " to a server; write a # in a name as %23")
+		c.hint("browsers do not send " + shown("#"+fragment) +
+			" to a server; write a # in a name as %23")
 	}
-	if !utf8.ValidString(url) || slices.ContainsFunc(found, func(f mapping.Source) bool { return !utf8.ValidString(f.Key) }) {
+	notUTF8 := func(f mapping.Source) bool { return !utf8.ValidString(f.Key) }
+	if !utf8.ValidString(url) || slices.ContainsFunc(found, notUTF8) {
 		err := fmt.Errorf("%q: an object's URL is valid UTF-8", url)
 		return misuse(err, "check the terminal's encoding")
 	}
@@ -323,6 +334,7 @@ func (s sources) text(p *page) {
 	}
 	p.rows(rows)
 	if len(s.Objects) == 0 {
-		p.line("  the table shows no object there; its domains are %s", strings.Join(s.Domains, ", "))
+		p.line("  the table shows no object there; its domains are %s",
+			strings.Join(s.Domains, ", "))
 	}
 }

@@ -78,10 +78,12 @@ func splitURLs(text string) []string {
 		if !separates(r) {
 			continue
 		}
-		next := strings.TrimLeftFunc(text[i:], func(r rune) bool { return separates(r) || strings.ContainsRune(`"'<>`, r) })
+		next := strings.TrimLeftFunc(text[i:],
+			func(r rune) bool { return separates(r) || strings.ContainsRune(`"'<>`, r) })
 		bare := strings.ToLower(next)
 		_, host, hasScheme := strings.Cut(bare, "://")
-		hasScheme = hasScheme && (strings.HasPrefix(bare, "http://") || strings.HasPrefix(bare, "https://"))
+		hasScheme = hasScheme &&
+			(strings.HasPrefix(bare, "http://") || strings.HasPrefix(bare, "https://"))
 		if !hasScheme {
 			host = bare
 		}

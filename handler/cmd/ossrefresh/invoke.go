@@ -76,7 +76,10 @@ func (cmd *invokeCommand) binary() (string, error) {
 	candidates := []string{cmd.Function}
 	if cmd.Function == "" {
 		self, _ := os.Executable()
-		candidates = []string{filepath.Join(filepath.Dir(self), "fc"), filepath.Join("dist", "fc", "main")}
+		candidates = []string{
+			filepath.Join(filepath.Dir(self), "fc"),
+			filepath.Join("dist", "fc", "main"),
+		}
 	}
 	for _, name := range candidates {
 		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
@@ -107,8 +110,15 @@ func (cmd *invokeCommand) access(c *console, limits mapping.Limits) (access, err
 		return access{}, fmt.Errorf("starting a refresh API on this machine: %w", err)
 	}
 	test := aliyuntest.TestCredential
-	credentials := aliyun.Credentials{AccessKeyID: test.AccessKeyID, AccessKeySecret: test.AccessKeySecret, SecurityToken: test.SecurityToken}
-	return access{"a refresh API on this machine: nothing is refreshed", []string{"REFRESH_ENDPOINT=" + server.URL}, credentials, server.Close}, nil
+	credentials := aliyun.Credentials{
+		AccessKeyID:     test.AccessKeyID,
+		AccessKeySecret: test.AccessKeySecret,
+		SecurityToken:   test.SecurityToken,
+	}
+	return access{
+		"a refresh API on this machine: nothing is refreshed",
+		[]string{"REFRESH_ENDPOINT=" + server.URL}, credentials, server.Close,
+	}, nil
 }
 
 // liveAccess takes the caller's credentials, and of the environment just what
@@ -118,12 +128,16 @@ func liveAccess(getenv func(string) string) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
-	env := variables(getenv, "REFRESH_ENDPOINT", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
-	return access{cmp.Or(getenv("REFRESH_ENDPOINT"), "the public refresh API"), env, credentials, func() {}}, nil
+	env := variables(getenv, "REFRESH_ENDPOINT", "HTTPS_PROXY", "https_proxy", "NO_PROXY",
+		"no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+	name := cmp.Or(getenv("REFRESH_ENDPOINT"), "the public refresh API")
+	return access{name, env, credentials, func() {}}, nil
 }
 
 // invoke runs the function on the payload and notes in doc what it did.
-func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte, limits mapping.Limits, doc *invocation) error {
+func (cmd *invokeCommand) invoke(
+	ctx context.Context, c *console, payload []byte, limits mapping.Limits, doc *invocation,
+) error {
 	api, err := cmd.access(c, limits)
 	if err != nil {
 		return err
@@ -135,15 +149,22 @@ func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte
 	if err := errors.Join(noTable, noFunction); err != nil {
 		return fmt.Errorf("finding the working directory: %w", err)
 	}
-	env := append(variables(c.getenv, "PATH", "HOME", "TMPDIR", "SYSTEMROOT"), "MAPPING_FILE="+table, "LOG_LEVEL=debug")
-	process, err := runtimetest.StartFunctionCompute(ctx, runtimetest.Program{Path: function, Env: append(env, api.env...)})
+	env := append(variables(c.getenv, "PATH", "HOME", "TMPDIR", "SYSTEMROOT"),
+		"MAPPING_FILE="+table, "LOG_LEVEL=debug")
+	process, err := runtimetest.StartFunctionCompute(ctx,
+		runtimetest.Program{Path: function, Env: append(env, api.env...)})
 	if err != nil {
-		return hint(fmt.Errorf("starting the function: %w", err), "the function must be built for this machine: go build ./handler/cmd/fc")
+		return hint(fmt.Errorf("starting the function: %w", err),
+			"the function must be built for this machine: go build ./handler/cmd/fc")
 	}
 	defer process.Close()
 	doc.started = true
 	start := time.Now()
-	result, err := process.Invoke(ctx, runtimetest.Invocation{Payload: payload, Timeout: cmd.Timeout, Credentials: runtimetest.Credentials(api.credentials)})
+	result, err := process.Invoke(ctx, runtimetest.Invocation{
+		Payload:     payload,
+		Timeout:     cmd.Timeout,
+		Credentials: runtimetest.Credentials(api.credentials),
+	})
 	doc.DurationMS = float64(time.Since(start).Microseconds()) / 1000
 	doc.callLog = readLog(process.Output())
 	inOrder(doc.Requests, doc.Failed, ranks(doc.targets()))
@@ -226,7 +247,8 @@ func (doc *invocation) noteNoAnswer(ctx context.Context, err error) error {
 	switch {
 	case interrupted(ctx, err):
 		doc.Error = &errorReply{"Interrupted", "the function had not answered"}
-	case errors.As(err, new(*runtimetest.ExitError)), errors.As(err, new(*runtimetest.TimeoutError)):
+	case errors.As(err, new(*runtimetest.ExitError)),
+		errors.As(err, new(*runtimetest.TimeoutError)):
 		doc.Error = &errorReply{"NoAnswer", err.Error()}
 	default:
 		doc.Error = &errorReply{"ProtocolError", err.Error()}
@@ -272,8 +294,10 @@ func (doc invocation) text(p *page) {
 		p.line("  %s", unsettled)
 	}
 	if t := doc.Totals; t != nil {
-		p.line("  %s: %d mapped, %d ignored, %d unmatched, %d invalid", plural(t.Records, "record"), t.Mapped, t.Ignored, t.Unmatched, t.Invalid)
+		p.line("  %s: %d mapped, %d ignored, %d unmatched, %d invalid", plural(t.Records, "record"),
+			t.Mapped, t.Ignored, t.Unmatched, t.Invalid)
 		p.line("  %s: %d merged", plural(t.Targets, "target"), t.Debounced)
-		p.line("  %s: %s refreshed, %d failed", plural(t.Requests, "request"), plural(t.Refreshed, "URL"), t.Failed)
+		p.line("  %s: %s refreshed, %d failed", plural(t.Requests, "request"),
+			plural(t.Refreshed, "URL"), t.Failed)
 	}
 }

@@ -54,13 +54,20 @@ type commandLine struct {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
 	var line commandLine
 	helped := false
-	parser := kong.Must(&line, kong.Name("ossrefresh"), kong.Description(description), kong.Writers(stdout, stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 80}),
+	parser := kong.Must(&line,
+		kong.Name("ossrefresh"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{
+			Compact: true, NoExpandSubcommands: true, WrapUpperBound: 80,
+		}),
 		kong.Vars{"version": "ossrefresh " + handler.Version()},
 		kong.KindMapper(reflect.String, kong.MapperFunc(bytesAsGiven)),
-		kong.Exit(func(int) { helped = true }))
+		kong.Exit(func(int) { helped = true }),
+	)
 	if len(args) > 0 && args[0] == "help" { // "help refresh" is "refresh --help"
-		args = append(slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "help" }), "--help")
+		isHelp := func(arg string) bool { return arg == "help" }
+		args = append(slices.DeleteFunc(slices.Clone(args), isHelp), "--help")
 	}
 	parsed, err := parser.Parse(args)
 	if helped {
@@ -118,7 +125,8 @@ func checkTimeout(timeout time.Duration) error {
 	if timeout > 0 {
 		return nil
 	}
-	return misuse(fmt.Errorf("--timeout is %v, and must be above zero", timeout), "give one such as 30s")
+	return misuse(fmt.Errorf("--timeout is %v, and must be above zero", timeout),
+		"give one such as 30s")
 }
 
 func misuse(err error, text string) error { return &hinted{error: err, hint: text, usage: true} }

@@ -46,11 +46,14 @@ var (
 func (cmd *policyCommand) validate() error {
 	switch {
 	case !accountID.MatchString(cmd.Account):
-		return misuse(fmt.Errorf("--account: %q is not a valid account id", cmd.Account), "give the digits that the console shows under your avatar")
+		return misuse(fmt.Errorf("--account: %q is not a valid account id", cmd.Account),
+			"give the digits that the console shows under your avatar")
 	case cmd.DeadLetter != "" && !queueName.MatchString(cmd.DeadLetter):
-		return misuse(fmt.Errorf("--dead-letter: %q is not a valid queue name", cmd.DeadLetter), "give its name without region and account: letters, digits and hyphens")
+		return misuse(fmt.Errorf("--dead-letter: %q is not a valid queue name", cmd.DeadLetter),
+			"give its name without region and account: letters, digits and hyphens")
 	case !region.MatchString(cmd.Region):
-		return misuse(fmt.Errorf("--region: %q is not a valid region", cmd.Region), "give its id, such as cn-hangzhou")
+		return misuse(fmt.Errorf("--region: %q is not a valid region", cmd.Region),
+			"give its id, such as cn-hangzhou")
 	}
 	return nil
 }
@@ -79,15 +82,18 @@ func (cmd *policyCommand) policy(table *mapping.Table) policy {
 	}{{mapping.DCDN, "dcdn:RefreshDcdnObjectCaches"}, {mapping.CDN, "cdn:RefreshObjectCaches"}} {
 		var resources []string
 		for _, domain := range domains(table, api.product) {
-			resources = append(resources, fmt.Sprintf("acs:%s:*:%s:domain/%s", api.product, cmd.Account, domain))
+			resources = append(resources,
+				fmt.Sprintf("acs:%s:*:%s:domain/%s", api.product, cmd.Account, domain))
 		}
 		if resources != nil {
 			p.Statement = append(p.Statement, statement{"Allow", []string{api.action}, resources})
 		}
 	}
 	if cmd.DeadLetter != "" {
-		queue := fmt.Sprintf("acs:mns:%s:%s:/queues/%s/messages", cmd.Region, cmd.Account, cmd.DeadLetter)
-		p.Statement = append(p.Statement, statement{"Allow", []string{"mns:SendMessage"}, []string{queue}})
+		queue := fmt.Sprintf("acs:mns:%s:%s:/queues/%s/messages",
+			cmd.Region, cmd.Account, cmd.DeadLetter)
+		p.Statement = append(p.Statement,
+			statement{"Allow", []string{"mns:SendMessage"}, []string{queue}})
 	}
 	return p
 }

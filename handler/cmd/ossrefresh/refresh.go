@@ -79,7 +79,8 @@ func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, erro
 					"give its URLs on standard input: "+cmd.command("-")+" <"+shellWord(file))
 			}
 			if slices.Contains(listExtensions, path.Ext(arg)) && !strings.ContainsAny(arg, "/\\") {
-				return nil, misuse(fmt.Errorf("there is no file %q, and no domain ends like that", arg), "check the folder and the name")
+				err := fmt.Errorf("there is no file %q, and no domain ends like that", arg)
+				return nil, misuse(err, "check the folder and the name")
 			}
 			urls = append(urls, splitURLs(arg)...)
 			continue
@@ -91,7 +92,8 @@ func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, erro
 		urls = append(urls, listedURLs(string(text))...)
 	}
 	if len(urls) == 0 {
-		return nil, misuse(errors.New("there is no URL"), "give URLs, or - and one a line on standard input")
+		return nil, misuse(errors.New("there is no URL"),
+			"give URLs, or - and one a line on standard input")
 	}
 	return urls, nil
 }
@@ -159,7 +161,11 @@ func (cmd *refreshCommand) doubtDomain(c *console, table *mapping.Table, domain 
 }
 
 // types are the mapping table's names of the API's.
-var types = map[string]mapping.Type{"file": mapping.File, "directory": mapping.Directory, "ignore_params": mapping.IgnoreParams}
+var types = map[string]mapping.Type{
+	"file":          mapping.File,
+	"directory":     mapping.Directory,
+	"ignore_params": mapping.IgnoreParams,
+}
 
 // targets makes a target of each URL; the error has all that are not valid URLs.
 func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
@@ -181,7 +187,8 @@ func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
 			}
 			continue
 		}
-		targets = append(targets, urlTarget(mapping.Product(cmd.Product), types[cmd.Type], full, domain))
+		targets = append(targets,
+			urlTarget(mapping.Product(cmd.Product), types[cmd.Type], full, domain))
 	}
 	if len(faults) > 0 {
 		if len(hints) == 0 {
@@ -198,7 +205,7 @@ func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
 func (cmd *refreshCommand) instead(e *urlError) string {
 	if object, ok := cutScheme(trimmed(e.text)); ok {
 		bucket, key, _ := strings.Cut(object, "/")
-		return "ossrefresh explain " + shellWord(bucket) + " " + shellWord(key) + ", which shows its URLs"
+		return explainCommandFor(bucket, key) + ", which shows its URLs"
 	}
 	if e.instead != "" {
 		return cmd.command(e.instead)
@@ -231,16 +238,18 @@ func (cmd *refreshCommand) suits(full string) (instead string, err error) {
 	case wildcard && !cmd.Exact:
 		folder := *cmd
 		folder.Type = "directory"
-		return folder.command(before[:strings.LastIndexByte(before, '/')+1]),
-			fmt.Errorf("%q has a *, and the API knows no wildcards; with --exact, a * is part of the name", full)
+		instead = folder.command(before[:strings.LastIndexByte(before, '/')+1])
+		err = fmt.Errorf("%q has a *, and the API knows no wildcards; "+
+			"with --exact, a * is part of the name", full)
 	case cmd.Type == "file":
-		return "", nil
 	case hasQuery:
-		return cmd.command(bare), fmt.Errorf("%q has a query, and type %s stands for all of them", full, cmd.Type)
+		instead = cmd.command(bare)
+		err = fmt.Errorf("%q has a query, and type %s stands for all of them", full, cmd.Type)
 	case cmd.Type == "directory" && !strings.HasSuffix(full, "/"):
-		return cmd.command(full + "/"), fmt.Errorf("%q does not end in a slash, as a directory does", full)
+		instead = cmd.command(full + "/")
+		err = fmt.Errorf("%q does not end in a slash, as a directory does", full)
 	}
-	return "", nil
+	return instead, err
 }
 
 // respelt returns the targets and, behind them, the other spellings of their

@@ -48,7 +48,9 @@ func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
 
 // ask asks once, or until no task is pending. With an error, the tasks are as
 // the API told last.
-func (t *tasks) ask(ctx context.Context, c *console, caller *aliyun.Caller, ids []string, wait bool) error {
+func (t *tasks) ask(
+	ctx context.Context, c *console, caller *aliyun.Caller, ids []string, wait bool,
+) error {
 	// The pauses grow: the operation takes 20 calls a second of the whole
 	// account (DescribeDcdnRefreshTaskById, API reference).
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 15*time.Second) {
@@ -71,7 +73,8 @@ func (t *tasks) ask(ctx context.Context, c *console, caller *aliyun.Caller, ids 
 func (cmd *tasksCommand) ids() []string {
 	var ids []string
 	for _, arg := range cmd.IDs {
-		ids = append(ids, strings.FieldsFunc(arg, func(r rune) bool { return r == ',' || r == ' ' })...)
+		separates := func(r rune) bool { return r == ',' || r == ' ' }
+		ids = append(ids, strings.FieldsFunc(arg, separates)...)
 	}
 	return ids
 }
@@ -138,7 +141,10 @@ func (t tasks) text(p *page) {
 	p.title("%s: %s", t.Product, t.summary())
 	var rows [][]string
 	for _, task := range t.Tasks {
-		rows = append(rows, []string{task.ID, task.Status, task.Process, task.Type, withName(task.URL) + describe(task.Description)})
+		rows = append(rows, []string{
+			task.ID, task.Status, task.Process, task.Type,
+			withName(task.URL) + describe(task.Description),
+		})
 	}
 	p.rows(rows)
 }

@@ -162,5 +162,7 @@ func nameIn(url string) string {
 // metadata, so that no Directory stands in for it: what was named is
 // submitted.
 func urlTarget(product mapping.Product, typ mapping.Type, full, domain string) mapping.Target {
-	return mapping.Target{Product: product, Type: typ, Domain: domain, URL: full, Event: mapping.Modified}
+	return mapping.Target{
+		Product: product, Type: typ, Domain: domain, URL: full, Event: mapping.Modified,
+	}
 }
