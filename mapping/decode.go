@@ -240,33 +240,32 @@ func object[T any](d *decoder, n *yaml.Node, fields []field[T], into *T) {
 	}
 	seen := make([]bool, len(fields))
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		name := key.Value
-		if key.Kind != yaml.ScalarNode || !slices.ContainsFunc(fields, isNamed[T](name)) {
-			name, value = d.unknown(key, value, names(fields))
+		key := n.Content[i]
+		at := slices.IndexFunc(fields, func(f field[T]) bool { return f.name == key.Value })
+		if at < 0 || key.Kind != yaml.ScalarNode {
+			meant, value := d.unknown(key, n.Content[i+1], names(fields))
+			if meant == "" || child(n, meant) != nil {
+				continue
+			}
+			key.Value, n.Content[i+1] = meant, value
+			at = slices.Index(names(fields), meant)
 		}
-		at := slices.IndexFunc(fields, isNamed[T](name))
-		switch {
-		case at < 0: // which has its fault
-		case !seen[at]:
-			seen[at] = true
-			d.in(step{key: name}, func() { fields[at].decode(d, value, into) })
-		case name == key.Value:
+		if seen[at] {
 			hint := map[string]string{
 				"bucket": `begin a new rule with "- "`, "domain": `begin a new target with "- "`,
-			}[name]
-			d.fault(key, hint, "the key %s is given twice", quote(name))
+			}[key.Value]
+			d.fault(key, hint, "the key %s is given twice", quote(key.Value))
+			continue
 		}
+		seen[at] = true
+		value := n.Content[i+1]
+		d.in(step{key: key.Value}, func() { fields[at].decode(d, value, into) })
 	}
 	for i, f := range fields {
 		if f.required != "" && !seen[i] {
 			d.in(step{key: f.name}, func() { d.fault(n, "required: "+f.required, "is missing") })
 		}
 	}
-}
-
-func isNamed[T any](name string) func(field[T]) bool {
-	return func(f field[T]) bool { return f.name == name }
 }
 
 func names[T any](fields []field[T]) []string {

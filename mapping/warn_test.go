@@ -235,11 +235,14 @@ func TestMistypedLines(t *testing.T) {
 // One mistake is one fault.
 func TestOneMistakeOneFault(t *testing.T) {
 	for text, want := range map[string]int{
-		oneRule("events: [create, delete]", ""):                                                                                     2,
-		oneRule("events: [x, y, y]", ""):                                                                                            3,
-		oneRule("prefix: [www/]", "strip_prefix: www/"):                                                                             1,
-		oneRule("prefix: 'www/，a/'", "strip_prefix: www/"):                                                                          1,
-		oneRule("prefix: www/", "strip_prefix: 7"):                                                                                  1,
+		oneRule("events: [create, delete]", ""):                             2,
+		oneRule("events: [x, y, y]", ""):                                    3,
+		oneRule("prefix: [www/]", "strip_prefix: www/"):                     1,
+		oneRule("prefix: 'www/，a/'", "strip_prefix: www/"):                  1,
+		oneRule("prefix: www/", "strip_prefix: 7"):                          1,
+		oneRule("buckt: a", ""):                                             1,
+		"rules: [{bucket: b, target: [{domain: a.com, strip_prefix: x/}]}]": 2,
+		"rules: [{bucket: b, prefix: y/, targts: [{domian: a.com, strip_prefx: x/, type: directory, indx: [a]}]}]":                  6,
 		oneRule("prefx: www/", "strip_prefix: www/"):                                                                                1,
 		"rules: [{bucket: 1, targets: [{domain: a.com}]}, {bucket: 1, targets: [{domain: a.com}]}]":                                 2,
 		"rules: [{bucket: b, prefix: 1, targets: [{domain: a.com}]}, {bucket: b, prefix: 1, targets: [{domain: a.com}]}]":           2,

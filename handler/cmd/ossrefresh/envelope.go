@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"oss-cdn-refresh/events"
 )
@@ -101,8 +102,10 @@ func eventOf(data []byte) (payload []byte, n int) {
 	switch {
 	case len(all) == 0:
 		return data, 1
-	case len(all) == 1:
+	case len(all) == 1 && isEvent(all[0]):
 		return all[0], 1
+	case !slices.ContainsFunc(all, isEvent):
+		return data, 1 // the function says what it is instead
 	}
 	payload, err := json.Marshal(all)
 	if err != nil {

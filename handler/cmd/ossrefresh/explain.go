@@ -75,11 +75,12 @@ func (cmd *explainCommand) object() (bucket, key string, err error) {
 	case len(cmd.Subject) > 2:
 		err := fmt.Errorf("there are %d arguments, not a bucket and a key", len(cmd.Subject))
 		bucket, key := strings.TrimSuffix(object, "/"), strings.Join(cmd.Subject[1:], " ")
-		return "", "", misuse(err, "put a key with spaces in quotes: "+explainCommandFor(bucket, key))
+		right := explainCommandFor(bucket, key)
+		return "", "", misuse(err, "put a key with spaces in quotes: "+right)
 	case isObject:
 		bucket, key, _ = strings.Cut(object, "/")
 		return bucket, key, nil
-	case strings.Contains(first, "://"), strings.Contains(first[:hostEnd(first)], "."):
+	case strings.Contains(first, "://"), strings.Contains(dots.Replace(first[:hostEnd(first)]), "."):
 		return "", "", nil
 	}
 	err = fmt.Errorf("%q is neither a URL nor a bucket with a key", first)

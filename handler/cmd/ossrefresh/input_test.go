@@ -162,6 +162,9 @@ func TestEventOf(t *testing.T) {
 		{`{"Messages":[{"Body":` + str(one) + `},{"Body":` + str(two) + `}]}`, "[" + one + "," + two + "]", 2},
 		{"[" + one + "," + two + "]", "[" + one + "," + two + "]", 1},
 		{"{", "{", 1},
+		{`{"specversion":"1.0","data":{"bucket":{}}}`, `{"specversion":"1.0","data":{"bucket":{}}}`, 1},
+		{`{"a":1}{"b":2}`, `{"a":1}{"b":2}`, 1},
+		{one + `{"b":2}`, "[" + one + `,{"b":2}]`, 2},
 		{"", "", 1},
 	} {
 		got, n := eventOf([]byte(tt.text))

@@ -53,7 +53,8 @@ func inOrder(requests []request, failed []group, ranks map[target]int) {
 	})
 	for _, g := range failed {
 		slices.SortStableFunc(g.URLs, func(a, b string) int {
-			return cmp.Compare(first(g.Product, g.Type, []string{a}), first(g.Product, g.Type, []string{b}))
+			rank := func(url string) int { return first(g.Product, g.Type, []string{url}) }
+			return cmp.Compare(rank(a), rank(b))
 		})
 	}
 	slices.SortStableFunc(failed, func(a, b group) int {

@@ -105,7 +105,8 @@ var listExtensions = []string{".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml",
 // listFile returns the file that was named in place of a URL: "urls.txt",
 // "@urls.txt" or "file://urls.txt".
 func listFile(arg string) (file string, ok bool) {
-	for _, name := range []string{arg, strings.TrimPrefix(arg, "@"), strings.TrimPrefix(arg, "file://")} {
+	bare := strings.TrimPrefix(strings.TrimPrefix(arg, "@"), "file://")
+	for _, name := range []string{arg, bare} {
 		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 			return name, true
 		}
