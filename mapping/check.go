@@ -102,11 +102,22 @@ func domainProblem(s string) string {
 	case strings.HasSuffix(s, "."):
 		return "ends in a dot"
 	case !ascii(s):
+		if problem := domainProblem(strings.Map(letterForASCII, s)); problem != "" {
+			return problem // which Punycode does not mend
+		}
 		return beyondASCII
 	case len(s) > 253:
 		return "is longer than 253 characters"
 	}
 	return checkLabels(s)
+}
+
+// letterForASCII returns r, or a letter for what is beyond ASCII.
+func letterForASCII(r rune) rune {
+	if r >= utf8.RuneSelf {
+		return 'a'
+	}
+	return r
 }
 
 // meantHost returns the host name that s was probably meant to be.

@@ -100,7 +100,10 @@ func punycode(domain string) (name string, ok bool) {
 		return "", false
 	}
 	name, err := idna.Lookup.ToASCII(domain)
-	return name, err == nil
+	if problem, _ := mapping.CheckDomain(name); err != nil || problem != "" {
+		return "", false
+	}
+	return name, true
 }
 
 func newVerdict(file string, table *mapping.Table, warnings mapping.Faults) verdict {

@@ -80,6 +80,9 @@ func domainIn(host, scheme string) (domain, problem, meant string) {
 	if name, ok := punycode(meant); ok {
 		meant = name
 	}
+	if other, _ := mapping.CheckDomain(meant); other != "" {
+		meant = ""
+	}
 	switch {
 	case problem == "":
 		meant = domain

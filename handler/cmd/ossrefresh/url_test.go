@@ -127,11 +127,17 @@ func TestCompleteRefusesDots(t *testing.T) {
 
 // What is complete stays as it is, and every URL parser reads it alike.
 func FuzzComplete(f *testing.F) {
-	for _, text := range []string{"www.example.com/a b?图#x", "http://a.b/%zz%41", "a.b/[%]", "a.b/\x00\xff"} {
+	for _, text := range []string{"www.example.com/a b?图#x", "“a.b”/../c?d", "ftp://例子。测试:8080/", "http://a.b/%zz%41", "a.b/[%]", "a.b/\x00\xff"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		first, domain, err := complete(text)
+		var e *urlError
+		if errors.As(err, &e) && e.instead != "" {
+			if full, _, err := complete(e.instead); err != nil || full != e.instead {
+				t.Fatalf("%q is refused for %q, which becomes %q, %v", text, e.instead, full, err)
+			}
+		}
 		if err != nil {
 			return
 		}
