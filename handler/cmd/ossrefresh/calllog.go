@@ -39,13 +39,13 @@ type counts struct {
 
 // A callLog is what the function's log says of its calls.
 type callLog struct {
-	Requests []request `json:"requests"`
-	Failed   []group   `json:"failed"`
-	Totals   *counts   `json:"totals"` // null: the function refused the event or did not come to an end
+	Requests []callView    `json:"requests"`
+	Failed   []failureView `json:"failed"`
+	Totals   *counts       `json:"totals"` // null: the function refused the event or did not come to an end
 }
 
-// A request is one call of the refresh API.
-type request struct {
+// A callView is one call of the refresh API.
+type callView struct {
 	Product    string   `json:"product"`
 	Type       string   `json:"type"`
 	Count      int      `json:"count"` // of URLs
@@ -57,8 +57,8 @@ type request struct {
 	URLs       []string `json:"urls"` // of an accepted request
 }
 
-// A group is what failed with one code.
-type group struct {
+// A failureView is what failed with one code.
+type failureView struct {
 	Product   string   `json:"product"`
 	Type      string   `json:"type"`
 	Code      string   `json:"code"`
@@ -70,7 +70,7 @@ type group struct {
 // readLog reads what the function printed. Lines that are not its log's, such
 // as a panic's, are passed over.
 func readLog(output string) callLog {
-	l := callLog{Requests: []request{}, Failed: []group{}}
+	l := callLog{Requests: []callView{}, Failed: []failureView{}}
 	accepted := map[string][]string{} // by the API's request id
 	scanner := bufio.NewScanner(strings.NewReader(output))
 	scanner.Buffer(nil, len(output)+1)
@@ -81,11 +81,11 @@ func readLog(output string) callLog {
 		}
 		switch line.Msg {
 		case "call":
-			l.Requests = append(l.Requests, line.request())
+			l.Requests = append(l.Requests, line.callView())
 		case "refreshed":
 			accepted[line.RequestID] = append(accepted[line.RequestID], line.urls()...)
 		case "failed":
-			l.Failed = append(l.Failed, group{line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls()})
+			l.Failed = append(l.Failed, failureView{line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls()})
 		case "report":
 			l.Totals = &line.counts
 		}
@@ -98,8 +98,8 @@ func readLog(output string) callLog {
 	return l
 }
 
-func (l logLine) request() request {
-	r := request{
+func (l logLine) callView() callView {
+	r := callView{
 		Product: l.Product, Type: l.Type, DurationMS: l.DurationMS, TaskID: l.TaskID, RequestID: l.RequestID,
 		Code: l.Code, Error: l.Error, URLs: []string{},
 	}
@@ -114,11 +114,11 @@ func (l logLine) urls() []string {
 }
 
 // numbers returns the number of the request that refreshed each URL, from 1.
-func (l callLog) numbers() map[target]int {
-	numbers := map[target]int{}
+func (l callLog) numbers() map[targetView]int {
+	numbers := map[targetView]int{}
 	for i, r := range l.Requests {
 		for _, url := range r.URLs {
-			numbers[target{r.Product, r.Type, url}] = i + 1
+			numbers[targetView{r.Product, r.Type, url}] = i + 1
 		}
 	}
 	return numbers
@@ -133,7 +133,7 @@ func (l callLog) text(p *page, targets []item) {
 	for i, r := range l.Requests {
 		p.line("  %d  %s", i+1, r)
 		p.list(slices.DeleteFunc(slices.Clone(r.URLs), func(url string) bool {
-			return slices.ContainsFunc(targets, func(i item) bool { return i.target == target{r.Product, r.Type, url} })
+			return slices.ContainsFunc(targets, func(i item) bool { return i.targetView == targetView{r.Product, r.Type, url} })
 		}))
 	}
 	if len(l.Failed) > 0 {
@@ -145,7 +145,7 @@ func (l callLog) text(p *page, targets []item) {
 }
 
 // String is a line on the request: "dcdn  File  2 URLs  3.1 ms  task 95248880".
-func (r request) String() string {
+func (r callView) String() string {
 	parts := []string{r.Product, r.Type, plural(r.Count, "URL")}
 	if r.DurationMS > 0 {
 		parts = append(parts, milliseconds(r.DurationMS))
@@ -159,7 +159,7 @@ func (r request) String() string {
 	return strings.Join(parts, "  ")
 }
 
-func (g group) text(p *page) {
+func (g failureView) text(p *page) {
 	retry := "a later try will fail too"
 	if g.Retryable {
 		retry = "a later try may succeed"

@@ -238,9 +238,9 @@ func lines(text string) []string {
 	return all
 }
 
-// progress shows on a terminal how far a command is, in one line that the next
+// showProgress shows on a terminal how far a command is, in one line that the next
 // one replaces; an empty one ends it.
-func (c *console) progress(format string, args ...any) {
+func (c *console) showProgress(format string, args ...any) {
 	if terminal(c.err) {
 		fmt.Fprintf(c.err, "\r\x1b[K%s", oneLine(fmt.Sprintf(format, args...)))
 	}

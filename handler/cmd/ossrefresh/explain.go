@@ -107,14 +107,14 @@ func cutScheme(s string) (object string, ok bool) {
 
 // An explanation says how the table comes to an object's URLs.
 type explanation struct {
-	Bucket  string   `json:"bucket"`
-	Key     string   `json:"key"`
-	Event   string   `json:"event"`
-	Rule    string   `json:"rule,omitempty"` // file:line; none: unmatched
-	Ignored string   `json:"ignored,omitempty"`
-	Steps   []step   `json:"steps"`
-	Targets []target `json:"targets"`
-	Buckets []string `json:"buckets,omitempty"` // of the table, where this one is not in it
+	Bucket  string       `json:"bucket"`
+	Key     string       `json:"key"`
+	Event   string       `json:"event"`
+	Rule    string       `json:"rule,omitempty"` // file:line; none: unmatched
+	Ignored string       `json:"ignored,omitempty"`
+	Steps   []step       `json:"steps"`
+	Targets []targetView `json:"targets"`
+	Buckets []string     `json:"buckets,omitempty"` // of the table, where this one is not in it
 }
 
 // A step is a rule or filter that had a say.
@@ -124,8 +124,8 @@ type step struct {
 	Text   string `json:"text"`
 }
 
-// A target is one thing to refresh.
-type target struct {
+// A targetView is one thing to refresh.
+type targetView struct {
 	Product string `json:"product"`
 	Type    string `json:"type"`
 	URL     string `json:"url"`
@@ -163,15 +163,17 @@ func short(place string) string {
 	return filepath.Base(place)
 }
 
-func newTargets(targets []mapping.Target) []target {
-	all := make([]target, len(targets))
+func newTargets(targets []mapping.Target) []targetView {
+	all := make([]targetView, len(targets))
 	for i, t := range targets {
 		all[i] = newTarget(t)
 	}
 	return all
 }
 
-func newTarget(t mapping.Target) target { return target{string(t.Product), string(t.Type), t.URL} }
+func newTarget(t mapping.Target) targetView {
+	return targetView{string(t.Product), string(t.Type), t.URL}
+}
 
 func buckets(table *mapping.Table) []string {
 	var names []string
@@ -205,7 +207,7 @@ func (e explanation) text(p *page) {
 	}
 }
 
-func targetRows(targets []target) [][]string {
+func targetRows(targets []targetView) [][]string {
 	var rows [][]string
 	for _, t := range targets {
 		rows = append(rows, []string{t.Product, t.Type, withName(t.URL)})

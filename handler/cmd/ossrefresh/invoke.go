@@ -203,10 +203,10 @@ type invocation struct {
 }
 
 // targets are those of the items.
-func (s story) targets() []target {
-	all := make([]target, len(s.Items))
+func (s story) targets() []targetView {
+	all := make([]targetView, len(s.Items))
 	for i, it := range s.Items {
-		all[i] = it.target
+		all[i] = it.targetView
 	}
 	return all
 }

@@ -157,15 +157,15 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 
 // removals are what the event refreshes, or would refresh instead, because
 // objects were removed.
-func removals(table *mapping.Table, batch events.Batch) map[target]bool {
-	all := map[target]bool{}
+func removals(table *mapping.Table, batch events.Batch) map[targetView]bool {
+	all := map[targetView]bool{}
 	for _, t := range handler.Follow(table, batch).Targets {
 		if t.Event != mapping.Removed {
 			continue
 		}
 		all[newTarget(t.Target)] = true
 		for _, url := range t.Fallback {
-			all[target{string(t.Product), string(mapping.File), url}] = true
+			all[targetView{string(t.Product), string(mapping.File), url}] = true
 		}
 	}
 	return all
@@ -173,7 +173,7 @@ func removals(table *mapping.Table, batch events.Batch) map[target]bool {
 
 // fromReport returns what a letter lists as failed. It returns false where one
 // of its URLs cannot be submitted as it stands.
-func fromReport(report handler.Report, removed map[target]bool) (content, bool) {
+func fromReport(report handler.Report, removed map[targetView]bool) (content, bool) {
 	var c content
 	for _, g := range report.Failed {
 		for _, url := range g.URLs {

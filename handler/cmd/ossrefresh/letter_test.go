@@ -222,9 +222,9 @@ func FuzzLetter(f *testing.F) {
 			if err != nil && len(read.targets) > 0 {
 				t.Errorf("%s: %v, and yet it has targets", l.name, err)
 			}
-			for _, target := range read.targets {
-				if target.Product != mapping.DCDN && target.Product != mapping.CDN || target.Domain == "" || !strings.Contains(target.URL, target.Domain) {
-					t.Errorf("%s: target %+v cannot be submitted", l.name, target)
+			for _, wanted := range read.targets {
+				if wanted.Product != mapping.DCDN && wanted.Product != mapping.CDN || wanted.Domain == "" || !strings.Contains(wanted.URL, wanted.Domain) {
+					t.Errorf("%s: target %+v cannot be submitted", l.name, wanted)
 				}
 			}
 		}

@@ -88,7 +88,7 @@ func newSender(c *console, live bool, r mapping.Refresh) (*sender, error) {
 // send submits the targets and adds what became of them to the document. It
 // returns, for each target, whether it was accepted. progress may be nil; it is
 // called with the number of URLs that are decided, and of all.
-func (s *sender) send(ctx context.Context, doc *submission, targets []mapping.Target, progress func(n, of int)) []bool {
+func (s *sender) send(ctx context.Context, doc *sendResult, targets []mapping.Target, progress func(n, of int)) []bool {
 	numbered := make([]refresh.Target, len(targets))
 	for i, t := range targets {
 		numbered[i] = refresh.Target{Target: t, Record: i}
@@ -107,9 +107,9 @@ func (s *sender) send(ctx context.Context, doc *submission, targets []mapping.Ta
 			}
 		}})
 		doc.add(result.Outcomes)
-		named := make([]target, len(items))
+		named := make([]targetView, len(items))
 		for i, it := range items {
-			named[i] = target{string(it.Product), string(it.Type), it.URL}
+			named[i] = targetView{string(it.Product), string(it.Type), it.URL}
 		}
 		inOrder(doc.Requests, doc.Failed, ranks(named))
 	}
@@ -125,24 +125,24 @@ func (s *sender) send(ctx context.Context, doc *submission, targets []mapping.Ta
 	return accepted
 }
 
-// A submission is what became of targets.
-type submission struct {
-	Live     bool      `json:"live"`
-	Requests []request `json:"requests"` // accepted ones; in a dry run, those that would be sent
-	Failed   []group   `json:"failed"`
+// A sendResult is what became of targets.
+type sendResult struct {
+	Live     bool          `json:"live"`
+	Requests []callView    `json:"requests"` // accepted ones; in a dry run, those that would be sent
+	Failed   []failureView `json:"failed"`
 }
 
 // plan adds the requests of a dry run.
-func (s *submission) plan(requests []refresh.Request) {
+func (s *sendResult) plan(requests []refresh.Request) {
 	for _, r := range requests {
-		s.Requests = append(s.Requests, request{
+		s.Requests = append(s.Requests, callView{
 			Product: string(r.Product), Type: string(r.Type), Count: len(r.Items), URLs: r.URLs(),
 		})
 	}
 }
 
 // add adds the outcomes of a send, grouped by their fate.
-func (s *submission) add(outcomes []refresh.Outcome) {
+func (s *sendResult) add(outcomes []refresh.Outcome) {
 	for _, o := range outcomes {
 		if o.Err == nil {
 			s.accept(o)
@@ -152,37 +152,37 @@ func (s *submission) add(outcomes []refresh.Outcome) {
 	}
 }
 
-func (s *submission) accept(o refresh.Outcome) {
+func (s *sendResult) accept(o refresh.Outcome) {
 	product, typ := string(o.Item.Product), string(o.Item.Type)
-	i := slices.IndexFunc(s.Requests, func(r request) bool {
+	i := slices.IndexFunc(s.Requests, func(r callView) bool {
 		return r.RequestID == o.Receipt.RequestID && r.Product == product && r.Type == typ
 	})
 	if i < 0 {
 		i = len(s.Requests)
-		s.Requests = append(s.Requests, request{Product: product, Type: typ, TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID})
+		s.Requests = append(s.Requests, callView{Product: product, Type: typ, TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID})
 	}
 	r := &s.Requests[i]
 	r.URLs = append(r.URLs, o.Item.URL)
 	r.Count = len(r.URLs)
 }
 
-func (s *submission) refuse(o refresh.Outcome) {
+func (s *sendResult) refuse(o refresh.Outcome) {
 	product, typ := string(o.Item.Product), string(o.Item.Type)
-	i := slices.IndexFunc(s.Failed, func(g group) bool {
+	i := slices.IndexFunc(s.Failed, func(g failureView) bool {
 		return g.Code == o.Err.Code && g.Product == product && g.Type == typ
 	})
 	if i < 0 {
 		i = len(s.Failed)
-		s.Failed = append(s.Failed, group{Product: product, Type: typ, Code: o.Err.Code, Error: o.Err.Message, Retryable: o.Err.Class.Retryable()})
+		s.Failed = append(s.Failed, failureView{Product: product, Type: typ, Code: o.Err.Code, Error: o.Err.Message, Retryable: o.Err.Class.Retryable()})
 	}
 	s.Failed[i].URLs = append(s.Failed[i].URLs, o.Item.URL)
 }
 
-func newSubmission(live bool) submission {
-	return submission{Live: live, Requests: []request{}, Failed: []group{}}
+func newSubmission(live bool) sendResult {
+	return sendResult{Live: live, Requests: []callView{}, Failed: []failureView{}}
 }
 
-func (s submission) text(p *page) {
+func (s sendResult) text(p *page) {
 	if !s.Live && len(s.Requests) > 0 {
 		p.title("DRY RUN: nothing is sent without --live")
 	}
@@ -190,7 +190,7 @@ func (s submission) text(p *page) {
 }
 
 // failure says how much failed, and why.
-func (s submission) failure() error {
+func (s sendResult) failure() error {
 	n := 0
 	var codes []string
 	for _, g := range s.Failed {

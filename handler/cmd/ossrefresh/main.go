@@ -91,12 +91,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 }
 
 // bytesAsGiven keeps what is not UTF-8, which kong's own mapper replaces.
-func bytesAsGiven(ctx *kong.DecodeContext, target reflect.Value) error {
+func bytesAsGiven(ctx *kong.DecodeContext, targetView reflect.Value) error {
 	token, err := ctx.Scan.PopValue("string")
 	if err != nil {
 		return err
 	}
-	target.SetString(token.String())
+	targetView.SetString(token.String())
 	return nil
 }
 

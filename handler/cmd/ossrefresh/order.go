@@ -6,8 +6,8 @@ import (
 )
 
 // ranks numbers targets in their order.
-func ranks(targets []target) map[target]int {
-	all := make(map[target]int, len(targets))
+func ranks(targets []targetView) map[targetView]int {
+	all := make(map[targetView]int, len(targets))
 	for i, t := range targets {
 		if _, ok := all[t]; !ok {
 			all[t] = i
@@ -19,11 +19,11 @@ func ranks(targets []target) map[target]int {
 // inOrder brings calls and failures into the order of the targets that they are for,
 // whichever ended first: what stands beside a number is the same in every run. Of one
 // product and type, refusals come first. What stands in for a target comes last.
-func inOrder(requests []request, failed []group, ranks map[target]int) {
+func inOrder(requests []callView, failed []failureView, ranks map[targetView]int) {
 	first := func(product, typ string, urls []string) int {
 		least := len(ranks)
 		for _, url := range urls {
-			if rank, ok := ranks[target{product, typ, url}]; ok {
+			if rank, ok := ranks[targetView{product, typ, url}]; ok {
 				least = min(least, rank)
 			}
 		}
@@ -42,7 +42,7 @@ func inOrder(requests []request, failed []group, ranks map[target]int) {
 		}
 		return len(ranks)
 	}
-	slices.SortStableFunc(requests, func(a, b request) int {
+	slices.SortStableFunc(requests, func(a, b callView) int {
 		return cmp.Or(
 			cmp.Compare(kindRank(a.Product, a.Type), kindRank(b.Product, b.Type)),
 			cmp.Compare(a.Product+a.Type, b.Product+b.Type),
@@ -57,7 +57,7 @@ func inOrder(requests []request, failed []group, ranks map[target]int) {
 			return cmp.Compare(rank(a), rank(b))
 		})
 	}
-	slices.SortStableFunc(failed, func(a, b group) int {
+	slices.SortStableFunc(failed, func(a, b failureView) int {
 		return cmp.Or(
 			cmp.Compare(first(a.Product, a.Type, a.URLs), first(b.Product, b.Type, b.URLs)),
 			cmp.Compare(a.Product+a.Type+a.Code, b.Product+b.Type+b.Code),

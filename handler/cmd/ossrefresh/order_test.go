@@ -10,12 +10,12 @@ import (
 
 // Whichever call ends first, each has the same number.
 func TestInOrder(t *testing.T) {
-	var targets []target
+	var targets []targetView
 	for i := range 6 {
-		targets = append(targets, target{"dcdn", "File", fmt.Sprint(i)})
+		targets = append(targets, targetView{"dcdn", "File", fmt.Sprint(i)})
 	}
-	targets = append(targets, target{"cdn", "File", "0"})
-	requests := []request{
+	targets = append(targets, targetView{"cdn", "File", "0"})
+	requests := []callView{
 		{Product: "dcdn", Type: "File", Count: 6, Code: "QuotaExceeded.Refresh"},
 		{Product: "dcdn", Type: "File", Count: 3, Code: "QuotaExceeded.Refresh"},
 		{Product: "dcdn", Type: "File", Count: 2, URLs: []string{"1", "0"}},
@@ -23,12 +23,12 @@ func TestInOrder(t *testing.T) {
 		{Product: "cdn", Type: "File", Count: 1, URLs: []string{"0"}},
 		{Product: "dcdn", Type: "Directory", Count: 1, URLs: []string{"made/"}},
 	}
-	failed := []group{
+	failed := []failureView{
 		{Product: "dcdn", Type: "File", Code: "A", URLs: []string{"3", "5"}},
 		{Product: "dcdn", Type: "File", Code: "B", URLs: []string{"4"}},
 	}
 	for range 50 {
-		gotRequests, gotFailed := append([]request{}, requests...), []group{failed[0], failed[1]}
+		gotRequests, gotFailed := append([]callView{}, requests...), []failureView{failed[0], failed[1]}
 		gotFailed[0].URLs = append([]string{}, failed[0].URLs...)
 		shuffle := func(n int, swap func(i, j int)) { rand.Shuffle(n, swap) }
 		shuffle(len(gotRequests), func(i, j int) { gotRequests[i], gotRequests[j] = gotRequests[j], gotRequests[i] })
@@ -45,7 +45,7 @@ func TestInOrder(t *testing.T) {
 		if diff := cmp.Diff(requests, gotRequests); diff != "" {
 			t.Fatalf("requests (-want +got)\n%s", diff)
 		}
-		if diff := cmp.Diff(failed, gotFailed, cmp.AllowUnexported(group{})); diff != "" {
+		if diff := cmp.Diff(failed, gotFailed, cmp.AllowUnexported(failureView{})); diff != "" {
 			t.Fatalf("failed (-want +got)\n%s", diff)
 		}
 	}

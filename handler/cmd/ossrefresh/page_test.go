@@ -54,7 +54,7 @@ func TestForged(t *testing.T) {
 	p.line("%s", forged)
 	p.rows([][]string{{forged, forged}})
 	p.list([]string{forged})
-	group{Code: forged, Error: forged, URLs: []string{forged}}.text(p)
+	failureView{Code: forged, Error: forged, URLs: []string{forged}}.text(p)
 	if n := strings.Count(p.String(), "\n"); n != 6 {
 		t.Errorf("the page has %d lines, want 6:\n%s", n, p)
 	}

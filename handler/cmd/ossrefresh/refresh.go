@@ -65,7 +65,7 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
 	doc := refreshment{newSubmission(cmd.Live), addedURLs(targets)}
-	sender.send(ctx, &doc.submission, targets, nil)
+	sender.send(ctx, &doc.sendResult, targets, nil)
 	return errors.Join(c.show(doc), doc.failure())
 }
 
@@ -285,7 +285,7 @@ func addedURLs(targets []mapping.Target) []string {
 
 // A refreshment is a submission of URLs that were named by hand.
 type refreshment struct {
-	submission
+	sendResult
 	Added []string `json:"added"` // URLs that were not named: other spellings
 }
 
@@ -300,7 +300,7 @@ func (r refreshment) text(p *page) {
 		}
 		return all
 	}
-	s := r.submission
+	s := r.sendResult
 	s.Requests, s.Failed = slices.Clone(s.Requests), slices.Clone(s.Failed)
 	for i := range s.Requests {
 		s.Requests[i].URLs = marked(s.Requests[i].URLs)

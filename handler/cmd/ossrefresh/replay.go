@@ -46,7 +46,7 @@ func (cmd *replayCommand) Run(ctx context.Context, c *console) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
-	doc := replay{submission: newSubmission(cmd.Live), Letters: []letterState{}}
+	doc := replay{sendResult: newSubmission(cmd.Live), Letters: []letterState{}}
 	doc.run(ctx, c, sender, table, letters)
 	return errors.Join(c.show(doc), doc.failure())
 }
@@ -68,7 +68,7 @@ func (cmd *replayCommand) letters(ctx context.Context, c *console) ([]letter, er
 
 // A replay is what became of dead letters.
 type replay struct {
-	submission
+	sendResult
 	Letters []letterState `json:"letters"`
 }
 
@@ -94,10 +94,10 @@ func (r *replay) run(ctx context.Context, c *console, sender *sender, table *map
 		targets = append(targets, some...)
 		ends[i] = len(targets)
 	}
-	accepted := sender.send(ctx, &r.submission, targets, func(n, of int) {
-		c.progress("%d of %s", n, plural(of, "URL"))
+	accepted := sender.send(ctx, &r.sendResult, targets, func(n, of int) {
+		c.showProgress("%d of %s", n, plural(of, "URL"))
 	})
-	c.progress("")
+	c.showProgress("")
 	begin := 0
 	for i, end := range ends {
 		r.Letters[i].close(targets[begin:end], accepted[begin:end], sender.api != nil)
@@ -119,7 +119,7 @@ func newLetterState(l letter, table *mapping.Table) (letterState, []mapping.Targ
 
 // close counts what is left of a letter's targets.
 func (s *letterState) close(targets []mapping.Target, accepted []bool, live bool) {
-	seen := map[target]bool{}
+	seen := map[targetView]bool{}
 	for i, t := range targets {
 		key := newTarget(t)
 		if !seen[key] && !accepted[i] {
@@ -158,11 +158,11 @@ func (r replay) failure() error {
 	case count["failed"] == 0:
 		return hint(errors.New(strings.Join(faults, ", ")), "read the notes of these letters; running them again unchanged gives the same result")
 	}
-	return hint(fmt.Errorf("%d of %s not done: %w", bad, plural(len(r.Letters), "letter"), r.submission.failure()), "run the letters again that are not done")
+	return hint(fmt.Errorf("%d of %s not done: %w", bad, plural(len(r.Letters), "letter"), r.sendResult.failure()), "run the letters again that are not done")
 }
 
 func (r replay) text(p *page) {
-	r.submission.text(p)
+	r.sendResult.text(p)
 	p.title("LETTERS: %d", len(r.Letters))
 	rows := [][]string{{"state", "URLs", "left", "refreshed", "letter"}}
 	for _, l := range r.Letters {

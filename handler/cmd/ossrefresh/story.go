@@ -28,21 +28,21 @@ type story struct {
 
 // A record is one of the event's.
 type record struct {
-	Record  string   `json:"record"` // where it stood, counted from 0
-	Fate    string   `json:"fate"`
-	Kind    string   `json:"kind,omitempty"`
-	Bucket  string   `json:"bucket,omitempty"`
-	Key     string   `json:"key,omitempty"`
-	Rule    string   `json:"rule,omitempty"`
-	Reason  string   `json:"reason,omitempty"` // why it refreshes nothing
-	Targets []target `json:"targets"`
+	Record  string       `json:"record"` // where it stood, counted from 0
+	Fate    string       `json:"fate"`
+	Kind    string       `json:"kind,omitempty"`
+	Bucket  string       `json:"bucket,omitempty"`
+	Key     string       `json:"key,omitempty"`
+	Rule    string       `json:"rule,omitempty"`
+	Reason  string       `json:"reason,omitempty"` // why it refreshes nothing
+	Targets []targetView `json:"targets"`
 
 	origin events.Origin
 }
 
 // An item is a URL with the records that ask for it.
 type item struct {
-	target
+	targetView
 	Records []string `json:"records"`
 	Covers  []string `json:"covers,omitempty"` // the URLs that a Directory spares
 }
@@ -55,10 +55,10 @@ func tell(table *mapping.Table, file string, batch events.Batch) story {
 		s.Records = append(s.Records, newRecord(file, c, trace.Matches[i], trace.Fate(i)))
 	}
 	for _, i := range batch.Ignored {
-		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: string(handler.Ignored), Reason: i.Reason, Targets: []target{}, origin: i.Origin})
+		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: string(handler.Ignored), Reason: i.Reason, Targets: []targetView{}, origin: i.Origin})
 	}
 	for _, i := range batch.Invalid {
-		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: invalid, Reason: i.Err.Error(), Targets: []target{}, origin: i.Origin})
+		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: invalid, Reason: i.Err.Error(), Targets: []targetView{}, origin: i.Origin})
 	}
 	slices.SortStableFunc(s.Records, func(a, b record) int {
 		return cmp.Or(cmp.Compare(a.origin.Message, b.origin.Message), cmp.Compare(a.origin.Record, b.origin.Record))
@@ -82,7 +82,7 @@ func newRecord(file string, c events.Change, match mapping.Match, fate handler.F
 }
 
 func newItem(it refresh.Item, changes []events.Change) item {
-	i := item{target: target{string(it.Product), string(it.Type), it.URL}}
+	i := item{targetView: targetView{string(it.Product), string(it.Type), it.URL}}
 	for _, file := range it.Covered {
 		i.Covers = append(i.Covers, file.URL)
 	}
@@ -94,7 +94,7 @@ func newItem(it refresh.Item, changes []events.Change) item {
 }
 
 // text shows the story; requests has the number of the request of each URL.
-func (s story) text(p *page, requests map[target]int) {
+func (s story) text(p *page, requests map[targetView]int) {
 	p.title("RECORDS: %d", len(s.Records))
 	rows := [][]string{{"record", "change", "rule", "bucket", "key"}}
 	for _, r := range s.Records {
@@ -109,7 +109,7 @@ func (s story) text(p *page, requests map[target]int) {
 	p.title("TARGETS: %s, %d merged, %s to refresh", plural(s.Targets, "target"), s.Merged, plural(len(s.Items), "URL"))
 	rows = [][]string{{"product", "type", "records", "request", "URL"}}
 	for _, i := range s.Items {
-		rows = append(rows, []string{i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.target), withName(i.URL)})
+		rows = append(rows, []string{i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.targetView), withName(i.URL)})
 		for _, url := range i.Covers {
 			rows = append(rows, []string{"", "", "", "covers", withName(url)})
 		}
@@ -117,7 +117,7 @@ func (s story) text(p *page, requests map[target]int) {
 	p.rows(rows)
 }
 
-func numberOf(requests map[target]int, t target) string {
+func numberOf(requests map[targetView]int, t targetView) string {
 	if n := requests[t]; n > 0 {
 		return strconv.Itoa(n)
 	}

@@ -38,7 +38,7 @@ func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
 	}
 	doc := tasks{Product: cmd.Product}
 	err = doc.ask(ctx, c, caller, ids, cmd.Wait)
-	c.progress("")
+	c.showProgress("")
 	if doc.Tasks == nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (t *tasks) ask(
 		if !wait || !t.pending() {
 			return nil
 		}
-		c.progress("%s", t.summary())
+		c.showProgress("%s", t.summary())
 		if sleep(ctx, pause) != nil {
 			return errors.New(t.summary())
 		}
