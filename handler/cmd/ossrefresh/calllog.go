@@ -41,7 +41,7 @@ type counts struct {
 type callLog struct {
 	Requests []callView    `json:"requests"`
 	Failed   []failureView `json:"failed"`
-	Totals   *counts       `json:"totals"` // null: the function refused the event or did not come to an end
+	Totals   *counts       `json:"totals"` // null: the function did not report
 }
 
 // A callView is one call of the refresh API.
@@ -85,7 +85,9 @@ func readLog(output string) callLog {
 		case "refreshed":
 			accepted[line.RequestID] = append(accepted[line.RequestID], line.urls()...)
 		case "failed":
-			l.Failed = append(l.Failed, failureView{line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls()})
+			l.Failed = append(l.Failed, failureView{
+				line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls(),
+			})
 		case "report":
 			l.Totals = &line.counts
 		}
@@ -100,8 +102,8 @@ func readLog(output string) callLog {
 
 func (l logLine) callView() callView {
 	r := callView{
-		Product: l.Product, Type: l.Type, DurationMS: l.DurationMS, TaskID: l.TaskID, RequestID: l.RequestID,
-		Code: l.Code, Error: l.Error, URLs: []string{},
+		Product: l.Product, Type: l.Type, DurationMS: l.DurationMS,
+		TaskID: l.TaskID, RequestID: l.RequestID, Code: l.Code, Error: l.Error, URLs: []string{},
 	}
 	_ = json.Unmarshal(l.URLs, &r.Count)
 	return r
@@ -133,7 +135,8 @@ func (l callLog) text(p *page, targets []item) {
 	for i, r := range l.Requests {
 		p.line("  %d  %s", i+1, r)
 		p.list(slices.DeleteFunc(slices.Clone(r.URLs), func(url string) bool {
-			return slices.ContainsFunc(targets, func(i item) bool { return i.targetView == targetView{r.Product, r.Type, url} })
+			t := targetView{r.Product, r.Type, url}
+			return slices.ContainsFunc(targets, func(i item) bool { return i.targetView == t })
 		}))
 	}
 	if len(l.Failed) > 0 {
@@ -164,7 +167,8 @@ func (g failureView) text(p *page) {
 	if g.Retryable {
 		retry = "a later try may succeed"
 	}
-	p.line("  %s  %s  %s  %s: %s (%s)", g.Product, g.Type, plural(len(g.URLs), "URL"), g.Code, g.Error, retry)
+	p.line("  %s  %s  %s  %s: %s (%s)",
+		g.Product, g.Type, plural(len(g.URLs), "URL"), g.Code, g.Error, retry)
 	p.list(g.URLs)
 }
 

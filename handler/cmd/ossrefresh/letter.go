@@ -143,14 +143,16 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 	}
 	for i, change := range trace.Changes {
 		if trace.Fate(i) == handler.Unmatched {
-			c.notes = append(c.notes, fmt.Sprintf("record %s (%s %s): %s", change.Origin, shown(change.Bucket), shown(change.Key), noRule))
+			c.notes = append(c.notes, fmt.Sprintf("record %s (%s %s): %s",
+				change.Origin, shown(change.Bucket), shown(change.Key), noRule))
 		}
 	}
 	for _, i := range batch.Invalid {
 		c.notes = append(c.notes, fmt.Sprintf("record %s is invalid: %v", i.Origin, i.Err))
 	}
 	for _, origin := range batch.Loops {
-		c.notes = append(c.notes, fmt.Sprintf("record %s is a dead letter inside a dead letter", origin))
+		note := fmt.Sprintf("record %s is a dead letter inside a dead letter", origin)
+		c.notes = append(c.notes, note)
 	}
 	return c
 }
@@ -192,7 +194,8 @@ func fromReport(report handler.Report, removed map[targetView]bool) (content, bo
 		c.notes = append(c.notes, fmt.Sprintf("record %s is invalid: %s", i.Record, i.Error))
 	}
 	if n := report.Omitted.Invalid; n > 0 {
-		c.notes = append(c.notes, "the letter does not say which "+plural(n, "more record")+" could not be read")
+		more := plural(n, "more record")
+		c.notes = append(c.notes, "the letter does not say which "+more+" could not be read")
 	}
 	return c, true
 }
@@ -201,7 +204,8 @@ func fromReport(report handler.Report, removed map[targetView]bool) (content, bo
 func submittable(g handler.Group, url string) bool {
 	products := []string{string(mapping.DCDN), string(mapping.CDN)}
 	types := []string{string(mapping.File), string(mapping.Directory), string(mapping.IgnoreParams)}
-	return slices.Contains(products, g.Product) && slices.Contains(types, g.Type) && domainOf(url) != ""
+	return slices.Contains(products, g.Product) && slices.Contains(types, g.Type) &&
+		domainOf(url) != ""
 }
 
 // domainOf returns the domain of a canonical URL.

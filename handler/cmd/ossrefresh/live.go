@@ -19,7 +19,8 @@ func credentialsFrom(getenv func(string) string) (aliyun.Credentials, error) {
 	credentials := aliyun.CredentialsFrom(getenv)
 	if credentials.AccessKeyID == "" || credentials.AccessKeySecret == "" {
 		return credentials, hint(errors.New("the environment has no credentials"),
-			"set ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for a role, ALIBABA_CLOUD_SECURITY_TOKEN")
+			"set ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, "+
+				"for a role, ALIBABA_CLOUD_SECURITY_TOKEN")
 	}
 	return credentials, nil
 }
@@ -54,7 +55,8 @@ func unanswered(err error) error {
 // has the defaults.
 func tableOf(flag tableFlag) (*mapping.Table, error) {
 	if _, err := os.Stat(flag.file()); err != nil && flag.Mapping == "" {
-		table, err := mapping.Parse("defaults", []byte("rules: [{bucket: none, targets: [{domain: example.com}]}]"))
+		const defaults = "rules: [{bucket: none, targets: [{domain: example.com}]}]"
+		table, err := mapping.Parse("defaults", []byte(defaults))
 		if err == nil {
 			table.Rules = nil
 		}
@@ -88,7 +90,9 @@ func newSender(c *console, live bool, r mapping.Refresh) (*sender, error) {
 // send submits the targets and adds what became of them to the document. It
 // returns, for each target, whether it was accepted. progress may be nil; it is
 // called with the number of URLs that are decided, and of all.
-func (s *sender) send(ctx context.Context, doc *sendResult, targets []mapping.Target, progress func(n, of int)) []bool {
+func (s *sender) send(
+	ctx context.Context, doc *sendResult, targets []mapping.Target, progress func(n, of int),
+) []bool {
 	numbered := make([]refresh.Target, len(targets))
 	for i, t := range targets {
 		numbered[i] = refresh.Target{Target: t, Record: i}
@@ -101,11 +105,13 @@ func (s *sender) send(ctx context.Context, doc *sendResult, targets []mapping.Ta
 		doc.plan(requests)
 	} else {
 		done := 0
-		result = s.submitter.Submit(ctx, refresh.Job{API: s.api, Requests: requests, Done: func(refresh.Outcome) {
+		count := func(refresh.Outcome) {
 			if done++; progress != nil {
 				progress(done, len(items))
 			}
-		}})
+		}
+		job := refresh.Job{API: s.api, Requests: requests, Done: count}
+		result = s.submitter.Submit(ctx, job)
 		doc.add(result.Outcomes)
 		named := make([]targetView, len(items))
 		for i, it := range items {
@@ -159,7 +165,9 @@ func (s *sendResult) accept(o refresh.Outcome) {
 	})
 	if i < 0 {
 		i = len(s.Requests)
-		s.Requests = append(s.Requests, callView{Product: product, Type: typ, TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID})
+		s.Requests = append(s.Requests, callView{
+			Product: product, Type: typ, TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID,
+		})
 	}
 	r := &s.Requests[i]
 	r.URLs = append(r.URLs, o.Item.URL)
@@ -173,7 +181,10 @@ func (s *sendResult) refuse(o refresh.Outcome) {
 	})
 	if i < 0 {
 		i = len(s.Failed)
-		s.Failed = append(s.Failed, failureView{Product: product, Type: typ, Code: o.Err.Code, Error: o.Err.Message, Retryable: o.Err.Class.Retryable()})
+		s.Failed = append(s.Failed, failureView{
+			Product: product, Type: typ, Code: o.Err.Code,
+			Error: o.Err.Message, Retryable: o.Err.Class.Retryable(),
+		})
 	}
 	s.Failed[i].URLs = append(s.Failed[i].URLs, o.Item.URL)
 }

@@ -74,18 +74,22 @@ type replay struct {
 
 // A letterState is what became of one.
 type letterState struct {
-	Letter string   `json:"letter"`
-	State  string   `json:"state"` // done, failed, nothing (it asks for no URL, and Notes tell why), unreadable; planned in a dry run
-	From   string   `json:"from,omitempty"`
-	URLs   int      `json:"urls"`
-	Left   int      `json:"left"` // URLs that are not refreshed
-	Error  string   `json:"error,omitempty"`
-	Notes  []string `json:"notes"`
+	Letter string `json:"letter"`
+	// done, failed, nothing (it asks for no URL, and Notes say why) or unreadable; planned
+	// in a dry run.
+	State string   `json:"state"`
+	From  string   `json:"from,omitempty"`
+	URLs  int      `json:"urls"`
+	Left  int      `json:"left"` // URLs that are not refreshed
+	Error string   `json:"error,omitempty"`
+	Notes []string `json:"notes"`
 }
 
 // run submits all letters at once, so that they share requests and what is
 // removed in any of them comes first.
-func (r *replay) run(ctx context.Context, c *console, sender *sender, table *mapping.Table, letters []letter) {
+func (r *replay) run(
+	ctx context.Context, c *console, sender *sender, table *mapping.Table, letters []letter,
+) {
 	var targets []mapping.Target
 	ends := make([]int, len(letters)) // of the letters' targets
 	for i, l := range letters {
@@ -107,7 +111,9 @@ func (r *replay) run(ctx context.Context, c *console, sender *sender, table *map
 
 func newLetterState(l letter, table *mapping.Table) (letterState, []mapping.Target) {
 	read, err := l.read(table)
-	s := letterState{Letter: l.name, State: "done", From: "what failed", Notes: append([]string{}, read.notes...)}
+	s := letterState{
+		Letter: l.name, State: "done", From: "what failed", Notes: append([]string{}, read.notes...),
+	}
 	if read.whole {
 		s.From = "the whole event"
 	}
@@ -156,9 +162,12 @@ func (r replay) failure() error {
 	case bad == 0:
 		return nil
 	case count["failed"] == 0:
-		return hint(errors.New(strings.Join(faults, ", ")), "read the notes of these letters; running them again unchanged gives the same result")
+		return hint(errors.New(strings.Join(faults, ", ")),
+			"read the notes of these letters; running them again unchanged gives the same result")
 	}
-	return hint(fmt.Errorf("%d of %s not done: %w", bad, plural(len(r.Letters), "letter"), r.sendResult.failure()), "run the letters again that are not done")
+	all := plural(len(r.Letters), "letter")
+	return hint(fmt.Errorf("%d of %s not done: %w", bad, all, r.sendResult.failure()),
+		"run the letters again that are not done")
 }
 
 func (r replay) text(p *page) {
@@ -166,7 +175,9 @@ func (r replay) text(p *page) {
 	p.title("LETTERS: %d", len(r.Letters))
 	rows := [][]string{{"state", "URLs", "left", "refreshed", "letter"}}
 	for _, l := range r.Letters {
-		rows = append(rows, []string{l.State, strconv.Itoa(l.URLs), strconv.Itoa(l.Left), orDash(l.From), shown(l.Letter)})
+		rows = append(rows, []string{
+			l.State, strconv.Itoa(l.URLs), strconv.Itoa(l.Left), orDash(l.From), shown(l.Letter),
+		})
 		for _, note := range append(l.Notes, l.Error) {
 			if note != "" {
 				rows = append(rows, []string{"", "", "", "", note})

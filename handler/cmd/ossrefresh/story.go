@@ -55,13 +55,20 @@ func tell(table *mapping.Table, file string, batch events.Batch) story {
 		s.Records = append(s.Records, newRecord(file, c, trace.Matches[i], trace.Fate(i)))
 	}
 	for _, i := range batch.Ignored {
-		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: string(handler.Ignored), Reason: i.Reason, Targets: []targetView{}, origin: i.Origin})
+		s.Records = append(s.Records, record{
+			Record: i.Origin.String(), Fate: string(handler.Ignored), Reason: i.Reason,
+			Targets: []targetView{}, origin: i.Origin,
+		})
 	}
 	for _, i := range batch.Invalid {
-		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: invalid, Reason: i.Err.Error(), Targets: []targetView{}, origin: i.Origin})
+		s.Records = append(s.Records, record{
+			Record: i.Origin.String(), Fate: invalid, Reason: i.Err.Error(),
+			Targets: []targetView{}, origin: i.Origin,
+		})
 	}
 	slices.SortStableFunc(s.Records, func(a, b record) int {
-		return cmp.Or(cmp.Compare(a.origin.Message, b.origin.Message), cmp.Compare(a.origin.Record, b.origin.Record))
+		return cmp.Or(cmp.Compare(a.origin.Message, b.origin.Message),
+			cmp.Compare(a.origin.Record, b.origin.Record))
 	})
 	for _, it := range refresh.Debounce(trace.Targets) {
 		s.Items = append(s.Items, newItem(it, trace.Changes))
@@ -72,8 +79,9 @@ func tell(table *mapping.Table, file string, batch events.Batch) story {
 
 func newRecord(file string, c events.Change, match mapping.Match, fate handler.Fate) record {
 	r := record{
-		Record: c.Origin.String(), Fate: string(fate), Kind: string(c.Kind), Bucket: c.Bucket, Key: c.Key,
-		Rule: place(file, match.Rule), Reason: match.Ignored, Targets: newTargets(match.Targets), origin: c.Origin,
+		Record: c.Origin.String(), Fate: string(fate), Kind: string(c.Kind),
+		Bucket: c.Bucket, Key: c.Key, Rule: place(file, match.Rule), Reason: match.Ignored,
+		Targets: newTargets(match.Targets), origin: c.Origin,
 	}
 	if fate == handler.Unmatched {
 		r.Reason = noRule
@@ -106,10 +114,14 @@ func (s story) text(p *page, requests map[targetView]int) {
 	if len(s.Items) == 0 {
 		return
 	}
-	p.title("TARGETS: %s, %d merged, %s to refresh", plural(s.Targets, "target"), s.Merged, plural(len(s.Items), "URL"))
+	p.title("TARGETS: %s, %d merged, %s to refresh",
+		plural(s.Targets, "target"), s.Merged, plural(len(s.Items), "URL"))
 	rows = [][]string{{"product", "type", "records", "request", "URL"}}
 	for _, i := range s.Items {
-		rows = append(rows, []string{i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.targetView), withName(i.URL)})
+		rows = append(rows, []string{
+			i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.targetView),
+			withName(i.URL),
+		})
 		for _, url := range i.Covers {
 			rows = append(rows, []string{"", "", "", "covers", withName(url)})
 		}
