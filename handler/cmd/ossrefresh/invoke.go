@@ -117,7 +117,8 @@ func (cmd *invokeCommand) access(c *console, limits mapping.Limits) (access, err
 	}
 	return access{
 		"a refresh API on this machine: nothing is refreshed",
-		[]string{"REFRESH_ENDPOINT=" + server.URL}, credentials, server.Close,
+		[]string{"REFRESH_ENDPOINT=" + server.URL},
+		credentials, server.Close,
 	}, nil
 }
 

@@ -83,7 +83,7 @@ func withName(url string) string {
 func cells(text string) int { return uniseg.StringWidth(text) }
 
 // wrap breaks a line at blanks where it is wider than the terminal, so that words and
-// URLs stay whole. The lines after the first begin with as many blanks as indent, or
+// URLs stay whole, and so does a command line of this tool, which people copy. The lines after the first begin with as many blanks as indent, or
 // with a few where that would leave them too narrow.
 func wrap(line string, width, indent int) string {
 	const narrowest = 20
@@ -98,7 +98,9 @@ func wrap(line string, width, indent int) string {
 	for rest := line; rest != ""; {
 		word := strings.TrimLeft(rest, " ")
 		blanks := len(rest) - len(word)
-		word, _, _ = strings.Cut(word, " ")
+		if !strings.HasPrefix(word, "ossrefresh ") {
+			word, _, _ = strings.Cut(word, " ")
+		}
 		rest = rest[blanks+len(word):]
 		if !empty && column+blanks+cells(word) > width {
 			b.WriteString("\n")
