@@ -99,14 +99,14 @@ func (w *warner) rule(i int, r *Rule) {
 	w.add("bucket", problem, hint)
 	problem, hint = r.prefixDoubt()
 	oddPrefix := w.add("prefix", problem, hint)
-	oddGlob := false
+	oddGlob := false // of those that say what is let through
 	for j, glob := range r.Include {
 		problem, hint := r.globDoubt(glob, false)
 		oddGlob = w.addItem("include", j, glob, problem, hint) || oddGlob
 	}
 	for j, glob := range r.Exclude {
 		problem, hint := r.globDoubt(glob, true)
-		oddGlob = w.addItem("exclude", j, glob, problem, hint) || oddGlob
+		w.addItem("exclude", j, glob, problem, hint)
 	}
 	for j := range r.Targets {
 		s := &r.Targets[j]

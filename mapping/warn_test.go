@@ -48,6 +48,8 @@ func TestWarnings(t *testing.T) {
 		{"prefix: a/b/\n  exclude: ['a/b/*/c']", "strip_prefix: a/b/", `exclude[0]: "a/b/*/c" repeats the rule's prefix, and globs are of the key after it; write "*/c"`},
 		{"exclude: ['*.map']", "", `exclude[0]: "*.map" matches only directly below the prefix, not in folders; write "**/*.map", or "{*.map}" if it is meant`},
 		{"exclude: ['{*.map,*.txt}']", "", `exclude[0]: "{*.map,*.txt}" matches only directly below the prefix, not in folders; write "**/{*.map,*.txt}"`},
+		{"exclude: ['[ab]*']", "", `exclude[0]: "[ab]*" matches only directly below the prefix, not in folders; write "**/[ab]*", or "{[ab]*}" if it is meant`},
+		{"exclude: ['\\[*']", "", `exclude[0]: "\\[*" matches only directly below the prefix, not in folders; write "**/\\[*", or "{\\[*}" if it is meant`},
 		{"exclude: ['.*']", "", `exclude[0]: ".*" matches only directly below the prefix, not in folders; write "**/.*", or "{.*}" if it is meant`},
 		{"include: ['*']", "", `include[0]: "*" matches only directly below the prefix, not in folders; write "**", or "{*}" if it is meant`},
 		{"exclude: ['%E5%9B%BE/**']", "", `exclude[0]: "%E5%9B%BE/**" is percent-encoded, and the table has keys and paths raw; write "图/**"`},
@@ -101,6 +103,7 @@ func TestWarnings(t *testing.T) {
 		{"exclude: ['*']", "", ""},
 		{"prefix: img-", "strip_prefix: img-", ""},
 		{"prefix: www/", "strip_prefix: ''", ""},
+		{"prefix: a/~b/", "strip_prefix: ''", ""},
 		{"prefix: www/blog/", "strip_prefix: www/", ""},
 		{"exclude: ['{*.map}', '**/.*', 'docs/*', robots.txt, '[*]', 'a\\[b', '100%', 'a%b']", "", ""},
 		{"prefix: www\n  exclude: [/docs/**]", "strip_prefix: ''", ""},
@@ -247,6 +250,9 @@ func TestOneMistakeOneFault(t *testing.T) {
 		"rules: [{bucket: 1, targets: [{domain: a.com}]}, {bucket: 1, targets: [{domain: a.com}]}]":                                 2,
 		"rules: [{bucket: b, prefix: 1, targets: [{domain: a.com}]}, {bucket: b, prefix: 1, targets: [{domain: a.com}]}]":           2,
 		"rules: [{bucket: b, prefix: 1, targets: [{domain: a.com}]}, {bucket: b, prefix: '1', targets: [{domain: a.com}]}]":         1,
+		"rules: [{bucket: b, prefix: '1', targets: [{domain: a.com}]}, {bucket: b, prefix: 1, targets: [{domain: a.com}]}]":         1,
+		"rules: [{bucket: 1, targets: [{domain: a.com}]}, {bucket: '1', targets: [{domain: a.com}]}]":                               1,
+		"rules: [{bucket: '1', targets: [{domain: a.com}]}, {bucket: 1, targets: [{domain: a.com}]}]":                               1,
 		"rules: [{bucket: b, targets: [{domian: a.com}]}, {bucket: c, targets: [{domain: a.com, product: dcnd, type: Directory}]}]": 3,
 	} {
 		_, err := Parse("t", []byte(text))
