@@ -490,3 +490,16 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 }
+
+// A name that is two letters away is near, and no further one.
+func TestNearest(t *testing.T) {
+	all := []string{"bucket", "prefix", "ab"}
+	for s, want := range map[string]string{
+		"bucket": "bucket", "buckt": "bucket", "bukcet": "bucket", "bucketss": "bucket", "ket": "",
+		"bucketsss": "", "cket": "bucket", "perfix": "prefix", "prefixed": "prefix", "xy": "", "b": "ab", "": "",
+	} {
+		if got := Nearest(s, all); got != want {
+			t.Errorf("Nearest(%q) is %q, want %q", s, got, want)
+		}
+	}
+}

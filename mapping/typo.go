@@ -127,12 +127,12 @@ func allHave(items []string, chars string) bool {
 }
 
 // hasVariable reports whether s has what a template or a shell would replace:
-// "${BUCKET}", "$(bucket)", "{{ .Bucket }}", or is "$BUCKET".
+// "${BUCKET}", "$(bucket)", "{{ .Bucket }}", or is "$BUCKET". "$RECYCLE.BIN" is a name.
 func hasVariable(s string) bool {
 	if !strings.ContainsAny(s, "${") {
 		return false
 	}
-	if name, ok := strings.CutPrefix(s, "$"); ok && name != "" && nameBytes.all(name) {
+	if name, ok := strings.CutPrefix(s, "$"); ok && name != "" && upperBytes.all(name) {
 		return true
 	}
 	for _, marks := range [][2]string{{"${", "}"}, {"$(", ")"}, {"{{", "}}"}} {
@@ -145,5 +145,7 @@ func hasVariable(s string) bool {
 	}
 	return false
 }
+
+var upperBytes = bytesOf("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 var nameBytes = bytesOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.")

@@ -104,6 +104,7 @@ func TestWarnings(t *testing.T) {
 		{"prefix: img-", "strip_prefix: img-", ""},
 		{"prefix: www/", "strip_prefix: ''", ""},
 		{"prefix: a/~b/", "strip_prefix: ''", ""},
+		{"exclude: [$RECYCLE.BIN, '**/a${1,2}', '{{a,b},c}', '$(a b)', '**/${}']", "", ""},
 		{"prefix: www/blog/", "strip_prefix: www/", ""},
 		{"exclude: ['{*.map}', '**/.*', 'docs/*', robots.txt, '[*]', 'a\\[b', '100%', 'a%b']", "", ""},
 		{"prefix: www\n  exclude: [/docs/**]", "strip_prefix: ''", ""},

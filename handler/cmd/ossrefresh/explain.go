@@ -42,7 +42,7 @@ func (cmd *explainCommand) Run(c *console) error {
 		return cmd.explainURL(c, table, cmd.Subject[0])
 	}
 	if bare := strings.TrimLeft(key, "/"); bare != key && bare != "" { // as keys of S3 may
-		c.hint("the keys of OSS begin with no slash; did you mean " + shown(bare) + "?")
+		c.hint("keys of OSS do not begin with a slash; did you mean " + shown(bare) + "?")
 	}
 	if key == "" {
 		return misuse(fmt.Errorf("bucket %q is named without a key", bucket),

@@ -87,7 +87,7 @@ func domainIn(host, scheme string) (domain, problem, meant string) {
 	case problem == "":
 		meant = domain
 	case host == "" || !strings.ContainsAny(domain, ".:"):
-		problem = "there is no domain where one belongs"
+		problem = "it has no domain"
 	default:
 		problem = fmt.Sprintf("the domain %q %s", domain, problem)
 	}

@@ -54,11 +54,11 @@ func TestCompleteRefuses(t *testing.T) {
 		"a_b.example.com":                      {"has an underscore", ""},
 		"_dnsauth.example.com":                 {"has an underscore", ""},
 		"my_site.oss-cn-hangzhou.aliyuncs.com": {"has an underscore", ""},
-		"https:///a":                           {"no domain", ""},
-		"a b":                                  {"no domain", ""},
-		"localhost":                            {"no domain", ""},
+		"https:///a":                           {"has no domain", ""},
+		"a b":                                  {"has no domain", ""},
+		"localhost":                            {"has no domain", ""},
 		"user@www.example.com":                 {"user information", "https://www.example.com/"},
-		"":                                     {"no domain", ""},
+		"":                                     {"has no domain", ""},
 	}
 	for text, want := range tests {
 		got, _, err := complete(text)
