@@ -73,7 +73,6 @@ func (t *tasks) ask(
 func (cmd *tasksCommand) ids() []string {
 	var ids []string
 	for _, arg := range cmd.IDs {
-		separates := func(r rune) bool { return r == ',' || r == ' ' }
 		ids = append(ids, strings.FieldsFunc(arg, separates)...)
 	}
 	return ids
