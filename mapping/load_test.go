@@ -420,12 +420,12 @@ func TestRulesThatRepeat(t *testing.T) {
 	}
 	var got []string
 	for _, f := range faults {
-		got = append(got, fmt.Sprintf("%d: %s: %s", f.Line, f.Path, f.Message))
+		got = append(got, fmt.Sprintf("%d: %s: %s; %s", f.Line, f.Path, f.Message, f.Hint))
 	}
 	want := []string{
-		`5: rules[3]: bucket "one" and prefix "a/" are those of the rule on line 3`,
-		`6: rules[4]: bucket "two" and prefix "b/" are those of the rule on line 2`,
-		`7: rules[5]: bucket "one" and prefix "a/" are those of the rule on line 5`,
+		`5: rules[3]: bucket "one" and prefix "a/" are those of the rule on line 3; join the two`,
+		`6: rules[4]: bucket "two" and prefix "b/" are those of the rule on line 2; join the two`,
+		`7: rules[5]: bucket "one" and prefix "a/" are those of the rule on line 5; join the two`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("faults (-want +got):\n%s", d)
@@ -500,6 +500,19 @@ func TestNearest(t *testing.T) {
 	} {
 		if got := Nearest(s, all); got != want {
 			t.Errorf("Nearest(%q) is %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestFaultsShowTwenty(t *testing.T) {
+	for n, want := range map[int]string{20: "t:20: m", 21: "… and 1 more: run ossrefresh check"} {
+		var faults Faults
+		for i := range n {
+			faults = append(faults, Fault{File: "t", Line: i + 1, Message: "m"})
+		}
+		lines := strings.Split(faults.Error(), "\n")
+		if last := lines[len(lines)-1]; last != want {
+			t.Errorf("of %d faults the last line is %q, want %q", n, last, want)
 		}
 	}
 }

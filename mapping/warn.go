@@ -169,10 +169,14 @@ func (t *Table) showsRoot(r *Rule, s *Spec) bool {
 
 // bucketDoubt says what is doubtful about a bucket.
 func bucketDoubt(s string) (problem, hint string) {
-	if name, ok := cutEndpoint(s); ok && isBucket(name) {
+	name, isEndpoint := cutEndpoint(s)
+	switch {
+	case !isEndpoint:
+		return "", ""
+	case isBucket(name):
 		return quote(s) + " is a bucket's endpoint, not its name", "write " + quote(name)
 	}
-	return "", ""
+	return quote(s) + " is an endpoint, not the name of a bucket", "write the bucket's name"
 }
 
 // cutEndpoint returns the bucket of the host name of an endpoint, such as
