@@ -45,7 +45,7 @@ func asMeant(s string) string {
 // unquoted returns s without the quotes and blanks around it that an editor or a
 // chat has added, and without characters that show nothing.
 func unquoted(s string) string {
-	return strings.Trim(strings.Map(dropUnseen, s), " \t\n\u00a0\u3000\"'“”‘’「」『』")
+	return strings.Trim(strings.Map(dropUnseen, s), " \t\r\n\u00a0\u3000\"'“”‘’「」『』")
 }
 
 // dropUnseen drops characters that show nothing at all.

@@ -41,7 +41,7 @@ func checkText(name string, data []byte) (*Table, Faults, error) {
 func nodeAt(n *yaml.Node, path []step) *yaml.Node {
 	for _, s := range path {
 		next := child(n, s.key)
-		if s.key == "" && s.index < len(n.Content) {
+		if s.key == "" {
 			next = n.Content[s.index]
 		}
 		if next == nil {

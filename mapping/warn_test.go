@@ -113,6 +113,7 @@ func TestWarnings(t *testing.T) {
 		{"bucket: my.site.example.com", "", ""},
 		{"", "domain: kunlun.example.com\n      path: /100%/", ""},
 		{"", "domain: www.kunlun.org\n      spellings: all", ""},
+		{"", "queries: ['~']\n      suffixes: ['~a,~b']", ""},
 		{"", "path: /app/\n      type: directory\n      spellings: common", ""},
 		{"include: ['*/**/*']", "type: directory\n      spellings: common", ""},
 		{"prefix: www/", "strip_prefix: ''\n      type: directory\n      spellings: common", ""},
