@@ -247,6 +247,8 @@ var faultCases = []struct {
 	{"", "index: [index.html，index.htm]", `rules[0].targets[0].index[0]: "index.html，index.htm" names several index documents; write ["index.html", "index.htm"]`, false},
 	{"", "index: ['index.html,index.htm']", `rules[0].targets[0].index[0]: "index.html,index.htm" names several index documents; write ["index.html", "index.htm"]`, false},
 	{"", "index: index.html、index.htm", `rules[0].targets[0].index: is "index.html、index.htm"; write a list: ["index.html", "index.htm"]`, true},
+	{"", "queries: ['v=图,w=1']", `rules[0].targets[0].queries[0]: "v=图,w=1" has a character that must be percent-encoded; write "v=%E5%9B%BE,w=1"`, true},
+	{"", "queries: ['图, 1']", `rules[0].targets[0].queries[0]: "图, 1" has a character that must be percent-encoded; write "%E5%9B%BE,%201"`, true},
 	{"", "queries: ['v=1, v=2']", `rules[0].targets[0].queries[0]: "v=1, v=2" names several queries; write ["v=1", "v=2"]`, true},
 	{"", "suffixes: ['!small,!large']", `rules[0].targets[0].suffixes[0]: "!small,!large" names several suffixes; write ["!small", "!large"]`, false},
 	{"", "strip_prefix: www", `rules[0].targets[0].strip_prefix: "www" leaves "//" in every URL; write "www/"`, false},
