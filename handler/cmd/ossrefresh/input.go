@@ -65,7 +65,7 @@ func listedURLs(text string) []string {
 
 // splitURLs takes URLs apart that blanks, commas or semicolons join. Each of these may
 // also stand in a URL: it separates where a scheme follows, or the domain of the first
-// URL once more.
+// URL once more; behind a query, only where both do.
 func splitURLs(text string) []string {
 	text = trimmed(text)
 	first := withScheme(text)
@@ -88,7 +88,8 @@ func splitURLs(text string) []string {
 			host = bare
 		}
 		same := domain != "" && strings.HasPrefix(host+"/", domain+"/")
-		if same || hasScheme && !strings.Contains(text[:i], "?") {
+		inQuery := strings.Contains(text[:i], "?") // where a URL may be a value
+		if hasScheme && same || (hasScheme || same) && !inQuery {
 			return append([]string{trimmed(text[:i])}, splitURLs(next)...)
 		}
 	}

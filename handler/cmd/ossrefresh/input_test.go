@@ -62,6 +62,7 @@ func TestListedURLs(t *testing.T) {
 		"www.example.com/a,www.example.com/b": {"www.example.com/a", "www.example.com/b"},
 		"www.example.com/a,b.png":             {"www.example.com/a,b.png"},
 		a + "?x=1," + b:                       {a + "?x=1", b},
+		a + "?u=1,www.example.com/b":          {a + "?u=1,www.example.com/b"},
 		a + "?u=1,https://b.example.com/":     {a + "?u=1,https://b.example.com/"},
 		a + "?x-oss-process=image/resize,w_4": {a + "?x-oss-process=image/resize,w_4"},
 		a + " b.html":                         {a + " b.html"},

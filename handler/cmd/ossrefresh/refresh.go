@@ -52,9 +52,7 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range targets {
-		cmd.doubtDomain(c, table, t.Domain)
-	}
+	doubtDomains(c, table, targets)
 	if !cmd.Exact {
 		targets = respelt(targets, table)
 	}
@@ -150,14 +148,18 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// doubtDomain says so where a domain is not in the table, but almost.
-func (cmd *refreshCommand) doubtDomain(c *console, table *mapping.Table, domain string) {
-	all := domains(table, "")
-	if slices.Contains(all, domain) {
-		return
-	}
-	if near := mapping.Nearest(domain, all); near != "" {
-		c.hint(domain + " is not a domain of the table; did you mean " + near + "?")
+// doubtDomains says so where a domain is not in the table, but almost.
+func doubtDomains(c *console, table *mapping.Table, targets []mapping.Target) {
+	known := domains(table, "")
+	seen := map[string]bool{}
+	for _, t := range targets {
+		if seen[t.Domain] || slices.Contains(known, t.Domain) {
+			continue
+		}
+		seen[t.Domain] = true
+		if near := mapping.Nearest(t.Domain, known); near != "" {
+			c.hint(t.Domain + " is not a domain of the table; did you mean " + near + "?")
+		}
 	}
 }
 
