@@ -73,7 +73,7 @@ type Target struct {
 type Match struct {
 	Rule    *Rule    // the rule that the object belongs to; nil where none does
 	Targets []Target // none where Ignored is set
-	Ignored string   // why no target is for it: `exclude "**/*.map"`, `events`; "" if there are targets
+	Ignored string   // why there are no targets: `exclude "**/*.map"`, `events`; else ""
 	Warning bool     // a browser cannot ask for one of the URLs, which was left out
 }
 

@@ -80,7 +80,8 @@ func (cmd *explainCommand) object() (bucket, key string, err error) {
 	case isObject:
 		bucket, key, _ = strings.Cut(object, "/")
 		return bucket, key, nil
-	case strings.Contains(first, "://"), strings.Contains(dots.Replace(first[:hostEnd(first)]), "."):
+	case strings.Contains(first, "://"),
+		strings.Contains(dots.Replace(first[:hostEnd(first)]), "."):
 		return "", "", nil
 	}
 	err = fmt.Errorf("%q is neither a URL nor a bucket with a key", first)
