@@ -310,7 +310,6 @@ func wholeSegments(glob string) string {
 		}
 		if i+2 < len(glob) && !strings.ContainsRune("/},", rune(glob[i+2])) {
 			glob = glob[:i+2] + "/*" + glob[i+2:]
-			i += 2
 		}
 	}
 	return glob

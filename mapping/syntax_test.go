@@ -39,6 +39,7 @@ func TestSyntaxFaults(t *testing.T) {
 		{"text after quotes", index, value("'a' b"), 0, "did not find expected key", hintIndent},
 		{"colon in a value", path, value("a: b"), 0, "mapping values are not allowed", `a value with ": " must be in quotes`},
 		{"no space after a colon", path, func(line string) string { return strings.Replace(line, ": ", ":", 1) }, 0, "there is no blank after the colon of path", `write "path: /x/"`},
+		{"no space after the colon of another word", path, func(string) string { return "        pth:/x/" }, 0, "could not find expected ':'", "with a space after the colon"},
 		{"percent", path, value("%a"), 0, "found character that cannot start any token", "must be in quotes"},
 		{"escape", path, value(`"\w"`), 0, "found unknown escape character", "backslash"},
 		{"star, dot", domain, value("*.example.com"), 0, "did not find expected alphabetic or numeric character", hintStar},
