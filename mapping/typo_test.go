@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -159,6 +160,28 @@ func TestEndpoints(t *testing.T) {
 		bucket, ok := cutEndpoint(host)
 		if got := fmt.Sprint(bucket, " ", ok); got != want {
 			t.Errorf("cutEndpoint(%s) = %s, want %s", host, got, want)
+		}
+	}
+}
+
+// Words of other products and of people lead to those of the table.
+func TestAlias(t *testing.T) {
+	for word, want := range map[string]string{
+		"deleted": "removed", "Delete": "removed", "updated": "created", "overwritten": "created", "uploaded": "created",
+		"put": "created", "dir": "directory", "Folder": "directory", "url": "file", "ignore-params": "ignore_params", "FILE": "file",
+	} {
+		if got := alias(word); got != want {
+			t.Errorf("alias(%s) is %s, want %s", word, got, want)
+		}
+	}
+}
+
+// A host name has up to 253 characters (RFC 1035, section 2.3.4).
+func TestLongDomains(t *testing.T) {
+	labels := strings.Repeat("a.", 125)
+	for n, want := range map[int]string{253: "", 254: "is longer than 253 characters"} {
+		if problem, _ := CheckDomain(labels + strings.Repeat("b", n-len(labels))); problem != want {
+			t.Errorf("%d characters: %q, want %q", n, problem, want)
 		}
 	}
 }
