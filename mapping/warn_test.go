@@ -185,6 +185,7 @@ func TestSampleShowsTheMistake(t *testing.T) {
 		{"prefix: www/\n  exclude: [www/]", "strip_prefix: www/", "www/docs/photo (1).jpg"},
 		{"prefix: www", "strip_prefix: www", "www/docs/index.html"},
 		{"prefix: img-", "strip_prefix: img-", "img-/docs/index.html"},
+		{"prefix: '~'", "strip_prefix: ''", "~/docs/index.html"},
 		{"include: ['/docs/**']", "", ""},
 		{"prefix: /www/", "strip_prefix: /www/", "/www/docs/photo (1).jpg"},
 	} {
