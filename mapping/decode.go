@@ -33,7 +33,7 @@ var ruleFields = []field[Rule]{
 }
 
 var specFields = []field[Spec]{
-	{"domain", acceptedDomain, func(d *decoder, n *yaml.Node, s *Spec) { s.Domain = d.text(n, checkDomain) }},
+	{"domain", acceptedDomain, func(d *decoder, n *yaml.Node, s *Spec) { s.Domain = d.domain(n) }},
 	{"product", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Product = choice(d, n, products) }},
 	{"strip_prefix", "", func(d *decoder, n *yaml.Node, s *Spec) {
 		s.StripPrefix = d.text(n, checkPrefix)
@@ -137,19 +137,41 @@ func (d *decoder) in(s step, read func()) {
 func (d *decoder) rule(n *yaml.Node, r *Rule) {
 	r.Line = n.Line
 	object(d, n, ruleFields, r)
+	if d.isFaulty(child(n, "prefix")) {
+		return // a strip_prefix can only be judged beside the prefix that was meant
+	}
 	for i, s := range r.Targets {
-		if strings.HasPrefix(r.Prefix, s.StripPrefix) || strings.HasPrefix(s.StripPrefix, "/") { // which has its fault
+		problem, hint := checkStrip(s.StripPrefix, r.Prefix)
+		if problem == "" {
+			continue
+		}
+		at := child(child(n, "targets").Content[i], "strip_prefix")
+		if d.isFaulty(at) {
 			continue
 		}
 		d.path = append(d.path, step{key: "targets"}, step{index: i}, step{key: "strip_prefix"})
-		at := child(child(n, "targets").Content[i], "strip_prefix")
-		if r.Prefix == "" {
-			d.fault(at, "set prefix: "+quote(s.StripPrefix)+" too", "the rule has no prefix")
-		} else {
-			d.fault(at, "the rule's prefix must begin with it", "%s does not begin the prefix %s", quote(s.StripPrefix), quote(r.Prefix))
-		}
+		d.fault(at, hint, "%s", problem)
 		d.path = d.path[:len(d.path)-3]
 	}
+}
+
+// isFaulty reports whether a fault of n was noted.
+func (d *decoder) isFaulty(n *yaml.Node) bool {
+	return n != nil && slices.ContainsFunc(d.faults, func(f Fault) bool {
+		return f.Line == n.Line && f.Column == n.Column
+	})
+}
+
+// domain reads a domain. Of one beyond ASCII the fault says what was meant.
+func (d *decoder) domain(n *yaml.Node) string {
+	before := len(d.faults)
+	s := d.text(n, checkDomain)
+	if len(d.faults) > before {
+		if _, host := CheckDomain(s); !ascii(host) {
+			d.faults[before].Domain = host
+		}
+	}
+	return s
 }
 
 func (d *decoder) spec(n *yaml.Node, s *Spec) {
@@ -213,7 +235,8 @@ func (d *decoder) refuse(n *yaml.Node, key, why string) {
 	}
 }
 
-// object reads the mapping n into the fields of a T.
+// object reads the mapping n into the fields of a T. A key that is misspelt is
+// read all the same, so that one mistake is one fault.
 func object[T any](d *decoder, n *yaml.Node, fields []field[T], into *T) {
 	if !d.is(n, aMapping) {
 		return
@@ -222,16 +245,24 @@ func object[T any](d *decoder, n *yaml.Node, fields []field[T], into *T) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		at := slices.IndexFunc(fields, func(f field[T]) bool { return f.name == key.Value })
-		switch {
-		case at < 0 || key.Kind != yaml.ScalarNode:
-			d.unknown(key, names(fields))
-		case seen[at]:
-			hint := map[string]string{"bucket": `begin a new rule with "- "`, "domain": `begin a new target with "- "`}[key.Value]
-			d.fault(key, hint, "the key %s is given twice", quote(key.Value))
-		default:
-			seen[at] = true
-			d.in(step{key: key.Value}, func() { fields[at].decode(d, n.Content[i+1], into) })
+		if at < 0 || key.Kind != yaml.ScalarNode {
+			meant, value := d.unknown(key, n.Content[i+1], names(fields))
+			if meant == "" || child(n, meant) != nil {
+				continue
+			}
+			key.Value, n.Content[i+1] = meant, value
+			at = slices.Index(names(fields), meant)
 		}
+		if seen[at] {
+			hint := map[string]string{
+				"bucket": `begin a new rule with "- "`, "domain": `begin a new target with "- "`,
+			}[key.Value]
+			d.fault(key, hint, "the key %s is given twice", quote(key.Value))
+			continue
+		}
+		seen[at] = true
+		value := n.Content[i+1]
+		d.in(step{key: key.Value}, func() { fields[at].decode(d, value, into) })
 	}
 	for i, f := range fields {
 		if f.required != "" && !seen[i] {
@@ -248,16 +279,29 @@ func names[T any](fields []field[T]) []string {
 	return all
 }
 
-func (d *decoder) unknown(key *yaml.Node, accepted []string) {
+// unknown faults a key that is not accepted, and returns the one that was meant
+// and its value; "" where that is not known.
+func (d *decoder) unknown(key, value *yaml.Node, accepted []string) (meant string, _ *yaml.Node) {
 	hint := "accepted: " + strings.Join(accepted, ", ")
 	if key.Kind != yaml.ScalarNode {
 		d.fault(key, hint, "a key is %s", kindOf(key))
-		return
+		return "", value
 	}
-	if near := nearest(key.Value, accepted); near != "" {
+	if m, ok := mistypedKey(key.Value, accepted); ok {
+		d.fault(key, m.hint(), "%s", m.problem)
+		if m.value != "" { // which YAML has read into the key
+			text := *key
+			text.Value, text.Tag = m.value, ""
+			value = &text
+		}
+		return m.key, value
+	}
+	near := Nearest(key.Value, accepted)
+	if near != "" {
 		hint = "did you mean " + near + "? " + hint
 	}
 	d.fault(key, hint, "unknown key %s", quote(key.Value))
+	return near, value
 }
 
 // child returns the value of a key of the mapping n; nil if it has none.
@@ -293,7 +337,14 @@ func list[T any](d *decoder, n *yaml.Node, read func(d *decoder, n *yaml.Node, i
 func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) []T {
 	switch kind := kindOf(n); {
 	case kind == aString:
-		d.fault(n, "write a list: ["+quote(n.Value)+"]", "is %s", shown(n))
+		items := globsOf(n.Value)
+		if items == nil && !strings.Contains(n.Value, "{") {
+			items = listItems(n.Value, separator)
+		}
+		if items == nil {
+			items = []string{n.Value}
+		}
+		d.fault(n, "write a list: "+listOf(items), "is %s", shown(n))
 		return nil
 	case kind == aList && len(n.Content) == 0:
 		d.fault(n, "write at least one, or leave the key out", "is an empty list")
@@ -301,9 +352,13 @@ func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) [
 	}
 	seen := map[T]bool{}
 	return list(d, n, func(d *decoder, item *yaml.Node, into *T) {
+		before := len(d.faults)
 		*into = read(item)
+		if len(d.faults) > before { // it is not known what was meant
+			return
+		}
 		if seen[*into] {
-			d.fault(item, "", "%s is given twice", quote(item.Value))
+			d.fault(item, "leave it out", "%s is given twice", quote(item.Value))
 		}
 		seen[*into] = true
 	})
@@ -313,6 +368,9 @@ func distinct[T comparable](d *decoder, n *yaml.Node, read func(*yaml.Node) T) [
 func (d *decoder) text(n *yaml.Node, check func(string) (problem, hint string)) string {
 	s := asText(n)
 	problem, hint := check(s)
+	if hasVariable(s) {
+		problem, hint = "has a variable, and the table knows no variables", "write the value itself"
+	}
 	if (s == n.Value || problem == "") && !d.is(n, aString) {
 		return s
 	}
@@ -325,7 +383,8 @@ func (d *decoder) text(n *yaml.Node, check func(string) (problem, hint string)) 
 // asText returns the text that a scalar was written as, or "?v=1" for the
 // mapping that YAML reads from that in a list.
 func asText(n *yaml.Node) string {
-	if n.Kind == yaml.MappingNode && n.Style == yaml.FlowStyle && len(n.Content) == 2 && kindOf(n.Content[1]) == "empty" {
+	if n.Kind == yaml.MappingNode && n.Style == yaml.FlowStyle &&
+		len(n.Content) == 2 && kindOf(n.Content[1]) == "empty" {
 		return "?" + n.Content[0].Value
 	}
 	return n.Value
@@ -346,8 +405,32 @@ func choice[T ~string](d *decoder, n *yaml.Node, words []word[T]) (v T) {
 		}
 		accepted = append(accepted, w.name)
 	}
-	d.fault(n, "accepted: "+strings.Join(accepted, ", "), "%s is not one of the values", quote(n.Value))
+	hint := "accepted: " + strings.Join(accepted, ", ")
+	values := listItems(n.Value, separatorOrBlank)
+	refused := func(s string) bool { return !slices.Contains(accepted, s) }
+	if len(values) > 1 && !slices.ContainsFunc(values, refused) {
+		hint = "write " + listOf(values)
+	} else if near := Nearest(alias(asMeant(n.Value)), accepted); near != "" {
+		hint = "did you mean " + near + "? " + hint
+	}
+	d.fault(n, hint, "%s is not one of the values", quote(n.Value))
 	return v
+}
+
+// alias returns the word of the table for one that people write in its place.
+func alias(word string) string {
+	word = strings.ReplaceAll(strings.ToLower(word), "-", "_")
+	switch word {
+	case "deleted", "delete":
+		return "removed"
+	case "updated", "overwritten", "uploaded", "put":
+		return "created"
+	case "dir", "folder":
+		return "directory"
+	case "url":
+		return "file"
+	}
+	return word
 }
 
 func choices[T ~string](d *decoder, n *yaml.Node, words []word[T]) []T {
@@ -387,11 +470,25 @@ func (d *decoder) is(n *yaml.Node, kind string) bool {
 		return true
 	}
 	hint := "accepted: " + kind
-	if s := asText(n); kind == aString && s != "" && kindOf(n) != "empty" {
+	switch s := asText(n); {
+	case kind == aString && kindOf(n) == aList:
+		hint = d.oneEach()
+	case kind == aString && s != "" && kindOf(n) != "empty":
 		hint = "write it in quotes: " + quote(s)
 	}
 	d.fault(n, hint, "is %s", shown(n))
 	return false
+}
+
+// oneEach says what to do about a list where one value belongs.
+func (d *decoder) oneEach() string {
+	switch key := d.path[len(d.path)-1].key; key {
+	case "bucket", "prefix":
+		return "write a rule for each " + key
+	case "domain", "strip_prefix", "path", "type", "product":
+		return "write a target for each " + key
+	}
+	return "accepted: " + aString
 }
 
 // shown is n as a fault describes it: a short scalar as written, otherwise its

@@ -12,7 +12,7 @@ import (
 type Step struct {
 	Rule   *Rule
 	Passed bool   // the rule is the object's, or its filter let the object through
-	Text   string // `prefix "www/" is the longest that the key begins with`, `exclude "**/*.map" does not match`
+	Text   string // `exclude "**/*.map" does not match`
 }
 
 // Explain says how Map comes to its answer: what each rule of the object's
@@ -30,7 +30,7 @@ func (t *Table) Explain(o Object) []Step {
 	if won == nil {
 		return steps
 	}
-	for c := range won.checks(o) {
+	for c := range won.filters(o) {
 		steps = append(steps, Step{won, c.passed, c.String()})
 		if !c.passed {
 			return steps
@@ -38,7 +38,8 @@ func (t *Table) Explain(o Object) []Step {
 	}
 	for i, s := range won.Targets {
 		if hasDotSegment(o.Key[len(s.StripPrefix):]) {
-			steps = append(steps, Step{won, false, fmt.Sprintf("a browser cannot ask for targets[%d]: %s", i, dotSegment)})
+			text := fmt.Sprintf("a browser cannot ask for targets[%d]: %s", i, dotSegment)
+			steps = append(steps, Step{won, false, text})
 		}
 	}
 	return steps
@@ -50,13 +51,14 @@ func (r *Rule) claim(key string, won *Rule) string {
 	case r == won:
 		return fmt.Sprintf("prefix %s is the longest that the key begins with", quote(r.Prefix))
 	case strings.HasPrefix(key, r.Prefix):
-		return fmt.Sprintf("prefix %s is shorter than %s on line %d", quote(r.Prefix), quote(won.Prefix), won.Line)
+		return fmt.Sprintf("prefix %s is shorter than %s on line %d",
+			quote(r.Prefix), quote(won.Prefix), won.Line)
 	}
 	return fmt.Sprintf("the key does not begin with prefix %s", quote(r.Prefix))
 }
 
-// String says what the check came to.
-func (c check) String() string {
+// String says whether the filter passed the object.
+func (c filterResult) String() string {
 	says := map[string][2]string{ // not passed, passed
 		"events":   {"leaves this event out", "has this event"},
 		"skip_new": {"skips the object: it is new", "lets the object through: it is not new"},
@@ -70,12 +72,16 @@ func (c check) String() string {
 }
 
 // Sample returns a key that the table maps by rule r, and the URLs that its
-// target s refreshes for it. The key is "" if no likely one was found.
+// target s refreshes for it. Where the rule may be mistaken, it is a key that shows
+// the mistake. The key is "" if no likely one was found.
 func (t *Table) Sample(r *Rule, s *Spec) (key string, urls []string) {
-	for _, rest := range r.examples(s.Index) {
+	for _, rest := range append(r.unwanted(), r.examples(s.Index)...) {
 		key := r.Prefix + rest
 		if !t.shows(r, key) || hasDotSegment(key[len(s.StripPrefix):]) {
 			continue
+		}
+		if strings.HasPrefix(rest, "/") && (r.Prefix == "" || strings.HasSuffix(r.Prefix, "/")) {
+			continue // no uploader makes such keys
 		}
 		for _, target := range s.targets(nil, key[len(s.StripPrefix):], Created) {
 			urls = append(urls, target.URL)
@@ -83,6 +89,31 @@ func (t *Table) Sample(r *Rule, s *Spec) (key string, urls []string) {
 		return key, urls
 	}
 	return "", nil
+}
+
+// unwanted returns what may follow the prefix in a key that r should leave out, if
+// its globs meant what people think that they mean.
+func (r *Rule) unwanted() (rests []string) {
+	if strings.Trim(r.Prefix, "/") != "" && !strings.HasSuffix(r.Prefix, "/") {
+		rests = append(rests, "/docs/index.html")
+	}
+	for _, glob := range r.Exclude {
+		if problem, _ := r.globDoubt(glob, true); problem == "" {
+			continue
+		}
+		glob = strings.TrimPrefix(strings.TrimLeft(glob, "./"), r.Prefix)
+		switch {
+		case glob == "":
+			continue
+		case strings.HasSuffix(glob, "/"):
+			glob += "**"
+		}
+		if !strings.Contains(glob, "/") {
+			glob = "**/" + glob
+		}
+		rests = append(rests, example(firstAlternatives(glob), "docs/"))
+	}
+	return rests
 }
 
 // examples returns what may follow the prefix in a key of r, the likeliest first.
@@ -155,79 +186,12 @@ func (t *Table) shows(r *Rule, key string) bool {
 
 // admits reports whether a key passes the globs of r.
 func (r *Rule) admits(key string) bool {
-	for c := range r.checks(Object{Key: key}) {
+	for c := range r.filters(Object{Key: key}) {
 		if !c.passed && c.filter != "events" {
 			return false
 		}
 	}
 	return true
-}
-
-// Warnings returns what is not a fault and yet unlikely to be meant, or dearer than
-// it looks: a prefix of which nothing is stripped, spellings that spend the small
-// quotas, force, and what may have no effect. An empty strip_prefix in the table, or
-// spellings: common, says that it is meant.
-func (t *Table) Warnings() Faults {
-	var all Faults
-	for i, r := range t.Rules {
-		for j := range r.Targets {
-			s := &r.Targets[j]
-			warn := func(hint, format string, args ...any) {
-				all = append(all, Fault{
-					File: t.name, Line: s.Line, Path: fmt.Sprintf("rules[%d].targets[%d]", i, j),
-					Message: fmt.Sprintf(format, args...), Hint: hint,
-				})
-			}
-			if r.Prefix != "" && s.StripPrefix == "" && !s.stripNothing {
-				warn(`set strip_prefix, or strip_prefix: "" if it is meant`,
-					"the prefix %s stays in the URL: %s", quote(r.Prefix), join(s.root, r.Prefix, "")+"…")
-			}
-			if name, n := s.dearest(); n > 1+len(s.Suffixes) && !(s.chosen && s.Spellings == SpellCommon) {
-				hint := "set spellings: canonical, or spellings: common if it is meant"
-				if s.Spellings == SpellAll {
-					hint = "set spellings: canonical or common"
-				}
-				warn(hint, "with spellings: %s, a name such as %s takes %d of the 100 URLs of type %s a day",
-					s.Spellings, quote(name), n, s.Type)
-			}
-			if s.Force {
-				warn("leave force out where files are large or many",
-					"force makes the origin send %s again, even where nothing has changed", s.forced())
-			}
-		}
-	}
-	if t.Refresh.Fold > 0 {
-		all = append(all, Fault{
-			File: t.name, Path: "refresh.fold",
-			Message: "it counts the files of one invocation: where each event is an invocation, it never applies",
-			Hint:    "let the function get its events in batches, as the trigger burst does",
-		})
-	}
-	return all
-}
-
-// dearest returns a name that has many spellings, and how many URLs of a small
-// quota it costs: 100 directories a day, and as many URLs of IgnoreParams
-// (RefreshDcdnObjectCaches, API reference). For files that is 0.
-func (s *Spec) dearest() (name string, urls int) {
-	name = "photos (1)@图"
-	switch s.Type {
-	case File:
-		return "", 0
-	case Directory:
-		name += "/"
-	case IgnoreParams:
-		name += ".jpg"
-	}
-	return name, len(s.targets(nil, name, Created))
-}
-
-// forced says how much a forced refresh is of.
-func (s *Spec) forced() string {
-	if s.Type == Directory {
-		return "everything below the object's directory"
-	}
-	return "every variant of the object that is asked for"
 }
 
 // Source is an object that a URL can show or, with Below, any object of the
@@ -254,7 +218,8 @@ func (s Source) Refreshed() bool { return s.Spelt && !s.OddQuery }
 func Sources(t *Table, rawURL string) ([]Source, error) {
 	p, ok := cutURL(rawURL)
 	if !ok {
-		return nil, fmt.Errorf("reading the URL %q: it does not begin with https:// and a domain", rawURL)
+		return nil, fmt.Errorf(
+			"reading the URL %q: it does not begin with https:// and a domain", rawURL)
 	}
 	var all []Source
 	for i := range t.Rules {

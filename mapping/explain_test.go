@@ -4,7 +4,6 @@ import (
 	stdcmp "cmp"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
@@ -276,7 +275,7 @@ func TestSourcesInvertMap(t *testing.T) {
   targets: [{domain: a.example.com, index: [i, j], queries: [v], path: '/[ +/'}, {domain: b.example.com, strip_prefix: a/, type: directory}]
 - bucket: my-site
   prefix: a/b
-  targets: [{domain: b.example.com, strip_prefix: a/b, path: '/[ x/', index: [i], index_without_slash: true, spellings: all}, {domain: b.example.com, strip_prefix: a, type: directory}]
+  targets: [{domain: b.example.com, strip_prefix: a/b, path: '/[ x/', index: [i], index_without_slash: true, spellings: all}, {domain: b.example.com, strip_prefix: a/, type: directory}]
 - bucket: my-site
   prefix: c/
   targets: [{domain: c.example.com, strip_prefix: c/, clean_urls: true, suffixes: ['!s', '.html', /i], index: [.html]}, {domain: d.example.com, suffixes: ['@!%20'], type: ignore_params}]
@@ -291,46 +290,5 @@ func TestSourcesInvertMap(t *testing.T) {
 		for _, target := range table.Map(o).Targets {
 			checkTarget(t, table, o, target)
 		}
-	}
-}
-
-func TestWarnings(t *testing.T) {
-	got := parse(t, `rules:
-- bucket: my-site
-  prefix: www/
-  targets:
-    - {domain: a.example.com, strip_prefix: www/}
-    - {domain: b.example.com, strip_prefix: ''}
-    - {domain: c.example.com}
-- {bucket: my-site, targets: [{domain: d.example.com}]}
-refresh: {fold: 100}
-`).Warnings().Error()
-	want := `mapping.yaml:7: rules[0].targets[2]: the prefix "www/" stays in the URL: https://c.example.com/www/…; set strip_prefix, or strip_prefix: "" if it is meant
-mapping.yaml: refresh.fold: it counts the files of one invocation: where each event is an invocation, it never applies; let the function get its events in batches, as the trigger burst does`
-	if got != want {
-		t.Errorf("got %s\nwant %s", got, want)
-	}
-	for target, want := range map[string]string{
-		"spellings: all":                                         "",
-		"type: directory":                                        `with spellings: common, a name such as "photos (1)@图/" takes 4 of the 100 URLs of type Directory a day; set spellings: canonical, or spellings: common if it is meant`,
-		"type: ignore_params":                                    `with spellings: common, a name such as "photos (1)@图.jpg" takes 4 of the 100 URLs of type IgnoreParams a day; set spellings: canonical, or spellings: common if it is meant`,
-		"type: ignore_params, spellings: common":                 "",
-		"type: ignore_params, spellings: canonical":              "",
-		"type: ignore_params, suffixes: ['!s'], spellings: all":  `with spellings: all, a name such as "photos (1)@图.jpg" takes 20 of the 100 URLs of type IgnoreParams a day; set spellings: canonical or common`,
-		"type: directory, spellings: canonical, force: true":     `force makes the origin send everything below the object's directory again, even where nothing has changed; leave force out where files are large or many`,
-		"type: ignore_params, spellings: canonical, force: true": `force makes the origin send every variant of the object that is asked for again, even where nothing has changed; leave force out where files are large or many`,
-		"type: directory, spellings: canonical, force: false":    "",
-	} {
-		got := parse(t, oneRule("", target)).Warnings().Error()
-		if got = strings.TrimPrefix(got, "mapping.yaml:1: rules[0].targets[0]: "); got != want {
-			t.Errorf("%s\n got %s\nwant %s", target, got, want)
-		}
-	}
-	data, err := os.ReadFile("testdata/mapping.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w := parse(t, string(data)).Warnings(); len(w) > 0 {
-		t.Errorf("the shipped table: %v", w)
 	}
 }

@@ -1,7 +1,9 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +15,10 @@ type Fault struct {
 	Path    string // "rules[0].targets[0].domain"; "" where the whole file is meant
 	Message string // `"*.example.com" is a wildcard`
 	Hint    string // what to write instead; may be ""
+
+	// Domain is a host name beyond ASCII that was meant. Hint then asks for its
+	// Punycode, which takes tables of Unicode to say.
+	Domain string
 }
 
 // Error returns the fault on one line, with its position and its hint:
@@ -52,4 +58,11 @@ func (fs Faults) Error() string {
 		lines = append(lines, fmt.Sprintf("… and %d more: run ossrefresh check", more))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// sort brings the faults into the order of the file.
+func (fs Faults) sort() {
+	slices.SortStableFunc(fs, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 }

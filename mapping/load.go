@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +34,15 @@ const (
 // Load reads the table in a file. The error is Faults if the file is not a
 // table, and otherwise says why it cannot be read.
 func Load(file string) (*Table, error) {
+	data, err := read(file)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(file, data)
+}
+
+// read reads the file of a table, or as much of it as shows that it is too large.
+func read(file string) ([]byte, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading the mapping table: %w", err)
@@ -51,7 +59,7 @@ func Load(file string) (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the mapping table: %w", err)
 	}
-	return Parse(file, data)
+	return data, nil
 }
 
 // Parse reads a table from YAML. The error, if any, is Faults: everything that
@@ -60,21 +68,27 @@ func Load(file string) (*Table, error) {
 func Parse(name string, data []byte) (*Table, error) {
 	root, fault := document(data)
 	if fault != nil {
+		if faults := mistypedLines(name, data); faults != nil {
+			return nil, faults
+		}
 		fault.File = name
 		return nil, Faults{*fault}
 	}
 	d := &decoder{file: name}
-	t := &Table{name: name, Refresh: defaultRefresh(), buckets: map[string]bucket{}}
+	t := &Table{Refresh: defaultRefresh(), buckets: map[string]bucket{}}
 	object(d, root, tableFields, t)
 	d.index(t, root)
 	if len(d.faults) == 0 {
 		return t, nil
 	}
-	slices.SortStableFunc(d.faults, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
+	if faults := mistypedLines(name, data); faults != nil {
+		return nil, faults
+	}
+	d.faults.sort()
 	if len(d.faults) == maxFaults {
-		d.faults[maxFaults-1] = Fault{File: name, Message: "there are more faults", Hint: "mend these first"}
+		d.faults[maxFaults-1] = Fault{
+			File: name, Message: "there are more faults", Hint: "mend these first",
+		}
 	}
 	return nil, d.faults
 }
@@ -108,11 +122,17 @@ func document(data []byte) (*yaml.Node, *Fault) {
 	case len(docs) == 0:
 		return nil, &Fault{Message: "the file is empty", Hint: `write at least one rule under "rules:"`}
 	case len(docs) > 1:
-		return nil, &Fault{Line: docs[1].Line, Column: docs[1].Column, Message: "a second YAML document begins here", Hint: "a table is one document: join the two"}
+		return nil, &Fault{
+			Line: docs[1].Line, Column: docs[1].Column,
+			Message: "a second YAML document begins here", Hint: "a table is one document: join the two",
+		}
 	}
 	root := docs[0].Content[0]
 	if root.Kind != yaml.MappingNode {
-		return nil, &Fault{Line: root.Line, Column: root.Column, Message: "the table is " + shown(root), Hint: `accepted: a mapping with the key "rules"`}
+		return nil, &Fault{
+			Line: root.Line, Column: root.Column,
+			Message: "the table is " + shown(root), Hint: `accepted: a mapping with the key "rules"`,
+		}
 	}
 	return root, nil
 }
@@ -152,8 +172,14 @@ func (d *decoder) index(t *Table, root *yaml.Node) {
 	}
 	for _, i := range slices.Sorted(maps.Keys(repeats)) {
 		r := t.Rules[i]
+		rules := child(root, "rules").Content
+		at, first := rules[i], rules[repeats[i]]
+		if d.isFaulty(child(at, "bucket")) || d.isFaulty(child(at, "prefix")) ||
+			d.isFaulty(child(first, "bucket")) || d.isFaulty(child(first, "prefix")) {
+			continue // what was meant may differ
+		}
 		d.path = []step{{key: "rules"}, {index: i}}
-		d.fault(child(root, "rules").Content[i], "join the two",
-			"bucket %s and prefix %s are those of the rule on line %d", quote(r.Bucket), quote(r.Prefix), t.Rules[repeats[i]].Line)
+		d.fault(at, "join the two", "bucket %s and prefix %s are those of the rule on line %d",
+			quote(r.Bucket), quote(r.Prefix), t.Rules[repeats[i]].Line)
 	}
 }

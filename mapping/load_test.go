@@ -120,18 +120,17 @@ var faultCases = []struct {
 	want         string
 	inSchema     bool
 }{
-	{"bucket: My_Site", "", `rules[0].bucket: "My_Site" is no bucket name; accepted: up to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends`, true},
+	{"bucket: My_Site", "", `rules[0].bucket: "My_Site" is not a valid bucket name; accepted: up to 63 lower-case letters, digits, hyphens and dots, with a letter or digit at both ends`, true},
 	{"bucket: 2024", "", `rules[0].bucket: is "2024" (a number); write it in quotes: "2024"`, true},
 	{"bucket: ~", "", `rules[0].bucket: is empty; accepted: a string`, true},
 	{"prefix:", "", `rules[0].prefix: is empty; accepted: a string`, true},
-	{"prefix: /www/", "", `rules[0].prefix: "/www/" begins with a slash; the keys of OSS do not: write "www/"`, true},
 	{"prefix: " + strings.Repeat("x", 1024), "", `rules[0].prefix: "` + strings.Repeat("x", 200) + `"… is longer than 1,023 bytes; no key of OSS is longer`, true},
-	{"include: ['[a']", "", `rules[0].include[0]: "[a" is no valid glob; accepted: "*", "?", "[a-z]", "{a,b}" and "**", with "\" before a character that stands for itself`, false},
-	{"exclude: [a, '**.map']", "", `rules[0].exclude[1]: "**.map" has a "**" that is not a whole segment, and so would not cross "/"; write "**/*.map" rather than "**.map"`, false},
+	{"include: ['[a']", "", `rules[0].include[0]: "[a" is not a valid glob; accepted: "*", "?", "[a-z]", "{a,b}" and "**", with "\" before a character that stands for itself`, false},
+	{"exclude: [a, '**.map']", "", `rules[0].exclude[1]: "**.map" has a "**" that is not a whole segment, and so would not cross "/"; write "**/*.map"`, false},
 	{"exclude: []", "", `rules[0].exclude: is an empty list; write at least one, or leave the key out`, true},
-	{"exclude: [a, a]", "", `rules[0].exclude[1]: "a" is given twice`, true},
+	{"exclude: [a, a]", "", `rules[0].exclude[1]: "a" is given twice; leave it out`, true},
 	{"exclude: '*.map'", "", `rules[0].exclude: is "*.map"; write a list: ["*.map"]`, true},
-	{"events: [deleted]", "", `rules[0].events[0]: "deleted" is not one of the values; accepted: created, removed, modified`, true},
+	{"events: [deleted]", "", `rules[0].events[0]: "deleted" is not one of the values; did you mean removed? accepted: created, removed, modified`, true},
 	{"skip_new: yes", "", `rules[0].skip_new: is "yes"; accepted: true or false`, true},
 	{"skip_new: !!bool yes", "", `rules[0].skip_new: is "yes" (tagged !!bool); accepted: true or false`, false},
 	{"buckets: b", "", `rules[0]: unknown key "buckets"; did you mean bucket? accepted: bucket, prefix, include, exclude, events, skip_new, targets`, true},
@@ -142,17 +141,17 @@ var faultCases = []struct {
 	{"skip_new: true\n  bucket: b", "", `rules[0]: the key "bucket" is given twice; begin a new rule with "- "`, false},
 	{"exclude: ['" + strings.Repeat("{,a}", 9) + "']", "", `rules[0].exclude[0]: "` + strings.Repeat("{,a}", 9) + `" has more than 256 combinations of the alternatives in its "{"; write several globs instead`, false},
 	{"exclude: ['{" + strings.Repeat("a,", 16) + "}{" + strings.Repeat("a,", 16) + "}']", "", `rules[0].exclude[0]: "{` + strings.Repeat("a,", 16) + "}{" + strings.Repeat("a,", 16) + `}" has more than 256 combinations of the alternatives in its "{"; write several globs instead`, false},
-	{"exclude: ['']", "", `rules[0].exclude[0]: "" is no valid glob; accepted: "*", "?", "[a-z]", "{a,b}" and "**", with "\" before a character that stands for itself`, true},
+	{"exclude: ['']", "", `rules[0].exclude[0]: "" is not a valid glob; accepted: "*", "?", "[a-z]", "{a,b}" and "**", with "\" before a character that stands for itself`, true},
 	{"prefix:\n    a:", "", `rules[0].prefix: is a mapping; accepted: a string`, true},
 	{"exclude: [?.js]", "", `rules[0].exclude[0]: is a mapping; write it in quotes: "?.js"`, true},
 	{"include: &a [x]\n  exclude: *a", "", `rules[0].exclude: is an alias (aliases are not supported); accepted: a list`, false},
 	{"prefix: !secret a", "", `rules[0].prefix: is "a" (tagged !secret); write it in quotes: "a"`, false},
 
 	{"", "domain: '*.example.com'", `rules[0].targets[0].domain: "*.example.com" is a wildcard, which the refresh API refuses; accepted: ` + acceptedDomain, true},
-	{"", "domain: https://example.com", `rules[0].targets[0].domain: "https://example.com" is a URL or has a path; accepted: ` + acceptedDomain, true},
-	{"", "domain: example.com/a", `rules[0].targets[0].domain: "example.com/a" is a URL or has a path; accepted: ` + acceptedDomain, true},
-	{"", "domain: example.com:443", `rules[0].targets[0].domain: "example.com:443" has a port; accepted: ` + acceptedDomain, true},
-	{"", "domain: me@example.com", `rules[0].targets[0].domain: "me@example.com" has user information; accepted: ` + acceptedDomain, true},
+	{"", "domain: https://example.com", `rules[0].targets[0].domain: "https://example.com" is a URL or has a path; write "example.com"`, true},
+	{"", "domain: example.com/a", `rules[0].targets[0].domain: "example.com/a" is a URL or has a path; write "example.com"`, true},
+	{"", "domain: example.com:443", `rules[0].targets[0].domain: "example.com:443" has a port; write "example.com"`, true},
+	{"", "domain: me@example.com", `rules[0].targets[0].domain: "me@example.com" has user information; write "example.com"`, true},
 	{"", "domain: 192.0.2.1", `rules[0].targets[0].domain: "192.0.2.1" is an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: 192.0.2.1:80", `rules[0].targets[0].domain: "192.0.2.1:80" is an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: '[2001:db8::1]'", `rules[0].targets[0].domain: "[2001:db8::1]" is an IP address; accepted: ` + acceptedDomain, true},
@@ -160,33 +159,33 @@ var faultCases = []struct {
 	{"", "domain: a.0x7f", `rules[0].targets[0].domain: "a.0x7f" ends in a number, which browsers read as an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: www.example.123", `rules[0].targets[0].domain: "www.example.123" ends in a number, which browsers read as an IP address; accepted: ` + acceptedDomain, true},
 	{"", "domain: Example.com", `rules[0].targets[0].domain: "Example.com" has letters in upper case; write "example.com"`, true},
-	{"", "domain: example.com.", `rules[0].targets[0].domain: "example.com." ends in a dot; accepted: ` + acceptedDomain, true},
+	{"", "domain: example.com.", `rules[0].targets[0].domain: "example.com." ends in a dot; write "example.com"`, true},
 	{"", "domain: a_b.example.com", `rules[0].targets[0].domain: "a_b.example.com" has an underscore, which no host name has; accepted: ` + acceptedDomain, true},
 	{"", "domain: a..com", `rules[0].targets[0].domain: "a..com" has an empty label; accepted: ` + acceptedDomain, true},
 	{"", "domain: ''", `rules[0].targets[0].domain: "" has an empty label; accepted: ` + acceptedDomain, true},
 	{"", "domain: localhost", `rules[0].targets[0].domain: "localhost" has no dot; accepted: ` + acceptedDomain, true},
 	{"", "domain: -a.com", `rules[0].targets[0].domain: "-a.com" has a label that begins or ends with a hyphen; accepted: ` + acceptedDomain, true},
-	{"", "domain: a b.com", `rules[0].targets[0].domain: "a b.com" has a character that no host name has; accepted: ` + acceptedDomain, true},
+	{"", "domain: a b.com", `rules[0].targets[0].domain: "a b.com" has U+0020, which no host name has; accepted: an exact host name in lower case, such as "www.example.com"`, true},
 	{"", "domain: " + strings.Repeat("a", 64) + ".com", `rules[0].targets[0].domain: "` + strings.Repeat("a", 64) + `.com" has a label longer than 63 characters; accepted: ` + acceptedDomain, true},
 	{"", "domain: " + strings.Repeat("a.", 126) + "com", `rules[0].targets[0].domain: "` + strings.Repeat("a.", 100) + `"… is longer than 253 characters; accepted: ` + acceptedDomain, true},
-	{"", "domain: 例子.com", `rules[0].targets[0].domain: "例子.com" has letters beyond ASCII; write "xn--fsqu00a.com"`, true},
-	{"", "product: DCDN", `rules[0].targets[0].product: "DCDN" is not one of the values; accepted: dcdn, cdn`, true},
-	{"", "strip_prefix: web/", `rules[0].targets[0].strip_prefix: "web/" does not begin the prefix "www/"; the rule's prefix must begin with it`, false},
+	{"", "domain: 例子.com", `rules[0].targets[0].domain: "例子.com" has letters beyond ASCII; write "例子.com" in Punycode (xn--…): ossrefresh check shows it`, true},
+	{"", "product: DCDN", `rules[0].targets[0].product: "DCDN" is not one of the values; did you mean dcdn? accepted: dcdn, cdn`, true},
+	{"", "strip_prefix: web/", `rules[0].targets[0].strip_prefix: "web/" does not begin the prefix "www/"; write "www/", or less of it from its beginning`, false},
 	{"", "path: static/", `rules[0].targets[0].path: "static/" does not begin and end with a slash; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
 	{"", "path: /a//b/", `rules[0].targets[0].path: "/a//b/" has an empty segment; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
 	{"", "path: /../", `rules[0].targets[0].path: "/../" has a "." or ".." segment; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
 	{"", "path: '/a?b/'", `rules[0].targets[0].path: "/a?b/" has a query or a fragment; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
-	{"", "index: [docs/index.html]", `rules[0].targets[0].index[0]: "docs/index.html" is no name of an index document; accepted: a name without a slash, such as "index.html"`, true},
-	{"", "index: [..]", `rules[0].targets[0].index[0]: ".." is no name of an index document; accepted: a name without a slash, such as "index.html"`, true},
+	{"", "index: [docs/index.html]", `rules[0].targets[0].index[0]: "docs/index.html" is not a valid name of an index document; write "index.html", which stands for that name in every directory`, true},
+	{"", "index: [..]", `rules[0].targets[0].index[0]: ".." is not a valid name of an index document; accepted: a name without a slash, such as "index.html"`, true},
 	{"", "index: index.html", `rules[0].targets[0].index: is "index.html"; write a list: ["index.html"]`, true},
 	{"", "domain: a.com\n      domain: b.com", `rules[0].targets[0]: the key "domain" is given twice; begin a new target with "- "`, false},
 	{"", "queries: ['?v=2']", `rules[0].targets[0].queries[0]: "?v=2" begins with "?"; write "v=2"`, true},
-	{"", "queries: ['v=图']", `rules[0].targets[0].queries[0]: "v=图" has a character that must be percent-encoded; accepted: a query string such as "v=2", percent-encoded where needed`, true},
-	{"", "queries: [\"a\\nb\"]", `rules[0].targets[0].queries[0]: "a\nb" has a character that must be percent-encoded; accepted: a query string such as "v=2", percent-encoded where needed`, true},
+	{"", "queries: ['v=图']", `rules[0].targets[0].queries[0]: "v=图" has a character that must be percent-encoded; write "v=%E5%9B%BE"`, true},
+	{"", "queries: [\"a\\nb\"]", `rules[0].targets[0].queries[0]: "a\nb" has a character that must be percent-encoded; write "a%0Ab"`, true},
 	{"", "queries: [100%]", `rules[0].targets[0].queries[0]: "100%" has a "%" without two hexadecimal digits; write "%25" for a percent sign`, true},
 	{"", "queries: ['']", `rules[0].targets[0].queries[0]: "" is empty; accepted: a query string such as "v=2", percent-encoded where needed`, true},
-	{"", "type: File", `rules[0].targets[0].type: "File" is not one of the values; accepted: file, directory, ignore_params`, true},
-	{"", "spellings: any", `rules[0].targets[0].spellings: "any" is not one of the values; accepted: common, canonical, all`, true},
+	{"", "type: File", `rules[0].targets[0].type: "File" is not one of the values; did you mean file? accepted: file, directory, ignore_params`, true},
+	{"", "spellings: any", `rules[0].targets[0].spellings: "any" is not one of the values; did you mean all? accepted: common, canonical, all`, true},
 	{"", "type: directory\n      index: [i]", `rules[0].targets[0].index: has no meaning for this target's type; it belongs to type file`, true},
 	{"", "type: directory\n      suffixes: ['!s']", `rules[0].targets[0].suffixes: has no meaning for this target's type; it belongs to types file and ignore_params`, true},
 	{"", "type: directory\n      clean_urls: true", `rules[0].targets[0].clean_urls: has no meaning for this target's type; it belongs to type file`, true},
@@ -196,16 +195,68 @@ var faultCases = []struct {
 	{"", "index_without_slash: true", `rules[0].targets[0].index_without_slash: the target has no index; set index too`, true},
 	{"", "index_without_slash: 1", `rules[0].targets[0].index_without_slash: is "1" (a number); accepted: true or false`, true},
 	{"", "suffixes: ['']", `rules[0].targets[0].suffixes[0]: "" is empty; ` + acceptedSuffix, true},
-	{"", "suffixes: [s, s]", `rules[0].targets[0].suffixes[1]: "s" is given twice`, true},
+	{"", "suffixes: [s, s]", `rules[0].targets[0].suffixes[1]: "s" is given twice; leave it out`, true},
 	{"", "suffixes: ['?x']", `rules[0].targets[0].suffixes[0]: "?x" has a query or a fragment; for a query, use queries`, true},
 	{"", "suffixes: ['!%4']", `rules[0].targets[0].suffixes[0]: "!%4" has a "%" without two hexadecimal digits; write "%25" for a percent sign`, true},
-	{"", "suffixes: ['! s']", `rules[0].targets[0].suffixes[0]: "! s" has a character that must be percent-encoded; ` + acceptedSuffix, true},
+	{"", "suffixes: ['! s']", `rules[0].targets[0].suffixes[0]: "! s" has a character that must be percent-encoded; write "!%20s"`, true},
 	{"", "suffixes: [!!str +s]", `rules[0].targets[0].suffixes[0]: "+s" has a character that must be percent-encoded; ` + acceptedSuffix, true},
 	{"", "suffixes: [/../x]", `rules[0].targets[0].suffixes[0]: "/../x" has a "." or ".." segment; ` + acceptedSuffix, true},
 	{"", "suffixes: [-/%2e.]", `rules[0].targets[0].suffixes[0]: "-/%2e." has a "." or ".." segment; ` + acceptedSuffix, true},
 	{"", "spellings: all\n      queries: [" + numbered(14) + "]", `rules[0].targets[0]: one key can have 225 URLs, of which 200 are the most; give fewer queries or suffixes, or spellings: canonical or common`, false},
 	{"", "index: [i]\n      index_without_slash: true\n      queries: [" + numbered(11) + "]", `rules[0].targets[0]: one key can have 216 URLs, of which 200 are the most; give fewer queries or suffixes, or spellings: canonical`, false},
 	{"", "type: ignore_params\n      suffixes: [" + numbered(200) + "]\n      spellings: canonical", `rules[0].targets[0]: one key can have 201 URLs, of which 200 are the most; give fewer queries or suffixes`, false},
+	// What people type into one value.
+	{"bucket: ‘my-site’", "", `rules[0].bucket: "‘my-site’" has ‘ (U+2018), which no bucket name has; write "my-site"`, true},
+	{"bucket: ｍｙ－site", "", `rules[0].bucket: "ｍｙ－site" has ｍ (U+FF4D), which no bucket name has; write "my-site"`, true},
+	{"bucket: oss://my-site", "", `rules[0].bucket: "oss://my-site" is not a valid bucket name; write "my-site"`, true},
+	{"bucket: my-site/www", "", `rules[0].bucket: "my-site/www" has a path; write "my-site", and the path into prefix`, true},
+	{"bucket: My-Site", "", `rules[0].bucket: "My-Site" is not a valid bucket name; write "my-site"`, true},
+	{"bucket: one, two", "", `rules[0].bucket: "one, two" names several buckets; write a rule for each bucket`, true},
+	{"bucket: [one, two]", "", `rules[0].bucket: is a list; write a rule for each bucket`, true},
+	{"bucket: ${BUCKET}", "", `rules[0].bucket: "${BUCKET}" has a variable, and the table knows no variables; write the value itself`, true},
+	{"bucket: '{{ .Values.bucket }}'", "", `rules[0].bucket: "{{ .Values.bucket }}" has a variable, and the table knows no variables; write the value itself`, true},
+	{"bucket: $BUCKET", "", `rules[0].bucket: "$BUCKET" has a variable, and the table knows no variables; write the value itself`, true},
+	{"prefix: $(env)/", "", `rules[0].prefix: "$(env)/" has a variable, and the table knows no variables; write the value itself`, false},
+	{"prefix: www/，docs/", "", `rules[0].prefix: "www/，docs/" names several prefixes; write a rule for each prefix`, false},
+	{"prefix: [www/, docs/]", "", `rules[0].prefix: is a list; write a rule for each prefix`, true},
+	{"exclude: ['*.map, *.txt']", "", `rules[0].exclude[0]: "*.map, *.txt" names several globs; write ["*.map", "*.txt"]; for a comma in a name write [,]`, false},
+	{"exclude: ['**/*.map，a.txt']", "", `rules[0].exclude[0]: "**/*.map，a.txt" names several globs; write ["**/*.map", "a.txt"]; for a comma in a name write [,]`, false},
+	{"exclude: ['*.map;*.txt']", "", `rules[0].exclude[0]: "*.map;*.txt" names several globs; write ["*.map", "*.txt"]; for a comma in a name write [,]`, false},
+	{"exclude: '*.map, *.txt'", "", `rules[0].exclude: is "*.map, *.txt"; write a list: ["*.map", "*.txt"]`, true},
+	{"include: ['docs**']", "", `rules[0].include[0]: "docs**" has a "**" that is not a whole segment, and so would not cross "/"; write "docs/**"`, false},
+	{"include: ['img-**']", "", `rules[0].include[0]: "img-**" has a "**" that is not a whole segment, and so would not cross "/"; accepted: "**" between slashes, as in "docs/**/*.map"`, false},
+	{"include: ['“tmp/**”']", "", `rules[0].include[0]: "“tmp/**”" has a "**" that is not a whole segment, and so would not cross "/"; write "tmp/**"`, false},
+	{"include: ['***']", "", `rules[0].include[0]: "***" has a "**" that is not a whole segment, and so would not cross "/"; write "**/**"`, false},
+	{"include: ['a**b']", "", `rules[0].include[0]: "a**b" has a "**" that is not a whole segment, and so would not cross "/"; write "a/**/*b"`, false},
+	{"events: [created，removed]", "", `rules[0].events[0]: "created，removed" is not one of the values; write ["created", "removed"]`, true},
+	{"events: created, removed", "", `rules[0].events: is "created, removed"; write a list: ["created", "removed"]`, true},
+	{"", "domain: ‘www.example.com’", `rules[0].targets[0].domain: "‘www.example.com’" has ‘ (U+2018), which no host name has; write "www.example.com"`, true},
+	{"", "domain: '\"www.example.com\"'", `rules[0].targets[0].domain: "\"www.example.com\"" has " (U+0022), which no host name has; write "www.example.com"`, true},
+	{"", "domain: \"www.exam\\u200bple.com\"", `rules[0].targets[0].domain: "www.exam\u200bple.com" has U+200B, which no host name has; write "www.example.com"`, true},
+	{"", "domain: \"www.example.com\\u00a0\"", `rules[0].targets[0].domain: "www.example.com\u00a0" has U+00A0, which no host name has; write "www.example.com"`, true},
+	{"", "domain: www。example．com", `rules[0].targets[0].domain: "www。example．com" has 。 (U+3002), which no host name has; write "www.example.com"`, true},
+	{"", "domain: ｗｗｗ.example.com", `rules[0].targets[0].domain: "ｗｗｗ.example.com" has ｗ (U+FF57), which no host name has; write "www.example.com"`, true},
+	{"", "domain: www–1.example.com", `rules[0].targets[0].domain: "www–1.example.com" has – (U+2013), which no host name has; write "www-1.example.com"`, true},
+	{"", "domain: ☕.example.com", `rules[0].targets[0].domain: "☕.example.com" has ☕ (U+2615), which no host name has; accepted: ` + acceptedDomain, true},
+	{"", "domain: 例子。测试", `rules[0].targets[0].domain: "例子。测试" has 。 (U+3002), which no host name has; write "例子.测试" in Punycode (xn--…): ossrefresh check shows it`, true},
+	{"", "domain: 例子", `rules[0].targets[0].domain: "例子" has no dot; accepted: ` + acceptedDomain, true},
+	{"", "domain: 例子..测试", `rules[0].targets[0].domain: "例子..测试" has an empty label; accepted: ` + acceptedDomain, true},
+	{"", "domain: a_b.例子.测试", `rules[0].targets[0].domain: "a_b.例子.测试" has an underscore, which no host name has; accepted: ` + acceptedDomain, true},
+	{"", "domain: a.example.com，b.example.com", `rules[0].targets[0].domain: "a.example.com，b.example.com" names several domains; write a target for each domain`, true},
+	{"", "domain: a.example.com b.example.com", `rules[0].targets[0].domain: "a.example.com b.example.com" names several domains; write a target for each domain`, true},
+	{"", "domain: [a.example.com, b.example.com]", `rules[0].targets[0].domain: is a list; write a target for each domain`, true},
+	{"", "domain: ${DOMAIN}", `rules[0].targets[0].domain: "${DOMAIN}" has a variable, and the table knows no variables; write the value itself`, true},
+	{"", "path: /${VERSION}/", `rules[0].targets[0].path: "/${VERSION}/" has a variable, and the table knows no variables; write the value itself`, false},
+	{"", "index: [index.html，index.htm]", `rules[0].targets[0].index[0]: "index.html，index.htm" names several index documents; write ["index.html", "index.htm"]`, false},
+	{"", "index: [首页，目录]", `rules[0].targets[0].index[0]: "首页，目录" names several index documents; write ["首页", "目录"]`, false},
+	{"", "index: ['index.html,index.htm']", `rules[0].targets[0].index[0]: "index.html,index.htm" names several index documents; write ["index.html", "index.htm"]`, false},
+	{"", "index: index.html、index.htm", `rules[0].targets[0].index: is "index.html、index.htm"; write a list: ["index.html", "index.htm"]`, true},
+	{"", "queries: ['v=图,w=1']", `rules[0].targets[0].queries[0]: "v=图,w=1" has a character that must be percent-encoded; write "v=%E5%9B%BE,w=1"`, true},
+	{"", "queries: ['图, 1']", `rules[0].targets[0].queries[0]: "图, 1" has a character that must be percent-encoded; write "%E5%9B%BE,%201"`, true},
+	{"", "queries: ['v=1, v=2']", `rules[0].targets[0].queries[0]: "v=1, v=2" names several queries; write ["v=1", "v=2"]`, true},
+	{"", "suffixes: ['!small,!large']", `rules[0].targets[0].suffixes[0]: "!small,!large" names several suffixes; write ["!small", "!large"]`, false},
+	{"", "strip_prefix: www", `rules[0].targets[0].strip_prefix: "www" leaves "//" in every URL; write "www/"`, false},
+	{"", "type: folder", `rules[0].targets[0].type: "folder" is not one of the values; did you mean directory? accepted: file, directory, ignore_params`, true},
 	{"", "type: directory\n      queries: [v]", `rules[0].targets[0].queries: has no meaning for this target's type; it belongs to types file and ignore_params`, true},
 }
 
@@ -267,10 +318,9 @@ func TestFaultsOfValues(t *testing.T) {
 		oneRule("prefix: w/", "queries: [?v=1]"):   `t:1:60: rules[0].targets[0].queries[0]: "?v=1" begins with "?"; write "v=1"`,
 		oneRule("", "queries: ['?']"):              `t:1:48: rules[0].targets[0].queries[0]: "?" is empty; accepted: a query string such as "v=2", percent-encoded where needed`,
 		oneRule("", "strip_prefix: w/"):            `t:1:52: rules[0].targets[0].strip_prefix: the rule has no prefix; set prefix: "w/" too`,
-		oneRule("", "strip_prefix: /w"):            `t:1:52: rules[0].targets[0].strip_prefix: "/w" begins with a slash; the keys of OSS do not: write "w"`,
-		oneRule("prefix: w/", "strip_prefix: /w/"): `t:1:64: rules[0].targets[0].strip_prefix: "/w/" begins with a slash; the keys of OSS do not: write "w/"`,
-		oneRule("prefix: /w/", "strip_prefix: /w/"): `t:1:18: rules[0].prefix: "/w/" begins with a slash; the keys of OSS do not: write "w/"
-t:1:65: rules[0].targets[0].strip_prefix: "/w/" begins with a slash; the keys of OSS do not: write "w/"`,
+		oneRule("", "strip_prefix: /w"):            `t:1:52: rules[0].targets[0].strip_prefix: the rule has no prefix; set prefix: "/w" too`,
+		oneRule("prefix: w/", "strip_prefix: /w/"): `t:1:64: rules[0].targets[0].strip_prefix: "/w/" does not begin the prefix "w/"; write "w/"`,
+		oneRule("prefix: w", "strip_prefix: w/"):   `t:1:63: rules[0].targets[0].strip_prefix: "w/" is longer than the prefix "w"; set prefix: "w/" too`,
 	} {
 		if _, err := Parse("t", []byte(text)); err == nil || err.Error() != want {
 			t.Errorf("%s\n got %v\nwant %s", text, err, want)
@@ -319,7 +369,7 @@ func TestFaultsOfNumbers(t *testing.T) {
 func TestFaultsAtOnce(t *testing.T) {
 	_, err := Parse("t.yaml", []byte(`rules:
 - buket: my-site
-  prefix: /www/
+  prefix: 7
   events: [created, deleted]
   targets:
     - domain: '*.example.com'
@@ -346,12 +396,10 @@ rules: []
 	}
 	want := []string{
 		"t.yaml:2:3: rules[0]:",
-		"t.yaml:2:3: rules[0].bucket:",
 		"t.yaml:3:11: rules[0].prefix:",
 		"t.yaml:4:21: rules[0].events[1]:",
 		"t.yaml:6:15: rules[0].targets[0].domain:",
 		"t.yaml:7:13: rules[0].targets[0].path:",
-		"t.yaml:8:21: rules[0].targets[0].strip_prefix:",
 		"t.yaml:10:14: rules[0].targets[0].index:",
 		"t.yaml:12:13: rules[1].exclude[0]:",
 		"t.yaml:14:7: rules[1].targets[0].domain:",
@@ -362,8 +410,8 @@ rules: []
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("faults (-want +got):\n%s", d)
 	}
-	if want := `bucket "my-site" and prefix "" are those of the rule on line 11`; faults[10].Message != want {
-		t.Errorf("got %s, want %s", faults[10].Message, want)
+	if want := `bucket "my-site" and prefix "" are those of the rule on line 11`; faults[8].Message != want {
+		t.Errorf("got %s, want %s", faults[8].Message, want)
 	}
 }
 
@@ -379,31 +427,15 @@ func TestRulesThatRepeat(t *testing.T) {
 	}
 	var got []string
 	for _, f := range faults {
-		got = append(got, fmt.Sprintf("%d: %s: %s", f.Line, f.Path, f.Message))
+		got = append(got, fmt.Sprintf("%d: %s: %s; %s", f.Line, f.Path, f.Message, f.Hint))
 	}
 	want := []string{
-		`5: rules[3]: bucket "one" and prefix "a/" are those of the rule on line 3`,
-		`6: rules[4]: bucket "two" and prefix "b/" are those of the rule on line 2`,
-		`7: rules[5]: bucket "one" and prefix "a/" are those of the rule on line 5`,
+		`5: rules[3]: bucket "one" and prefix "a/" are those of the rule on line 3; join the two`,
+		`6: rules[4]: bucket "two" and prefix "b/" are those of the rule on line 2; join the two`,
+		`7: rules[5]: bucket "one" and prefix "a/" are those of the rule on line 5; join the two`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("faults (-want +got):\n%s", d)
-	}
-}
-
-// The examples are those of RFC 3492, section 7.1, and of today's domains.
-func TestPunycodeHost(t *testing.T) {
-	for host, want := range map[string]string{
-		"例子.com":            "xn--fsqu00a.com",
-		"www.例子。测试":         "www.xn--fsqu00a.xn--0zwm56d",
-		"bücher.example":    "xn--bcher-kva.example",
-		"他们为什么不说中文":         "xn--ihqwcrb4cv8a8dqg056pqjye",
-		"3年b組金八先生":          "xn--3b-ww4c5e180e575a65lsy2b",
-		"ليهمابتكلموشعربي؟": "xn--egbpdaj6bu4bxfgehfvwxn",
-	} {
-		if got := punycodeHost(host); got != want {
-			t.Errorf("punycodeHost(%q): got %s, want %s", host, got, want)
-		}
 	}
 }
 
@@ -463,5 +495,31 @@ func BenchmarkParse(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A name that is two letters away is near, and no further one.
+func TestNearest(t *testing.T) {
+	all := []string{"bucket", "prefix", "ab"}
+	for s, want := range map[string]string{
+		"bucket": "bucket", "buckt": "bucket", "bukcet": "bucket", "bucketss": "bucket", "ket": "",
+		"bucketsss": "", "cket": "bucket", "perfix": "prefix", "prefixed": "prefix", "xy": "", "b": "ab", "": "",
+	} {
+		if got := Nearest(s, all); got != want {
+			t.Errorf("Nearest(%q) is %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestFaultsShowTwenty(t *testing.T) {
+	for n, want := range map[int]string{20: "t:20: m", 21: "… and 1 more: run ossrefresh check"} {
+		var faults Faults
+		for i := range n {
+			faults = append(faults, Fault{File: "t", Line: i + 1, Message: "m"})
+		}
+		lines := strings.Split(faults.Error(), "\n")
+		if last := lines[len(lines)-1]; last != want {
+			t.Errorf("of %d faults the last line is %q, want %q", n, last, want)
+		}
 	}
 }

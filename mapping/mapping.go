@@ -1,10 +1,5 @@
 // Package mapping is the domain-mapping table: it says which CDN URLs show an
-// object of a bucket.
-//
-//	table, err := mapping.Load("mapping.yaml")
-//	…
-//	m := table.Map(mapping.Object{Bucket: "my-site", Key: "www/docs/index.html", Event: mapping.Created})
-//	// m.Targets: https://www.example.com/docs/index.html, https://www.example.com/docs/
+// object of a bucket. See [Table.Map].
 //
 // The table is YAML; mapping.yaml in this folder is one to start from, and
 // schema.json describes it to editors.
@@ -71,14 +66,14 @@ type Target struct {
 	URL      string   // "https://example.com/photo%20(1).jpg"
 	Respelt  bool     // URL is a spelling beside the canonical one of the same object
 	Event    Event    // of the object it came from
-	Fallback []string // IgnoreParams only: the URLs to submit as File where the API refuses the type
+	Fallback []string // IgnoreParams only: the URLs to refresh as File if the API refuses the type
 }
 
 // Match is what the table says of one object.
 type Match struct {
 	Rule    *Rule    // the rule that the object belongs to; nil where none does
 	Targets []Target // none where Ignored is set
-	Ignored string   // why the rule passed it over: `exclude "**/*.map"`, `events`, `skip_new`; "" if it did not
+	Ignored string   // why there are no targets: `exclude "**/*.map"`, `events`; else ""
 	Warning bool     // a browser cannot ask for one of the URLs, which was left out
 }
 
@@ -90,7 +85,6 @@ type Table struct {
 	// How to talk to the refresh API.
 	Refresh Refresh `json:"refresh,omitzero"`
 
-	name    string
 	buckets map[string]bucket
 }
 
@@ -162,7 +156,7 @@ type Spec struct {
 	chosen       bool   // spellings was written: Warnings keeps quiet
 }
 
-// prepare works out what locate needs.
+// prepare works out what appendSpellings needs.
 func (s *Spec) prepare() {
 	s.root = "https://" + s.Domain + join("", s.Path, "")
 	s.others = scan(s.Path)
@@ -221,7 +215,7 @@ func (t *Table) Map(o Object) Match {
 		return Match{}
 	}
 	m := Match{Rule: r}
-	for c := range r.checks(o) {
+	for c := range r.filters(o) {
 		if !c.passed {
 			m.Ignored = c.reason()
 			return m
@@ -253,7 +247,7 @@ func (t *Table) Roots() map[string]bool {
 			for path := s.Path; path != ""; path, _ = cutName(strings.TrimSuffix(path, "/")) {
 				above := Spec{Domain: s.Domain, Path: path, Type: Directory, Spellings: SpellAll}
 				above.prepare()
-				for _, root := range above.locate(nil, Target{}, "", "") {
+				for _, root := range above.appendSpellings(nil, Target{}, "", "") {
 					roots[root.URL] = true
 				}
 			}
@@ -264,9 +258,9 @@ func (t *Table) Roots() map[string]bool {
 
 const dotSegment = `"." or ".." segment`
 
-// bucket finds the rule of a key: its entries are sorted by prefix. If any
-// prefix begins the key, the longest that does is the last one up to the key,
-// or begins that one.
+// bucket finds the rule of a key. Its entries are sorted by prefix: the longest
+// prefix that the key begins with is that of the last entry not after the key, or
+// of one of that entry's parents.
 type bucket []entry
 
 type entry struct {
@@ -307,38 +301,41 @@ func (b bucket) link() {
 	}
 }
 
-// check is what one filter of a rule says of an object.
-type check struct {
+// filterResult is what one filter of a rule says of an object.
+type filterResult struct {
 	filter, value string
 	passed        bool
 }
 
-// reason is what Match.Ignored says of a check that was not passed.
-func (c check) reason() string {
+// reason is what Match.Ignored says where the filter did not pass the object.
+func (c filterResult) reason() string {
 	if c.value == "" {
 		return c.filter
 	}
 	return c.filter + " " + quote(c.value)
 }
 
-// checks yields the filters of r in the order in which they apply.
-func (r *Rule) checks(o Object) func(yield func(check) bool) {
-	return func(yield func(check) bool) {
+// filters yields what each filter of r says of an object, in the order in which they apply.
+func (r *Rule) filters(o Object) func(yield func(filterResult) bool) {
+	return func(yield func(filterResult) bool) {
 		rest := o.Key[len(r.Prefix):]
-		matches := func(glob string) bool { return glob == "**" || doublestar.MatchUnvalidated(glob, rest) }
-		if r.Events != nil && !yield(check{"events", "", slices.Contains(r.Events, o.Event)}) {
+		matches := func(glob string) bool {
+			return glob == "**" || doublestar.MatchUnvalidated(glob, rest)
+		}
+		passed := slices.Contains(r.Events, o.Event)
+		if r.Events != nil && !yield(filterResult{"events", "", passed}) {
 			return
 		}
-		if r.SkipNew && !yield(check{"skip_new", "", !o.New}) {
+		if r.SkipNew && !yield(filterResult{"skip_new", "", !o.New}) {
 			return
 		}
 		for _, glob := range r.Exclude {
-			if !yield(check{"exclude", glob, !matches(glob)}) {
+			if !yield(filterResult{"exclude", glob, !matches(glob)}) {
 				return
 			}
 		}
 		if r.Include != nil {
-			yield(check{"include", "", slices.ContainsFunc(r.Include, matches)})
+			yield(filterResult{"include", "", slices.ContainsFunc(r.Include, matches)})
 		}
 	}
 }
@@ -349,26 +346,26 @@ func (s *Spec) targets(into []Target, rest string, e Event) []Target {
 	dir, name := cutName(rest)
 	t := Target{Product: s.Product, Type: s.Type, Force: s.Force, Domain: s.Domain, Event: e}
 	if s.Type == Directory {
-		return s.locate(into, t, dir, "")
+		return s.appendSpellings(into, t, dir, "")
 	}
-	into = s.locate(into, t, rest, "")
-	if name == "" { // a directory marker, which is no image and no page
+	into = s.appendSpellings(into, t, rest, "")
+	if name == "" { // a directory marker, which is neither an image nor a page
 		return into
 	}
 	for _, suffix := range s.Suffixes {
-		into = s.locate(into, t, rest, suffix)
+		into = s.appendSpellings(into, t, rest, suffix)
 	}
 	if slices.Contains(s.Index, name) {
-		into = s.locate(into, t, dir, "")
+		into = s.appendSpellings(into, t, dir, "")
 		folder := strings.TrimSuffix(dir, "/")
 		if s.IndexWithoutSlash && !strings.HasSuffix("/"+folder, "/") {
-			into = s.locate(into, t, folder, "")
+			into = s.appendSpellings(into, t, folder, "")
 		}
 		return into
 	}
 	clean, isPage := strings.CutSuffix(name, ".html")
 	if s.CleanURLs && isPage && clean != "" && !hasDotSegment(clean) {
-		into = s.locate(into, t, dir+clean, "")
+		into = s.appendSpellings(into, t, dir+clean, "")
 	}
 	return into
 }

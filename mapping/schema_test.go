@@ -211,7 +211,7 @@ func refine(s *jsonschema.Schema) {
 	}
 	rule.Properties["bucket"].Pattern = `^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`
 	for _, p := range []*jsonschema.Schema{rule.Properties["prefix"], spec.Properties["strip_prefix"]} {
-		p.Pattern, p.MaxLength = `^([^/]|$)`, new(1023)
+		p.MaxLength = new(1023)
 	}
 	for _, key := range []string{"include", "exclude"} {
 		rule.Properties[key].Items.MinLength = new(1)

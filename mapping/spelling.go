@@ -156,21 +156,23 @@ func join(root, path, suffix string) string {
 // scratchSize is more than most URLs need. Longer ones cost an allocation.
 const scratchSize = 512
 
-// locate appends t for each spelling of the URL that shows rest, the path below
+// appendSpellings appends t for each spelling of the URL that shows rest, the path below
 // that of s, with a suffix that is encoded already.
-func (s *Spec) locate(into []Target, t Target, rest, suffix string) []Target {
+func (s *Spec) appendSpellings(into []Target, t Target, rest, suffix string) []Target {
 	first := len(into)
 	t.URL = join(s.root, rest, suffix)
 	into = s.add(into, t)
 	if others := (scan(rest) | s.others) & s.respellings; others != 0 {
-		return s.respell(into, first, others, rest, suffix)
+		return s.appendRespelt(into, first, others, rest, suffix)
 	}
 	return into
 }
 
-// respell appends the targets of the given rows to that of the canonical one,
+// appendRespelt appends the targets of the given rows to that of the canonical one,
 // which is the first. Rows that give the same text give one URL.
-func (s *Spec) respell(into []Target, first int, others rowSet, rest, suffix string) []Target {
+func (s *Spec) appendRespelt(
+	into []Target, first int, others rowSet, rest, suffix string,
+) []Target {
 	t := into[first]
 	t.Respelt = true
 	var scratch [scratchSize]byte
@@ -200,7 +202,7 @@ func Respell(url, setting string) []string {
 	s := Spec{Domain: p.host, Path: "/", Spellings: setting}
 	s.prepare()
 	var all []string
-	for _, t := range s.locate(nil, Target{}, path[1:], "") {
+	for _, t := range s.appendSpellings(nil, Target{}, path[1:], "") {
 		if t.URL += p.query; t.URL != url {
 			all = append(all, t.URL)
 		}

@@ -2,9 +2,12 @@ package mapping
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -56,9 +59,88 @@ func syntaxFault(data []byte, err error) *Fault {
 	return f
 }
 
-// firstBadLine returns the first line with which data has the error. That does
-// for all messages but those that a list or a quotation gives that is cut off
-// where it goes on over several lines.
+// A mistyped is a line, or a key, that YAML reads as something else than it looks.
+type mistyped struct {
+	key     string // "bucket"
+	value   string // "my-site"
+	problem string // "the colon after bucket is ： (U+FF1A)"
+}
+
+// hint says what to write for a key.
+func (m mistyped) hint() string {
+	if m.value == "" {
+		return "write " + quote(m.key+":")
+	}
+	return "write " + quote(m.key+": "+m.value)
+}
+
+// mistypedKey reads text that begins with one of the keys: without a blank behind
+// its colon, or with a colon or a blank that YAML does not know as such.
+func mistypedKey(text string, keys []string) (m mistyped, ok bool) {
+	bare := strings.TrimLeftFunc(text, foreignBlank)
+	rest := strings.TrimLeft(bare, keyBytes)
+	m.key = bare[:len(bare)-len(rest)]
+	colon, size := utf8.DecodeRuneInString(rest)
+	after := rest[size:]
+	m.value = strings.TrimFunc(after, unicode.IsSpace)
+	switch next := firstRune(after); {
+	case !slices.Contains(keys, m.key):
+		return m, false
+	case colon != ':' && rest != "" && asASCII(colon) == ':':
+		m.problem = "the colon after " + m.key + " is " + named(colon)
+	case colon == ':' && after != "" && foreignBlank(next):
+		m.problem = "the blank after " + m.key + ": is " + named(next)
+	case colon == ':' && after != "" && !strings.ContainsRune(" \t", next):
+		m.problem = "there is no blank after the colon of " + m.key
+	case bare != text && (colon == ':' || rest == ""):
+		m.problem = m.key + " is indented with " + named(firstRune(text))
+	default:
+		return m, false
+	}
+	return m, true
+}
+
+// keyBytes are what the keys of a table are made of.
+const keyBytes = "abcdefghijklmnopqrstuvwxyz_"
+
+// foreignBlank reports whether r is a blank to people, but not to YAML.
+func foreignBlank(r rune) bool {
+	return r >= utf8.RuneSelf && (asASCII(r) == ' ' || asASCII(r) < 0)
+}
+
+// mistypedLines returns a fault for each line that begins with a mistyped key or
+// list item; nil where none does. It is asked only of a text that is not a table.
+func mistypedLines(file string, data []byte) Faults {
+	keys := slices.Concat(names(tableFields), names(ruleFields), names(specFields),
+		names(refreshFields), names(limitFields), names(callFields))
+	var faults Faults
+	number := 0
+	for line := range strings.Lines(string(data)) {
+		number++
+		line = strings.TrimRight(line, "\r\n")
+		text := strings.TrimLeft(strings.TrimPrefix(line, "\ufeff"), " -")
+		m, ok := mistypedKey(text, keys)
+		message, hint := m.problem, m.hint()
+		if dash := firstRune(text); dash >= utf8.RuneSelf && asASCII(dash) == '-' {
+			ok, message, hint = true, "an item of a list begins with "+named(dash), `write "- "`
+		}
+		if ok && len(faults) < maxFaults {
+			column := 1 + utf8.RuneCountInString(line) - utf8.RuneCountInString(text)
+			faults = append(faults, Fault{
+				File: file, Line: number, Column: column, Message: message, Hint: hint,
+			})
+		}
+	}
+	return faults
+}
+
+func firstRune(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
+}
+
+// firstBadLine returns the first line with which data has the error. This works
+// for every error except an unclosed list or quotation that spans lines.
 func firstBadLine(data []byte, message string) int {
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	ends := make([]int, len(lines))

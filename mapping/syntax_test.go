@@ -29,18 +29,19 @@ func TestSyntaxFaults(t *testing.T) {
 		{"list item too far right", bucket, indent, 0, "did not find expected '-' indicator", hintIndent},
 		{"key of the rule too far left", prefix, outdent, 0, "did not find expected '-' indicator", hintIndent},
 		{"key of the target too far left", path, outdent, 0, "did not find expected '-' indicator", hintIndent},
-		{"key of the target too far right", path, indent, 0, "mapping values are not allowed in this context", hintIndent},
+		{"key of the target too far right", path, indent, 0, "mapping values are not allowed in this context", hintIndent + `; a value with ": " must be in quotes`},
 		{"tab", path, func(string) string { return "\tpath: /x/" }, 0, "found a tab character that violates indentation", "indent with spaces"},
-		{"tab before an item", bucket, func(string) string { return "\t- bucket: b" }, 0, "found character that cannot start any token", "indent with spaces"},
+		{"tab before an item", bucket, func(string) string { return "\t- bucket: b" }, 0, "found character that cannot start any token", "indent with spaces; a value that begins with @, % or a backquote must be in quotes"},
 		{"unclosed list", path, value("[a"), 0, "did not find expected ',' or ']'", hintClose},
 		{"unclosed last list", index, value("[a"), 0, "did not find expected ',' or ']'", hintClose},
 		{"unclosed mapping", domain, value("{a"), 0, "did not find expected ',' or '}'", hintClose},
 		{"unclosed quotes", path, value(`"a`), 0, "found unexpected end of stream", hintQuotes},
 		{"text after quotes", index, value("'a' b"), 0, "did not find expected key", hintIndent},
 		{"colon in a value", path, value("a: b"), 0, "mapping values are not allowed", `a value with ": " must be in quotes`},
-		{"no space after a colon", path, func(line string) string { return strings.Replace(line, ": ", ":", 1) }, 0, "could not find expected ':'", "with a space after the colon"},
+		{"no space after a colon", path, func(line string) string { return strings.Replace(line, ": ", ":", 1) }, 0, "there is no blank after the colon of path", `write "path: /x/"`},
+		{"no space after the colon of another word", path, func(string) string { return "        pth:/x/" }, 0, "could not find expected ':'", "with a space after the colon"},
 		{"percent", path, value("%a"), 0, "found character that cannot start any token", "must be in quotes"},
-		{"escape", path, value(`"\w"`), 0, "found unknown escape character", "backslash"},
+		{"escape", path, value(`"\w"`), 0, "found unknown escape character", `in double quotes a backslash is written \\; single quotes take it as it is`},
 		{"star, dot", domain, value("*.example.com"), 0, "did not find expected alphabetic or numeric character", hintStar},
 		{"stars in a list", index, value("[**/*.map]"), 0, "did not find expected alphabetic or numeric character", hintStar},
 		{"star, name", index, value("[*map]"), 0, "unknown anchor 'map' referenced", hintStar},
@@ -59,7 +60,7 @@ func TestSyntaxFaults(t *testing.T) {
 				continue
 			}
 			f := faults[0]
-			if f.Line != at+1+tt.line || !strings.Contains(f.Message, tt.want) || !strings.Contains(f.Hint, tt.hint) {
+			if f.Line != at+1+tt.line || !strings.Contains(f.Message, tt.want) || !strings.HasSuffix(f.Hint, tt.hint) {
 				t.Errorf("%s on line %d: got %v; want line %d, %q and hint %q", tt.name, at+1, f, at+1+tt.line, tt.want, tt.hint)
 			}
 		}

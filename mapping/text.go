@@ -3,7 +3,6 @@ package mapping
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // A byteSet is a set of bytes. strings.Trim would make one of its cutset at
@@ -38,9 +37,9 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// nearest returns the name that is at most two letters away from s; "" if
+// Nearest returns the name that is at most two letters away from s; "" if
 // there is none.
-func nearest(s string, names []string) string {
+func Nearest(s string, names []string) string {
 	best, near := 3, ""
 	for _, name := range names {
 		if len(s) > len(name)+2 {
@@ -71,96 +70,4 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// punycodeHost returns a host name with its labels beyond ASCII in the form
-// that DNS has them. It does without the tables of Unicode normalization
-// (golang.org/x/net/idna adds 190 kB to a binary), so it is right for names as
-// people type them; it is only ever shown as a hint.
-func punycodeHost(host string) string {
-	labels := strings.Split(strings.ReplaceAll(host, "。", "."), ".")
-	for i, l := range labels {
-		if !ascii(l) {
-			labels[i] = "xn--" + punycode([]rune(l))
-		}
-	}
-	return strings.Join(labels, ".")
-}
-
-// The parameters of Punycode (RFC 3492, section 5).
-const (
-	pBase, pMin, pMax   = 36, 1, 26
-	pSkew, pDamp, pBias = 38, 700, 72
-)
-
-// punycode encodes a label (RFC 3492, section 6.3).
-func punycode(label []rune) string {
-	out := make([]byte, 0, 2*len(label))
-	for _, r := range label {
-		if r < utf8.RuneSelf {
-			out = append(out, byte(r))
-		}
-	}
-	basic := len(out)
-	if basic > 0 {
-		out = append(out, '-')
-	}
-	delta, bias, done := 0, pBias, basic
-	for n := rune(utf8.RuneSelf); done < len(label); n++ {
-		next := nextRune(label, n)
-		delta += int(next-n) * (done + 1)
-		n = next
-		for _, r := range label {
-			switch {
-			case r < n:
-				delta++
-			case r == n:
-				out = appendDelta(out, delta, bias)
-				done++
-				bias = nextBias(delta, done, done == basic+1)
-				delta = 0
-			}
-		}
-		delta++
-	}
-	return string(out)
-}
-
-// nextRune returns the least rune of label that is n or more.
-func nextRune(label []rune, n rune) rune {
-	next := rune(utf8.MaxRune)
-	for _, r := range label {
-		if r >= n {
-			next = min(next, r)
-		}
-	}
-	return next
-}
-
-// appendDelta appends a delta as a variable-length integer.
-func appendDelta(out []byte, delta, bias int) []byte {
-	const digits = "abcdefghijklmnopqrstuvwxyz0123456789"
-	for k := pBase; ; k += pBase {
-		t := min(max(k-bias, pMin), pMax)
-		if delta < t {
-			return append(out, digits[delta])
-		}
-		out = append(out, digits[t+(delta-t)%(pBase-t)])
-		delta = (delta - t) / (pBase - t)
-	}
-}
-
-// nextBias adapts the bias to a delta (RFC 3492, section 6.1).
-func nextBias(delta, points int, first bool) int {
-	if first {
-		delta /= pDamp
-	} else {
-		delta /= 2
-	}
-	delta += delta / points
-	k := 0
-	for ; delta > (pBase-pMin)*pMax/2; k += pBase {
-		delta /= pBase - pMin
-	}
-	return k + (pBase-pMin+1)*delta/(delta+pSkew)
 }

@@ -3,7 +3,7 @@ package mapping
 import "strings"
 
 // hasDotSegment reports whether a browser would resolve a part of the path
-// away. In a key, "%2e" is no dot: its "%" is encoded.
+// away. In a key, "%2e" is not a dot: its "%" is encoded.
 func hasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "." || segment == ".." {
@@ -54,15 +54,21 @@ func (p place) url() string { return "https://" + p.host + p.path + p.query }
 // percent-encode set, URL Standard, section 1.3). It leaves the "^" of that set
 // alone: some clients do.
 func sent(path string) string {
+	return Encode(path, func(c byte) bool {
+		return c > ' ' && c < 0x7f && strings.IndexByte("\"<>`{}", c) < 0
+	})
+}
+
+// Encode percent-encodes the bytes of s that are not to be left bare.
+func Encode(s string, bare func(c byte) bool) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
-	for i := range len(path) {
-		c := path[i]
-		if c > ' ' && c < 0x7f && strings.IndexByte("\"<>`{}", c) < 0 {
+	for i := range len(s) {
+		if c := s[i]; bare(c) {
 			b.WriteByte(c)
-			continue
+		} else {
+			b.WriteString("%" + hex[c>>4:c>>4+1] + hex[c&15:c&15+1])
 		}
-		b.WriteString("%" + hex[c>>4:c>>4+1] + hex[c&15:c&15+1])
 	}
 	return b.String()
 }
@@ -83,6 +89,12 @@ func decode(path string) string {
 		}
 	}
 	return b.String()
+}
+
+// Decode reads percent-encoding, and nothing else: a "+" stays, and so does a "%"
+// without two hexadecimal digits.
+func Decode(s string) string {
+	return decode(strings.ReplaceAll(s, "+", "%2B"))
 }
 
 // unhex is the value of a hexadecimal digit.

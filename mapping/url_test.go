@@ -265,3 +265,12 @@ func checkTarget(t *testing.T, table *Table, o Object, target Target) {
 		t.Errorf("key %q: Sources says that its change does not refresh %s: %+v", o.Key, target.URL, sources[i])
 	}
 }
+
+// What a browser sends is encoded by the byte.
+func TestSent(t *testing.T) {
+	const path = "/~!$&'()*,;=:@[]^|\\%41%4+ \"<>`{}\x1f\x7f\x80图"
+	const want = "/~!$&'()*,;=:@[]^|\\%41%4+%20%22%3C%3E%60%7B%7D%1F%7F%80%E5%9B%BE"
+	if got := sent(path); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}

@@ -44,16 +44,16 @@ type counts struct {
 	Sweep *handler.Sweep `json:"sweep,omitempty"` // of a timer's event
 }
 
-// A callLog is what the function's log tells of its calls.
+// A callLog is what the function's log says of its calls.
 type callLog struct {
-	Requests []request    `json:"requests"`
-	Tasks    []failedTask `json:"failed_tasks,omitempty"` // of a sweep
-	Failed   []group      `json:"failed"`
-	Totals   *counts      `json:"totals"` // null: the function refused the event or did not come to an end
+	Requests []callView    `json:"requests"`
+	Tasks    []failedTask  `json:"failed_tasks,omitempty"` // of a sweep
+	Failed   []failureView `json:"failed"`
+	Totals   *counts       `json:"totals"` // null: the function did not report
 }
 
-// A request is one call of the refresh API.
-type request struct {
+// A callView is one call of the refresh API.
+type callView struct {
 	Product    string   `json:"product"`
 	Type       string   `json:"type"`
 	Count      int      `json:"count"` // of URLs
@@ -65,8 +65,8 @@ type request struct {
 	URLs       []string `json:"urls"` // of an accepted request
 }
 
-// A group is what failed with one code.
-type group struct {
+// A failureView is what failed with one code.
+type failureView struct {
 	Product   string   `json:"product"`
 	Type      string   `json:"type"`
 	Code      string   `json:"code"`
@@ -78,7 +78,7 @@ type group struct {
 // readLog reads what the function printed. Lines that are not its log's, such
 // as a panic's, are passed over.
 func readLog(output string) callLog {
-	l := callLog{Requests: []request{}, Failed: []group{}}
+	l := callLog{Requests: []callView{}, Failed: []failureView{}}
 	accepted := map[string][]string{} // by the API's request id
 	scanner := bufio.NewScanner(strings.NewReader(output))
 	scanner.Buffer(nil, len(output)+1)
@@ -89,7 +89,7 @@ func readLog(output string) callLog {
 		}
 		switch line.Msg {
 		case "call":
-			l.Requests = append(l.Requests, line.request())
+			l.Requests = append(l.Requests, line.callView())
 		case "refreshed":
 			accepted[line.RequestID] = append(accepted[line.RequestID], line.urls()...)
 		case "failed":
@@ -117,13 +117,15 @@ func (l *callLog) addFailed(line logLine) {
 		l.Failed[n-1].URLs = append(l.Failed[n-1].URLs, line.urls()...)
 		return
 	}
-	l.Failed = append(l.Failed, group{line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls()})
+	l.Failed = append(l.Failed, failureView{
+		line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls(),
+	})
 }
 
-func (l logLine) request() request {
-	r := request{
-		Product: l.Product, Type: l.Type, DurationMS: l.DurationMS, TaskID: l.TaskID, RequestID: l.RequestID,
-		Code: l.Code, Error: l.Error, URLs: []string{},
+func (l logLine) callView() callView {
+	r := callView{
+		Product: l.Product, Type: l.Type, DurationMS: l.DurationMS,
+		TaskID: l.TaskID, RequestID: l.RequestID, Code: l.Code, Error: l.Error, URLs: []string{},
 	}
 	_ = json.Unmarshal(l.URLs, &r.Count)
 	return r
@@ -135,12 +137,12 @@ func (l logLine) urls() []string {
 	return urls
 }
 
-// numbers tells which request refreshed each URL, counted from 1.
-func (l callLog) numbers() map[target]int {
-	numbers := map[target]int{}
+// numbers returns the number of the request that refreshed each URL, from 1.
+func (l callLog) numbers() map[targetView]int {
+	numbers := map[targetView]int{}
 	for i, r := range l.Requests {
 		for _, url := range r.URLs {
-			numbers[target{r.Product, r.Type, url}] = i + 1
+			numbers[targetView{r.Product, r.Type, url}] = i + 1
 		}
 	}
 	return numbers
@@ -155,7 +157,8 @@ func (l callLog) text(p *page, targets []item) {
 	for i, r := range l.Requests {
 		p.line("  %d  %s", i+1, r)
 		p.list(slices.DeleteFunc(slices.Clone(r.URLs), func(url string) bool {
-			return slices.ContainsFunc(targets, func(i item) bool { return i.target == target{r.Product, r.Type, url} })
+			t := targetView{r.Product, r.Type, url}
+			return slices.ContainsFunc(targets, func(i item) bool { return i.targetView == t })
 		}))
 	}
 	if len(l.Failed) > 0 {
@@ -167,7 +170,7 @@ func (l callLog) text(p *page, targets []item) {
 }
 
 // String is a line on the request: "dcdn  File  2 URLs  3.1 ms  task 95248880".
-func (r request) String() string {
+func (r callView) String() string {
 	parts := []string{r.Product, r.Type, plural(r.Count, "URL")}
 	if r.DurationMS > 0 {
 		parts = append(parts, milliseconds(r.DurationMS))
@@ -181,12 +184,13 @@ func (r request) String() string {
 	return strings.Join(parts, "  ")
 }
 
-func (g group) text(p *page) {
+func (g failureView) text(p *page) {
 	retry := "a later try will fail too"
 	if g.Retryable {
 		retry = "a later try may succeed"
 	}
-	p.line("  %s  %s  %s  %s: %s (%s)", g.Product, g.Type, plural(len(g.URLs), "URL"), g.Code, g.Error, retry)
+	p.line("  %s  %s  %s  %s: %s (%s)",
+		g.Product, g.Type, plural(len(g.URLs), "URL"), g.Code, g.Error, retry)
 	p.list(g.URLs)
 }
 

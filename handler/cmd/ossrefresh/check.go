@@ -3,6 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 
 	"oss-cdn-refresh/mapping"
 )
@@ -10,31 +16,38 @@ import (
 type checkCommand struct {
 	tableFlag
 	liveFlag
+	Brief bool `help:"Print faults and warnings only."`
 }
 
 func (*checkCommand) Help() string {
-	return `Faults are printed one a line as FILE:LINE:COLUMN, for editors and CI. With --live, exit status 1 says that the table differs from the account: a refresh would fail or miss a URL, or quota is spent on nothing.
+	return `Faults and warnings are printed one a line as FILE:LINE:COLUMN, for editors and CI. Only faults make the command fail. With --live, exit status 1 says too that the table differs from the account: a refresh would fail or miss a URL, or quota is spent on nothing.
 
 Examples:
 
     ossrefresh check
+    ossrefresh check --brief
     ossrefresh check --live
     ossrefresh check --mapping staging.yaml --json`
 }
 
 func (cmd *checkCommand) Run(ctx context.Context, c *console) error {
-	table, err := cmd.load()
+	table, warnings, err := cmd.check()
 	var faults mapping.Faults
 	if errors.As(err, &faults) && c.json {
-		return errors.Join(c.show(verdict{File: cmd.file(), Faults: newFaults(faults), Warnings: []fault{}, Targets: []sample{}}), err)
+		v := verdict{
+			File: cmd.file(), Faults: newFaults(faults), Warnings: []fault{}, Targets: []sample{},
+		}
+		return errors.Join(c.show(v), err)
 	}
 	if err != nil {
 		return err
 	}
 	if cmd.Live {
-		return cmd.compare(ctx, c, cmd.file(), table)
+		return cmd.compare(ctx, c, cmd.file(), table, warnings)
 	}
-	return c.show(newVerdict(cmd.file(), table))
+	v := newVerdict(cmd.file(), table, warnings)
+	v.brief = cmd.Brief
+	return c.show(v)
 }
 
 // A verdict is what there is to say about a table.
@@ -45,6 +58,8 @@ type verdict struct {
 	Faults   []fault  `json:"faults"`
 	Warnings []fault  `json:"warnings"`
 	Targets  []sample `json:"targets"`
+
+	brief bool // faults and warnings only
 }
 
 // A fault is a fault or a warning of the table.
@@ -73,15 +88,34 @@ type sample struct {
 func newFaults(faults mapping.Faults) []fault {
 	all := []fault{}
 	for _, f := range faults {
+		if domain, ok := punycode(f.Domain); ok {
+			f.Hint = "write " + strconv.Quote(domain)
+		}
 		all = append(all, fault{f.Line, f.Column, f.Path, f.Message, f.Hint, f.Error()})
 	}
 	return all
 }
 
-func newVerdict(file string, table *mapping.Table) verdict {
+// punycode returns a domain beyond ASCII as DNS has it. It takes names of letters
+// and digits only: of what else IDNA maps or drops, nobody knows what was meant.
+func punycode(domain string) (name string, ok bool) {
+	odd := func(r rune) bool {
+		return r >= utf8.RuneSelf && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}
+	if domain == "" || strings.ContainsFunc(domain, odd) {
+		return "", false
+	}
+	name, err := idna.Lookup.ToASCII(domain)
+	if problem, _ := mapping.CheckDomain(name); err != nil || problem != "" {
+		return "", false
+	}
+	return name, true
+}
+
+func newVerdict(file string, table *mapping.Table, warnings mapping.Faults) verdict {
 	v := verdict{
 		File: file, Rules: len(table.Rules), Domains: len(domains(table, "")),
-		Faults: []fault{}, Warnings: newFaults(table.Warnings()), Targets: []sample{},
+		Faults: []fault{}, Warnings: newFaults(warnings), Targets: []sample{},
 	}
 	for i := range table.Rules {
 		r := &table.Rules[i]
@@ -94,14 +128,23 @@ func newVerdict(file string, table *mapping.Table) verdict {
 
 func newSample(file string, table *mapping.Table, r *mapping.Rule, s *mapping.Spec) sample {
 	key, urls := table.Sample(r, s)
-	return sample{place(file, r), r.Bucket, r.Prefix, s.Domain, string(s.Product), string(s.Type), key, append([]string{}, urls...)}
+	return sample{
+		place(file, r), r.Bucket, r.Prefix, s.Domain, string(s.Product), string(s.Type),
+		key, append([]string{}, urls...),
+	}
 }
 
 func (v verdict) text(p *page) {
 	if len(v.Faults) > 0 {
 		return // they are the error
 	}
-	p.line("%s: no fault; %s, %s, %s, %s", v.File, plural(v.Rules, "rule"), plural(len(v.Targets), "target"), plural(v.Domains, "domain"), plural(len(v.Warnings), "warning"))
+	if v.brief {
+		v.warningLines(p)
+		return
+	}
+	p.line("%s: no fault; %s, %s, %s, %s", v.File, plural(v.Rules, "rule"),
+		plural(len(v.Targets), "target"), plural(v.Domains, "domain"),
+		plural(len(v.Warnings), "warning"))
 	p.title("RULES")
 	p.rows(v.ruleRows())
 	p.title("SAMPLES")
@@ -111,6 +154,10 @@ func (v verdict) text(p *page) {
 	if len(v.Warnings) > 0 {
 		p.title("WARNINGS")
 	}
+	v.warningLines(p)
+}
+
+func (v verdict) warningLines(p *page) {
 	for _, w := range v.Warnings {
 		p.line("%s", w.line)
 	}
@@ -147,6 +194,6 @@ func (s sample) text(p *page) {
 	}
 	p.line("  %s  %s %s", short(s.Rule), s.Bucket, shown(s.Key))
 	for _, url := range s.URLs {
-		p.line("       %s  %s  %s", s.Product, s.Type, url)
+		p.line("       %s  %s  %s", s.Product, s.Type, withName(url))
 	}
 }

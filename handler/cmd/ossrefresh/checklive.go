@@ -20,7 +20,7 @@ type liveFlag struct {
 
 // compare compares a table without faults with the account.
 func (f liveFlag) compare(
-	ctx context.Context, c *console, file string, table *mapping.Table,
+	ctx context.Context, c *console, file string, table *mapping.Table, warnings mapping.Faults,
 ) error {
 	if err := checkTimeout(f.Timeout); err != nil {
 		return err
@@ -41,7 +41,7 @@ func (f liveFlag) compare(
 		}
 	}
 	doc := liveVerdict{
-		verdict: newVerdict(file, table), Findings: []liveFinding{}, Quotas: v.quotas(ctx, table),
+		verdict: newVerdict(file, table, warnings), Findings: []liveFinding{}, Quotas: v.quotas(ctx, table),
 	}
 	for _, found := range account.Compare(file, table, read(domains)) {
 		one := liveFinding{newFaults(mapping.Faults{found.Fault})[0], found.Differs}

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+
+	"golang.org/x/term"
 
 	"oss-cdn-refresh/mapping"
 )
@@ -21,11 +24,33 @@ type console struct {
 	json       bool
 	shown      bool // a document was
 	bold, loud bool // out, err: on a terminal that may show colours
+
+	width, errWidth int // of out's and err's terminal, in cells; 0 where there is none
 }
 
 func newConsole(in io.Reader, out, err io.Writer, getenv func(string) string) *console {
 	plain := getenv("NO_COLOR") != "" || getenv("TERM") == "dumb"
-	return &console{in: in, out: out, err: err, getenv: getenv, bold: !plain && terminal(out), loud: !plain && terminal(err)}
+	return &console{
+		in: in, out: out, err: err, getenv: getenv,
+		bold: !plain && terminal(out), loud: !plain && terminal(err),
+		width: widthOf(out, getenv), errWidth: widthOf(err, getenv),
+	}
+}
+
+// widthOf returns the width of a terminal in cells; 0 for what is not one.
+func widthOf(w io.Writer, getenv func(string) string) int {
+	file, ok := w.(*os.File)
+	if !ok || !terminal(w) {
+		return 0
+	}
+	if columns, err := strconv.Atoi(getenv("COLUMNS")); err == nil {
+		return columns
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 func terminal(w io.Writer) bool {
@@ -48,7 +73,7 @@ func (c *console) show(d document) error {
 	if c.json {
 		return c.encode(d)
 	}
-	p := &page{bold: c.bold}
+	p := &page{bold: c.bold, width: c.width}
 	d.text(p)
 	_, err := io.WriteString(c.out, p.String())
 	return err
@@ -73,7 +98,8 @@ func newProblem(err error) problem {
 	p := problem{Message: err.Error(), Faults: []fault{}}
 	var faults mapping.Faults
 	if errors.As(err, &faults) {
-		p.Message, p.Faults = "the mapping table has "+plural(len(faults), "fault"), newFaults(faults)
+		p.Message = "the mapping table has " + plural(len(faults), "fault")
+		p.Faults = newFaults(faults)
 	}
 	var h *hinted
 	if errors.As(err, &h) {
@@ -92,14 +118,17 @@ func (c *console) report(err error) int {
 	if c.json && !c.shown {
 		_ = c.encode(map[string]problem{"error": p}) // standard error has it too
 	}
+	if c.shown && !c.json {
+		fmt.Fprintln(c.err)
+	}
 	for _, f := range p.Faults {
-		fmt.Fprintln(c.err, oneLine(f.line))
+		fmt.Fprintln(c.err, wrap(oneLine(f.line), c.errWidth, 4))
 	}
 	for _, line := range lines(printable(p.Message)) {
-		fmt.Fprintf(c.err, "%s %s\n", c.label("error", "31"), line)
+		c.say("error", "31", line)
 	}
-	if p.Hint != "" {
-		c.hint(p.Hint)
+	for _, line := range lines(p.Hint) {
+		c.hint(line)
 	}
 	if p.Usage {
 		return 2
@@ -109,7 +138,15 @@ func (c *console) report(err error) int {
 
 // hint prints what to do about something.
 func (c *console) hint(text string) {
-	fmt.Fprintf(c.err, "%s %s\n", c.label("hint", "36"), oneLine(text))
+	c.say("hint", "36", oneLine(text))
+}
+
+// say prints a line behind a label, wrapped below its beginning.
+func (c *console) say(word, color, text string) {
+	plain := "ossrefresh: " + word + ": "
+	text = wrap(plain+text, c.errWidth, len(plain))
+	fmt.Fprintln(c.err,
+		c.label(word, color)+strings.TrimPrefix(text, strings.TrimSuffix(plain, " ")))
 }
 
 func (c *console) label(word, color string) string {
@@ -138,9 +175,10 @@ func (c *console) read(ctx context.Context, what, name string) ([]byte, error) {
 		return nil, errors.New("nothing was done")
 	case err := <-done:
 		if err != nil {
-			return nil, hint(fmt.Errorf("reading %s: %w", what, err), "give the name of a file, or - for standard input")
+			return nil, hint(fmt.Errorf("reading %s: %w", what, err),
+				"give the name of a file, or - for standard input")
 		}
-		return data, nil
+		return plainText(data), nil
 	}
 }
 
@@ -160,11 +198,22 @@ func (f tableFlag) file() string {
 
 func (f tableFlag) load() (*mapping.Table, error) {
 	table, err := mapping.Load(f.file())
+	return table, f.explain(err)
+}
+
+// check reads the table and what is unlikely to be meant in it.
+func (f tableFlag) check() (*mapping.Table, mapping.Faults, error) {
+	table, warnings, err := mapping.Check(f.file())
+	return table, warnings, f.explain(err)
+}
+
+// explain adds to the error of a table that cannot be read what to do about it.
+func (f tableFlag) explain(err error) error {
 	var faults mapping.Faults
-	if err != nil && !errors.As(err, &faults) {
-		return nil, hint(err, "name the table with --mapping")
+	if err == nil || errors.As(err, &faults) {
+		return err
 	}
-	return table, err
+	return hint(err, "name the table with --mapping")
 }
 
 // plural counts things: "1 URL", "2 URLs".
@@ -189,9 +238,9 @@ func lines(text string) []string {
 	return all
 }
 
-// progress shows on a terminal how far a command is, in one line that the next
+// showProgress shows on a terminal how far a command is, in one line that the next
 // one replaces; an empty one ends it.
-func (c *console) progress(format string, args ...any) {
+func (c *console) showProgress(format string, args ...any) {
 	if terminal(c.err) {
 		fmt.Fprintf(c.err, "\r\x1b[K%s", oneLine(fmt.Sprintf(format, args...)))
 	}

@@ -19,7 +19,7 @@ type explainCommand struct {
 }
 
 func (*explainCommand) Help() string {
-	return `Of a URL it tells whether a change of the object refreshes it as it is written: a cache keys the URL as it was asked, and photo%20(1).jpg and photo%20%281%29.jpg are two.
+	return `For a URL, it says whether a change of the object refreshes it exactly as it is written. A cache keeps each spelling of a URL apart: photo%20(1).jpg and photo%20%281%29.jpg are two entries.
 
 Examples:
 
@@ -42,13 +42,20 @@ func (cmd *explainCommand) Run(c *console) error {
 		return cmd.explainURL(c, table, cmd.Subject[0])
 	}
 	if bare := strings.TrimLeft(key, "/"); bare != key && bare != "" { // as keys of S3 may
-		c.hint("the keys of OSS begin with no slash; did you mean " + shown(bare) + "?")
+		c.hint("keys of OSS do not begin with a slash; did you mean " + shown(bare) + "?")
 	}
 	if key == "" {
-		return misuse(fmt.Errorf("bucket %q is named without a key", bucket), "give BUCKET KEY or oss://BUCKET/KEY")
+		return misuse(fmt.Errorf("bucket %q is named without a key", bucket),
+			"give BUCKET KEY or oss://BUCKET/KEY")
 	}
 	if !utf8.ValidString(bucket) || !utf8.ValidString(key) {
-		return misuse(fmt.Errorf("bucket %q, key %q: what is not UTF-8 is no name of OSS", bucket, key), "check the terminal's encoding")
+		err := fmt.Errorf("bucket %q, key %q: a name of OSS is valid UTF-8", bucket, key)
+		return misuse(err, "check the terminal's encoding")
+	}
+	if names := buckets(table); !slices.Contains(names, bucket) {
+		if near := mapping.Nearest(bucket, names); near != "" {
+			c.hint("did you mean the bucket " + near + "?")
+		}
 	}
 	o := mapping.Object{Bucket: bucket, Key: key, Event: mapping.Event(cmd.Event), New: cmd.New}
 	return c.show(explainObject(table, cmd.file(), o))
@@ -67,15 +74,26 @@ func (cmd *explainCommand) object() (bucket, key string, err error) {
 		return strings.TrimSuffix(object, "/"), cmd.Subject[1], nil
 	case len(cmd.Subject) > 2:
 		err := fmt.Errorf("there are %d arguments, not a bucket and a key", len(cmd.Subject))
-		return "", "", misuse(err, "put a key with spaces in quotes")
+		bucket, key := strings.TrimSuffix(object, "/"), strings.Join(cmd.Subject[1:], " ")
+		right := explainCommandFor(bucket, key)
+		return "", "", misuse(err, "put a key with spaces in quotes: "+right)
 	case isObject:
 		bucket, key, _ = strings.Cut(object, "/")
 		return bucket, key, nil
-	case strings.Contains(first, "://"), strings.Contains(first[:hostEnd(first)], "."):
+	case strings.Contains(first, "://"),
+		strings.Contains(dots.Replace(first[:hostEnd(first)]), "."):
 		return "", "", nil
 	}
 	err = fmt.Errorf("%q is neither a URL nor a bucket with a key", first)
+	if bucket, key, ok := strings.Cut(first, "/"); ok && bucket != "" && key != "" {
+		return "", "", misuse(err, "did you mean: "+explainCommandFor(bucket, key))
+	}
 	return "", "", misuse(err, acceptedSubject)
+}
+
+// explainCommandFor is the command line for an object, as a shell takes it.
+func explainCommandFor(bucket, key string) string {
+	return "ossrefresh explain " + shellWord(bucket) + " " + shellWord(key)
 }
 
 // cutScheme cuts the scheme that names an object off.
@@ -88,16 +106,16 @@ func cutScheme(s string) (object string, ok bool) {
 	return s, false
 }
 
-// An explanation tells how the table comes to an object's URLs.
+// An explanation says how the table comes to an object's URLs.
 type explanation struct {
-	Bucket  string   `json:"bucket"`
-	Key     string   `json:"key"`
-	Event   string   `json:"event"`
-	Rule    string   `json:"rule,omitempty"` // file:line; none: unmatched
-	Ignored string   `json:"ignored,omitempty"`
-	Steps   []step   `json:"steps"`
-	Targets []target `json:"targets"`
-	Buckets []string `json:"buckets,omitempty"` // of the table, where this one is not in it
+	Bucket  string       `json:"bucket"`
+	Key     string       `json:"key"`
+	Event   string       `json:"event"`
+	Rule    string       `json:"rule,omitempty"` // file:line; none: unmatched
+	Ignored string       `json:"ignored,omitempty"`
+	Steps   []step       `json:"steps"`
+	Targets []targetView `json:"targets"`
+	Buckets []string     `json:"buckets,omitempty"` // of the table, where this one is not in it
 }
 
 // A step is a rule or filter that had a say.
@@ -107,8 +125,8 @@ type step struct {
 	Text   string `json:"text"`
 }
 
-// A target is one thing to refresh.
-type target struct {
+// A targetView is one thing to refresh.
+type targetView struct {
 	Product string `json:"product"`
 	Type    string `json:"type"`
 	URL     string `json:"url"`
@@ -118,7 +136,8 @@ func explainObject(table *mapping.Table, file string, o mapping.Object) explanat
 	match := table.Map(o)
 	e := explanation{
 		Bucket: o.Bucket, Key: o.Key, Event: string(o.Event),
-		Rule: place(file, match.Rule), Ignored: match.Ignored, Steps: []step{}, Targets: newTargets(match.Targets),
+		Rule: place(file, match.Rule), Ignored: match.Ignored,
+		Steps: []step{}, Targets: newTargets(match.Targets),
 	}
 	for _, s := range table.Explain(o) {
 		e.Steps = append(e.Steps, step{place(file, s.Rule), s.Passed, s.Text})
@@ -145,15 +164,17 @@ func short(place string) string {
 	return filepath.Base(place)
 }
 
-func newTargets(targets []mapping.Target) []target {
-	all := make([]target, len(targets))
+func newTargets(targets []mapping.Target) []targetView {
+	all := make([]targetView, len(targets))
 	for i, t := range targets {
 		all[i] = newTarget(t)
 	}
 	return all
 }
 
-func newTarget(t mapping.Target) target { return target{string(t.Product), string(t.Type), t.URL} }
+func newTarget(t mapping.Target) targetView {
+	return targetView{string(t.Product), string(t.Type), t.URL}
+}
 
 func buckets(table *mapping.Table) []string {
 	var names []string
@@ -168,14 +189,16 @@ func (e explanation) text(p *page) {
 	p.title("%s of %s %s", e.Event, shown(e.Bucket), shown(e.Key))
 	var rows [][]string
 	for _, s := range e.Steps {
-		rows = append(rows, []string{map[bool]string{true: "yes", false: "no"}[s.Passed], short(s.Rule), s.Text})
+		rows = append(rows,
+			[]string{map[bool]string{true: "yes", false: "no"}[s.Passed], short(s.Rule), s.Text})
 	}
 	p.rows(rows)
 	switch {
 	case e.Buckets != nil:
-		p.line("  no rule is of this bucket; the table has rules of %s", strings.Join(e.Buckets, ", "))
+		p.line("  the table has no rule for this bucket; it has rules for %s",
+			strings.Join(e.Buckets, ", "))
 	case e.Rule == "":
-		p.line("  no rule of this bucket is for this key: nothing is refreshed")
+		p.line("  no rule of this bucket matches this key: nothing is refreshed")
 	case e.Ignored != "":
 		p.line("  nothing is refreshed: %s", e.Ignored)
 	}
@@ -185,10 +208,10 @@ func (e explanation) text(p *page) {
 	}
 }
 
-func targetRows(targets []target) [][]string {
+func targetRows(targets []targetView) [][]string {
 	var rows [][]string
 	for _, t := range targets {
-		rows = append(rows, []string{t.Product, t.Type, t.URL})
+		rows = append(rows, []string{t.Product, t.Type, withName(t.URL)})
 	}
 	return rows
 }
@@ -216,9 +239,9 @@ type source struct {
 
 // fate says whether a change of the object refreshes the URL.
 func (s source) fate() string {
-	spelling := "that takes spellings: " + s.Spellings
+	spelling := "it needs spellings: " + s.Spellings
 	if s.Spellings == "" {
-		spelling = "no setting has this spelling"
+		spelling = "no setting covers this spelling"
 	}
 	switch {
 	case s.Refreshed:
@@ -243,15 +266,25 @@ func (s source) keys() string {
 }
 
 func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url string) error {
-	found, err := mapping.Sources(table, withScheme(url))
+	url = trimmed(url)
+	asked, domain := withDomain(url)
+	found, err := mapping.Sources(table, asked)
 	if err != nil {
 		return misuse(err, acceptedSubject)
 	}
-	if _, fragment, ok := strings.Cut(url, "#"); ok {
-		c.hint("no server is asked for " + shown("#"+fragment) + "; the # of a name is %23 in a URL")
+	if names := domains(table, ""); !slices.Contains(names, domain) {
+		if near := mapping.Nearest(domain, names); near != "" {
+			c.hint("did you mean the domain " + near + "?")
+		}
 	}
-	if !utf8.ValidString(url) || slices.ContainsFunc(found, func(f mapping.Source) bool { return !utf8.ValidString(f.Key) }) {
-		return misuse(fmt.Errorf("%q: what is not UTF-8 is no object's URL", url), "check the terminal's encoding")
+	if _, fragment, ok := strings.Cut(url, "#"); ok {
+		c.hint("browsers do not send " + shown("#"+fragment) +
+			" to a server; write a # in a name as %23")
+	}
+	notUTF8 := func(f mapping.Source) bool { return !utf8.ValidString(f.Key) }
+	if !utf8.ValidString(url) || slices.ContainsFunc(found, notUTF8) {
+		err := fmt.Errorf("%q: an object's URL is valid UTF-8", url)
+		return misuse(err, "check the terminal's encoding")
 	}
 	s := sources{URL: url, Objects: []source{}}
 	for _, f := range found {
@@ -261,6 +294,17 @@ func (cmd *explainCommand) explainURL(c *console, table *mapping.Table, url stri
 		s.Domains = domains(table, "")
 	}
 	return c.show(s)
+}
+
+// withDomain returns a URL with its domain as DNS has it, and the domain.
+func withDomain(url string) (full, domain string) {
+	scheme, rest, _ := strings.Cut(withScheme(url), "://")
+	end := hostEnd(rest)
+	domain, problem, meant := domainIn(rest[:end], strings.ToLower(scheme))
+	if problem != "" {
+		return withScheme(url), meant
+	}
+	return scheme + "://" + domain + rest[end:], domain
 }
 
 func newSource(file string, f mapping.Source) source {
@@ -294,6 +338,7 @@ func (s sources) text(p *page) {
 	}
 	p.rows(rows)
 	if len(s.Objects) == 0 {
-		p.line("  no object that the table knows; its domains are %s", strings.Join(s.Domains, ", "))
+		p.line("  the table shows no object there; its domains are %s",
+			strings.Join(s.Domains, ", "))
 	}
 }

@@ -226,7 +226,7 @@ func nothing(r *forecast.Result, o forecast.Options) error {
 func foresee(
 	ctx context.Context, c *console, f *forecast.Forecast, publishes history,
 ) (*forecast.Result, error) {
-	defer c.progress("")
+	defer c.showProgress("")
 	shown := time.Now()
 	n := 0
 	for p, err := range publishes {
@@ -240,7 +240,7 @@ func foresee(
 		n++
 		if time.Since(shown) > 100*time.Millisecond {
 			shown = time.Now()
-			c.progress("%s, up to %s", countPublishes(n), p.Time.Format(time.DateOnly))
+			c.showProgress("%s, up to %s", countPublishes(n), p.Time.Format(time.DateOnly))
 		}
 	}
 	if ctx.Err() != nil {

@@ -27,7 +27,7 @@ type invokeCommand struct {
 }
 
 func (*invokeCommand) Help() string {
-	return `The function runs under a runtime API on this machine and calls a refresh API on this machine: nothing is refreshed without --live.
+	return `The function runs under a runtime API on this machine and calls a refresh API on this machine: nothing is refreshed without --live. A file may hold several events, and each may be in the envelope of a queue.
 
 Examples:
 
@@ -47,9 +47,13 @@ func (cmd *invokeCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	payload, err := c.read(ctx, "the event", cmd.Event)
+	data, err := c.read(ctx, "the event", cmd.Event)
 	if err != nil {
 		return err
+	}
+	payload, n := eventOf(data)
+	if n > 1 {
+		c.hint(manyEvents(cmd.Event, n))
 	}
 	doc := invocation{Event: cmd.Event, Mapping: cmd.file(), Live: cmd.Live}
 	if doc.Function, err = cmd.binary(); err != nil {
@@ -62,8 +66,9 @@ func (cmd *invokeCommand) Run(ctx context.Context, c *console) error {
 	if !doc.started {
 		return failure
 	}
-	if t := doc.Totals; t != nil && !doc.sweeps && (t.Targets != doc.Targets || t.Records != len(doc.Records)) {
-		c.hint("the function counts otherwise than this tool: build both from the same source")
+	if t := doc.Totals; t != nil && !doc.sweeps &&
+		(t.Targets != doc.Targets || t.Records != len(doc.Records)) {
+		c.hint("the function and this tool count differently: build both from the same source")
 	}
 	return errors.Join(c.show(doc), failure)
 }
@@ -73,7 +78,10 @@ func (cmd *invokeCommand) binary() (string, error) {
 	candidates := []string{cmd.Function}
 	if cmd.Function == "" {
 		self, _ := os.Executable()
-		candidates = []string{filepath.Join(filepath.Dir(self), "fc"), filepath.Join("dist", "fc", "main")}
+		candidates = []string{
+			filepath.Join(filepath.Dir(self), "fc"),
+			filepath.Join("dist", "fc", "main"),
+		}
 	}
 	for _, name := range candidates {
 		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
@@ -111,13 +119,21 @@ func (cmd *invokeCommand) access(ctx context.Context, c *console, table *mapping
 		return access{}, fmt.Errorf("starting a refresh API on this machine: %w", err)
 	}
 	test := aliyuntest.TestCredential
-	credentials := aliyun.Credentials{AccessKeyID: test.AccessKeyID, AccessKeySecret: test.AccessKeySecret, SecurityToken: test.SecurityToken}
+	credentials := aliyun.Credentials{
+		AccessKeyID:     test.AccessKeyID,
+		AccessKeySecret: test.AccessKeySecret,
+		SecurityToken:   test.SecurityToken,
+	}
 	caller := aliyun.NewClient(aliyun.Endpoint(server.URL)).With(credentials)
 	if err := submitSamples(ctx, caller, samples); err != nil {
 		server.Close()
 		return access{}, err
 	}
-	return access{"a refresh API on this machine: nothing is refreshed", []string{"REFRESH_ENDPOINT=" + server.URL}, credentials, server.Close}, nil
+	return access{
+		"a refresh API on this machine: nothing is refreshed",
+		[]string{"REFRESH_ENDPOINT=" + server.URL},
+		credentials, server.Close,
+	}, nil
 }
 
 // liveAccess takes the caller's credentials, and of the environment just what
@@ -127,12 +143,16 @@ func liveAccess(getenv func(string) string) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
-	env := variables(getenv, "REFRESH_ENDPOINT", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
-	return access{cmp.Or(getenv("REFRESH_ENDPOINT"), "the public refresh API"), env, credentials, func() {}}, nil
+	env := variables(getenv, "REFRESH_ENDPOINT", "HTTPS_PROXY", "https_proxy", "NO_PROXY",
+		"no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+	name := cmp.Or(getenv("REFRESH_ENDPOINT"), "the public refresh API")
+	return access{name, env, credentials, func() {}}, nil
 }
 
 // invoke runs the function on the payload and notes in doc what it did.
-func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte, table *mapping.Table, doc *invocation) error {
+func (cmd *invokeCommand) invoke(
+	ctx context.Context, c *console, payload []byte, table *mapping.Table, doc *invocation,
+) error {
 	api, err := cmd.access(ctx, c, table, doc.sweeps)
 	if err != nil {
 		return err
@@ -144,17 +164,25 @@ func (cmd *invokeCommand) invoke(ctx context.Context, c *console, payload []byte
 	if err := errors.Join(noTable, noFunction); err != nil {
 		return fmt.Errorf("finding the working directory: %w", err)
 	}
-	env := append(variables(c.getenv, "PATH", "HOME", "TMPDIR", "SYSTEMROOT"), "MAPPING_FILE="+file, "LOG_LEVEL=debug")
-	process, err := runtimetest.StartFunctionCompute(ctx, runtimetest.Program{Path: function, Env: append(env, api.env...)})
+	env := append(variables(c.getenv, "PATH", "HOME", "TMPDIR", "SYSTEMROOT"),
+		"MAPPING_FILE="+file, "LOG_LEVEL=debug")
+	process, err := runtimetest.StartFunctionCompute(ctx,
+		runtimetest.Program{Path: function, Env: append(env, api.env...)})
 	if err != nil {
-		return hint(fmt.Errorf("starting the function: %w", err), "the function must be built for this machine: go build ./handler/cmd/fc")
+		return hint(fmt.Errorf("starting the function: %w", err),
+			"the function must be built for this machine: go build ./handler/cmd/fc")
 	}
 	defer process.Close()
 	doc.started = true
 	start := time.Now()
-	result, err := process.Invoke(ctx, runtimetest.Invocation{Payload: payload, Timeout: cmd.Timeout, Credentials: runtimetest.Credentials(api.credentials)})
+	result, err := process.Invoke(ctx, runtimetest.Invocation{
+		Payload:     payload,
+		Timeout:     cmd.Timeout,
+		Credentials: runtimetest.Credentials(api.credentials),
+	})
 	doc.DurationMS = float64(time.Since(start).Microseconds()) / 1000
 	doc.callLog = readLog(process.Output())
+	inOrder(doc.Requests, doc.Failed, ranks(doc.targets()))
 	if result.Err == nil && err != nil {
 		return doc.noteNoAnswer(ctx, err)
 	}
@@ -190,6 +218,15 @@ type invocation struct {
 	unsettled           bool // the real API may have accepted more than is known
 }
 
+// targets are those of the items.
+func (s story) targets() []targetView {
+	all := make([]targetView, len(s.Items))
+	for i, it := range s.Items {
+		all[i] = it.targetView
+	}
+	return all
+}
+
 // nearby returns a file's path from the working directory, where it lies below.
 func nearby(file string) string {
 	dir, err := os.Getwd()
@@ -203,7 +240,7 @@ func nearby(file string) string {
 }
 
 // An errorReply is the function's answer when an invocation fails, or why there
-// is no proper one: Interrupted, NoAnswer, ProtocolError.
+// is not a proper one: Interrupted, NoAnswer, ProtocolError.
 type errorReply struct {
 	Type    string `json:"type"`
 	Message string `json:"message"` // of RefreshIncomplete: its first line
@@ -226,7 +263,8 @@ func (doc *invocation) noteNoAnswer(ctx context.Context, err error) error {
 	switch {
 	case interrupted(ctx, err):
 		doc.Error = &errorReply{"Interrupted", "the function had not answered"}
-	case errors.As(err, new(*runtimetest.ExitError)), errors.As(err, new(*runtimetest.TimeoutError)):
+	case errors.As(err, new(*runtimetest.ExitError)),
+		errors.As(err, new(*runtimetest.TimeoutError)):
 		doc.Error = &errorReply{"NoAnswer", err.Error()}
 	default:
 		doc.Error = &errorReply{"ProtocolError", err.Error()}
@@ -275,8 +313,10 @@ func (doc invocation) text(p *page) {
 		p.line("  %s", unsettled)
 	}
 	if t := doc.Totals; t != nil {
-		p.line("  %s: %d mapped, %d ignored, %d unmatched, %d invalid", plural(t.Records, "record"), t.Mapped, t.Ignored, t.Unmatched, t.Invalid)
+		p.line("  %s: %d mapped, %d ignored, %d unmatched, %d invalid", plural(t.Records, "record"),
+			t.Mapped, t.Ignored, t.Unmatched, t.Invalid)
 		p.line("  %s: %s", plural(t.Targets, "target"), merged(t.Debounced, t.Folded))
-		p.line("  %s: %s refreshed, %d failed", plural(t.Requests, "request"), plural(t.Refreshed, "URL"), t.Failed)
+		p.line("  %s: %s refreshed, %d failed", plural(t.Requests, "request"),
+			plural(t.Refreshed, "URL"), t.Failed)
 	}
 }

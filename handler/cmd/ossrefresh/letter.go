@@ -23,16 +23,23 @@ type letter struct {
 }
 
 // splitLetters finds the letters in a file: JSON values, arrays of them, or
-// lines of these in Base64, as a queue's consumer prints a body. A line that
-// cannot be read is a letter too, and stops no other.
+// lines of these in Base64, as a queue's consumer prints a body, in the envelopes
+// that queues put around them. A line that cannot be read is a letter too, and stops
+// no other.
 func splitLetters(file string, data []byte) []letter {
 	var all []letter
 	add := func(raws []json.RawMessage) {
 		for _, raw := range raws {
-			all = append(all, letter{name: fmt.Sprintf("%s#%d", file, len(all)+1), raw: raw})
+			for _, raw := range opened(raw, mostEnvelopes, isLetter) {
+				l := letter{name: fmt.Sprintf("%s#%d", file, len(all)+1), raw: raw}
+				if !isLetter(raw) && isEvent(raw) {
+					l.err = errEvent
+				}
+				all = append(all, l)
+			}
 		}
 	}
-	if raws, ok := fromBase64(data); ok { // one text, whose lines are no text each
+	if raws, ok := fromBase64(data); ok { // one Base64 text over several lines
 		add(raws)
 		return all
 	}
@@ -82,16 +89,16 @@ func fromBase64(text []byte) (raws []json.RawMessage, ok bool) {
 	return raws, true
 }
 
-// nextValue reads the object or array that the text begins with, and returns
-// the object or the array's elements.
+// nextValue reads the object, array or string that the text begins with, and returns
+// it or the array's elements.
 func nextValue(text []byte) (raws []json.RawMessage, rest []byte, err error) {
-	if text[0] != '{' && text[0] != '[' {
+	if text[0] != '{' && text[0] != '[' && text[0] != '"' {
 		return nil, text, errors.New("it is neither JSON nor Base64 of JSON")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	var raw json.RawMessage
 	if err := decoder.Decode(&raw); err != nil {
-		return nil, text, fmt.Errorf("it is no JSON: %w", err)
+		return nil, text, fmt.Errorf("it is not valid JSON: %w", err)
 	}
 	if json.Unmarshal(raw, &raws) != nil {
 		raws = []json.RawMessage{raw}
@@ -140,14 +147,16 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 	}
 	for i, change := range trace.Changes {
 		if trace.Fate(i) == handler.Unmatched {
-			c.notes = append(c.notes, fmt.Sprintf("record %s (%s %s): %s", change.Origin, shown(change.Bucket), shown(change.Key), noRule))
+			c.notes = append(c.notes, fmt.Sprintf("record %s (%s %s): %s",
+				change.Origin, shown(change.Bucket), shown(change.Key), noRule))
 		}
 	}
 	for _, i := range batch.Invalid {
 		c.notes = append(c.notes, fmt.Sprintf("record %s is invalid: %v", i.Origin, i.Err))
 	}
 	for _, origin := range batch.Loops {
-		c.notes = append(c.notes, fmt.Sprintf("record %s is a dead letter inside a dead letter", origin))
+		note := fmt.Sprintf("record %s is a dead letter inside a dead letter", origin)
+		c.notes = append(c.notes, note)
 	}
 	return c
 }
@@ -156,19 +165,19 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 // its URLs is not a target of the letter's event: whoever may write to the queue
 // could otherwise have any URL refreshed.
 func fromReport(report handler.Report, targets []refresh.Target) (content, bool) {
-	removed := map[target]bool{} // of each target of the event: whether its object was removed
+	removed := map[targetView]bool{} // of each target of the event: whether its object was removed
 	for _, t := range targets {
 		key := newTarget(t.Target)
 		removed[key] = removed[key] || t.Event == mapping.Removed
 		for _, url := range t.Fallback {
-			key := target{string(t.Product), string(mapping.File), url}
+			key := targetView{string(t.Product), string(mapping.File), url}
 			removed[key] = removed[key] || t.Event == mapping.Removed
 		}
 	}
 	var c content
 	for _, g := range report.Failed {
 		for _, url := range g.URLs {
-			gone, asked := removed[target{g.Product, g.Type, url}]
+			gone, asked := removed[targetView{g.Product, g.Type, url}]
 			if !asked {
 				return content{}, false
 			}
@@ -184,7 +193,8 @@ func fromReport(report handler.Report, targets []refresh.Target) (content, bool)
 		c.notes = append(c.notes, fmt.Sprintf("record %s is invalid: %s", i.Record, i.Error))
 	}
 	if n := report.Omitted.Invalid; n > 0 {
-		c.notes = append(c.notes, "the letter does not say which "+plural(n, "more record")+" could not be read")
+		more := plural(n, "more record")
+		c.notes = append(c.notes, "the letter does not say which "+more+" could not be read")
 	}
 	return c, true
 }

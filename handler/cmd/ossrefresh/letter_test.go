@@ -54,7 +54,7 @@ func TestSplitUnreadable(t *testing.T) {
 		want []string
 	}{
 		{one + "\n!\n" + one, []string{"f#1", "f:2 it is neither", "f#3"}},
-		{"\n" + `{"a":"` + "\n" + pretty + "\n" + one[:3] + "\n" + one, []string{"f:2 it is no JSON", "f#2", "f:8 it is no JSON", "f#4"}},
+		{"\n" + `{"a":"` + "\n" + pretty + "\n" + one[:3] + "\n" + one, []string{"f:2 it is not valid JSON", "f#2", "f:8 it is not valid JSON", "f#4"}},
 		{one + " x\n" + one, []string{"f#1", "f:1 it is neither", "f#3"}},
 		{encoded + "\n" + encoded[:5] + "\n" + encoded, []string{"f#1", "f:2 it is neither", "f#3"}},
 		{"aGVsbG8=\n" + encoded, []string{"f:1 it is neither", "f#2"}},
@@ -235,9 +235,9 @@ func FuzzLetter(f *testing.F) {
 			if err != nil && len(read.targets) > 0 {
 				t.Errorf("%s: %v, and yet it has targets", l.name, err)
 			}
-			for _, target := range read.targets {
-				if target.Product != mapping.DCDN && target.Product != mapping.CDN || target.Domain == "" || !strings.Contains(target.URL, target.Domain) {
-					t.Errorf("%s: target %+v cannot be submitted", l.name, target)
+			for _, wanted := range read.targets {
+				if wanted.Product != mapping.DCDN && wanted.Product != mapping.CDN || wanted.Domain == "" || !strings.Contains(wanted.URL, wanted.Domain) {
+					t.Errorf("%s: target %+v cannot be submitted", l.name, wanted)
 				}
 			}
 		}

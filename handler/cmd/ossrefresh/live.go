@@ -19,7 +19,8 @@ func credentialsFrom(getenv func(string) string) (aliyun.Credentials, error) {
 	credentials := aliyun.CredentialsFrom(getenv)
 	if credentials.AccessKeyID == "" || credentials.AccessKeySecret == "" {
 		return credentials, hint(errors.New("the environment has no credentials"),
-			"set ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for a role, ALIBABA_CLOUD_SECURITY_TOKEN")
+			"set ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, "+
+				"for a role, ALIBABA_CLOUD_SECURITY_TOKEN")
 	}
 	return credentials, nil
 }
@@ -54,7 +55,12 @@ func unanswered(err error) error {
 // has the defaults.
 func tableOf(flag tableFlag) (*mapping.Table, error) {
 	if _, err := os.Stat(flag.file()); err != nil && flag.Mapping == "" {
-		return mapping.Parse("defaults", []byte("rules: [{bucket: none, targets: [{domain: example.com}]}]"))
+		const defaults = "rules: [{bucket: none, targets: [{domain: example.com}]}]"
+		table, err := mapping.Parse("defaults", []byte(defaults))
+		if err == nil {
+			table.Rules = nil
+		}
+		return table, err
 	}
 	return flag.load()
 }
@@ -86,7 +92,9 @@ func (s *sender) live() bool { return s.api != nil }
 // send submits the targets and adds what became of them to the document. It
 // returns, for each target, whether it was accepted. progress may be nil; it is
 // called with the number of URLs that are decided, and of all.
-func (s *sender) send(ctx context.Context, doc *submission, targets []mapping.Target, progress func(n, of int)) []bool {
+func (s *sender) send(
+	ctx context.Context, doc *sendResult, targets []mapping.Target, progress func(n, of int),
+) []bool {
 	numbered := make([]refresh.Target, len(targets))
 	for i, t := range targets {
 		numbered[i] = refresh.Target{Target: t, Record: i}
@@ -99,12 +107,19 @@ func (s *sender) send(ctx context.Context, doc *submission, targets []mapping.Ta
 		doc.plan(requests)
 	} else {
 		done := 0
-		result = s.submitter.Submit(ctx, refresh.Job{API: s.api, Requests: requests, Done: func(refresh.Outcome) {
+		count := func(refresh.Outcome) {
 			if done++; progress != nil {
 				progress(done, len(items))
 			}
-		}})
+		}
+		job := refresh.Job{API: s.api, Requests: requests, Done: count}
+		result = s.submitter.Submit(ctx, job)
 		doc.add(result.Outcomes)
+		named := make([]targetView, len(items))
+		for i, it := range items {
+			named[i] = targetView{string(it.Product), string(it.Type), it.URL}
+		}
+		inOrder(doc.Requests, doc.Failed, ranks(named))
 	}
 	accepted := make([]bool, len(targets))
 	for _, o := range result.Outcomes {
@@ -118,24 +133,24 @@ func (s *sender) send(ctx context.Context, doc *submission, targets []mapping.Ta
 	return accepted
 }
 
-// A submission is what became of targets.
-type submission struct {
-	Live     bool      `json:"live"`
-	Requests []request `json:"requests"` // accepted ones; in a dry run, those that would be sent
-	Failed   []group   `json:"failed"`
+// A sendResult is what became of targets.
+type sendResult struct {
+	Live     bool          `json:"live"`
+	Requests []callView    `json:"requests"` // accepted ones; in a dry run, those that would be sent
+	Failed   []failureView `json:"failed"`
 }
 
 // plan adds the requests of a dry run.
-func (s *submission) plan(requests []refresh.Request) {
+func (s *sendResult) plan(requests []refresh.Request) {
 	for _, r := range requests {
-		s.Requests = append(s.Requests, request{
+		s.Requests = append(s.Requests, callView{
 			Product: string(r.Product), Type: string(r.Type), Count: len(r.Items), URLs: r.URLs(),
 		})
 	}
 }
 
 // add adds the outcomes of a send, grouped by their fate.
-func (s *submission) add(outcomes []refresh.Outcome) {
+func (s *sendResult) add(outcomes []refresh.Outcome) {
 	for _, o := range outcomes {
 		if o.Err == nil {
 			s.accept(o)
@@ -145,45 +160,50 @@ func (s *submission) add(outcomes []refresh.Outcome) {
 	}
 }
 
-func (s *submission) accept(o refresh.Outcome) {
+func (s *sendResult) accept(o refresh.Outcome) {
 	product, typ := string(o.Item.Product), string(o.Item.Type)
-	i := slices.IndexFunc(s.Requests, func(r request) bool {
+	i := slices.IndexFunc(s.Requests, func(r callView) bool {
 		return r.RequestID == o.Receipt.RequestID && r.Product == product && r.Type == typ
 	})
 	if i < 0 {
 		i = len(s.Requests)
-		s.Requests = append(s.Requests, request{Product: product, Type: typ, TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID})
+		s.Requests = append(s.Requests, callView{
+			Product: product, Type: typ, TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID,
+		})
 	}
 	r := &s.Requests[i]
 	r.URLs = append(r.URLs, o.Item.URL)
 	r.Count = len(r.URLs)
 }
 
-func (s *submission) refuse(o refresh.Outcome) {
+func (s *sendResult) refuse(o refresh.Outcome) {
 	product, typ := string(o.Item.Product), string(o.Item.Type)
-	i := slices.IndexFunc(s.Failed, func(g group) bool {
+	i := slices.IndexFunc(s.Failed, func(g failureView) bool {
 		return g.Code == o.Err.Code && g.Product == product && g.Type == typ
 	})
 	if i < 0 {
 		i = len(s.Failed)
-		s.Failed = append(s.Failed, group{Product: product, Type: typ, Code: o.Err.Code, Error: o.Err.Message, Retryable: o.Err.Class.Retryable()})
+		s.Failed = append(s.Failed, failureView{
+			Product: product, Type: typ, Code: o.Err.Code,
+			Error: o.Err.Message, Retryable: o.Err.Class.Retryable(),
+		})
 	}
 	s.Failed[i].URLs = append(s.Failed[i].URLs, o.Item.URL)
 }
 
-func newSubmission(live bool) submission {
-	return submission{Live: live, Requests: []request{}, Failed: []group{}}
+func newSendResult(live bool) sendResult {
+	return sendResult{Live: live, Requests: []callView{}, Failed: []failureView{}}
 }
 
-func (s submission) text(p *page) {
+func (s sendResult) text(p *page) {
 	if !s.Live && len(s.Requests) > 0 {
 		p.title("DRY RUN: nothing is sent without --live")
 	}
 	callLog{Requests: s.Requests, Failed: s.Failed}.text(p, nil)
 }
 
-// failure tells how much failed, and why.
-func (s submission) failure() error {
+// failure says how much failed, and why.
+func (s sendResult) failure() error {
 	n := 0
 	var codes []string
 	for _, g := range s.Failed {

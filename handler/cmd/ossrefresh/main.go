@@ -41,7 +41,7 @@ type commandLine struct {
 	Version kong.VersionFlag `help:"Print the version."`
 
 	Invoke   invokeCommand   `cmd:"" help:"Run the function on an event and show what became of it."`
-	Explain  explainCommand  `cmd:"" help:"Tell what an object refreshes, or which objects a URL shows."`
+	Explain  explainCommand  `cmd:"" help:"Show what an object refreshes, or which objects a URL shows."`
 	Init     initCommand     `cmd:"" help:"Write the mapping table from the account's domains."`
 	Check    checkCommand    `cmd:"" help:"Validate the mapping table and show samples."`
 	Forecast forecastCommand `cmd:"" help:"Tell what a publishing history would have cost of the quota."`
@@ -49,7 +49,7 @@ type commandLine struct {
 	Policy   policyCommand   `cmd:"" help:"Print the least RAM policy of the function, or of who deploys it."`
 	Refresh  refreshCommand  `cmd:"" help:"Refresh URLs by hand."`
 	Verify   verifyCommand   `cmd:"" help:"Tell whether a node of the CDN serves what OSS holds."`
-	Replay   replayCommand   `cmd:"" help:"Refresh what dead letters tell has failed."`
+	Replay   replayCommand   `cmd:"" help:"Refresh what dead letters list as failed."`
 	Quota    quotaCommand    `cmd:"" help:"Show what is left of the day's quota."`
 	Tasks    tasksCommand    `cmd:"" help:"Show the progress of refresh tasks."`
 }
@@ -58,11 +58,21 @@ type commandLine struct {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
 	var line commandLine
 	helped := false
-	parser := kong.Must(&line, kong.Name("ossrefresh"), kong.Description(description), kong.Writers(stdout, stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 80}),
+	parser := kong.Must(&line,
+		kong.Name("ossrefresh"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{
+			Compact: true, NoExpandSubcommands: true, WrapUpperBound: 80,
+		}),
 		kong.Vars{"version": "ossrefresh " + handler.Version()},
 		kong.KindMapper(reflect.String, kong.MapperFunc(bytesAsGiven)),
-		kong.Exit(func(int) { helped = true }))
+		kong.Exit(func(int) { helped = true }),
+	)
+	if len(args) > 0 && args[0] == "help" { // "help refresh" is "refresh --help"
+		isHelp := func(arg string) bool { return arg == "help" }
+		args = append(slices.DeleteFunc(slices.Clone(args), isHelp), "--help")
+	}
 	parsed, err := parser.Parse(args)
 	if helped {
 		return 0
@@ -85,12 +95,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 }
 
 // bytesAsGiven keeps what is not UTF-8, which kong's own mapper replaces.
-func bytesAsGiven(ctx *kong.DecodeContext, target reflect.Value) error {
+func bytesAsGiven(ctx *kong.DecodeContext, targetView reflect.Value) error {
 	token, err := ctx.Scan.PopValue("string")
 	if err != nil {
 		return err
 	}
-	target.SetString(token.String())
+	targetView.SetString(token.String())
 	return nil
 }
 
@@ -103,7 +113,7 @@ func helpFor(err error) string {
 	return "ossrefresh --help"
 }
 
-// A hinted error tells what to do about it.
+// A hinted error says what to do about it.
 type hinted struct {
 	error
 	hint  string
@@ -119,7 +129,8 @@ func checkTimeout(timeout time.Duration) error {
 	if timeout > 0 {
 		return nil
 	}
-	return misuse(fmt.Errorf("--timeout: %v is no time to do anything in", timeout), "give one above zero, such as 30s")
+	return misuse(fmt.Errorf("--timeout is %v, and must be above zero", timeout),
+		"give one such as 30s")
 }
 
 func misuse(err error, text string) error { return &hinted{error: err, hint: text, usage: true} }

@@ -55,11 +55,14 @@ var (
 func (cmd *policyCommand) validate() error {
 	switch {
 	case !accountID.MatchString(cmd.Account):
-		return misuse(fmt.Errorf("--account: %q is no account id", cmd.Account), "give the digits that the console shows under your avatar")
+		return misuse(fmt.Errorf("--account: %q is not a valid account id", cmd.Account),
+			"give the digits that the console shows under your avatar")
 	case cmd.DeadLetter != "" && !queueName.MatchString(cmd.DeadLetter):
-		return misuse(fmt.Errorf("--dead-letter: %q is no queue name", cmd.DeadLetter), "give its name without region and account: letters, digits and hyphens")
+		return misuse(fmt.Errorf("--dead-letter: %q is not a valid queue name", cmd.DeadLetter),
+			"give its name without region and account: letters, digits and hyphens")
 	case !region.MatchString(cmd.Region):
-		return misuse(fmt.Errorf("--region: %q is no region", cmd.Region), "give its id, such as cn-hangzhou")
+		return misuse(fmt.Errorf("--region: %q is not a valid region", cmd.Region),
+			"give its id, such as cn-hangzhou")
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (cmd *replayCommand) fromQueue(ctx context.Context, c *console) error {
 		return err
 	}
 	doc := queueReplay{Queue: messages.Queue}
-	doc.submission, doc.Letters = newSubmission(cmd.Live), []letterState{}
+	doc.sendResult, doc.Letters = newSendResult(cmd.Live), []letterState{}
 	stopped := doc.drain(ctx, c, sender, table, messages)
 	if stopped != nil && len(doc.Letters) == 0 {
 		return explained(stopped)
@@ -125,7 +125,7 @@ func (q *queueReplay) answer(
 		letters = append(letters, splitLetters(m.ID, []byte(m.Body))...)
 		ends = append(ends, len(letters))
 	}
-	batch := replay{submission: newSubmission(q.Live)}
+	batch := replay{sendResult: newSendResult(q.Live)}
 	batch.run(ctx, c, sender, table, letters)
 	q.Requests = append(q.Requests, batch.Requests...)
 	q.Failed = append(q.Failed, batch.Failed...)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +25,7 @@ type refreshCommand struct {
 }
 
 func (*refreshCommand) Help() string {
-	return `A URL is sent as it is given, and in the other spellings that the mapping table has for its domain: those of "spellings: common" where it has none. They are marked as added.
+	return `URLs may be joined by commas or blanks, and a list may have comments behind #. A URL is sent as it is given, and in the other spellings that the mapping table asks for at its domain, or in those of "spellings: common" if the domain is not in the table. They are marked as added.
 
 Requests are planned, paced and repeated as the function does it, within the limits of the mapping table if there is one. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
 
@@ -55,6 +57,7 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	doubtDomains(c, table, targets)
 	if !cmd.Exact {
 		targets = respelt(targets, table)
 	}
@@ -64,8 +67,8 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
-	doc := refreshment{newSubmission(cmd.Live), addedURLs(targets)}
-	sender.send(ctx, &doc.submission, targets, nil)
+	doc := refreshment{newSendResult(cmd.Live), addedURLs(targets)}
+	sender.send(ctx, &doc.sendResult, targets, nil)
 	return errors.Join(c.show(doc), doc.failure())
 }
 
@@ -74,54 +77,187 @@ func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, erro
 	var urls []string
 	for _, arg := range cmd.URLs {
 		if arg != "-" {
-			urls = append(urls, arg)
+			if file, ok := listFile(arg); ok {
+				return nil, misuse(fmt.Errorf("%q is a file, not a URL", arg),
+					"give its URLs on standard input: "+cmd.command("-")+" <"+shellWord(file))
+			}
+			if slices.Contains(listExtensions, path.Ext(arg)) && !strings.ContainsAny(arg, "/\\") {
+				err := fmt.Errorf("there is no file %q, and no domain ends like that", arg)
+				return nil, misuse(err, "check the folder and the name")
+			}
+			urls = append(urls, splitURLs(arg)...)
 			continue
 		}
 		text, err := c.read(ctx, "the URLs", arg)
 		if err != nil {
 			return nil, err
 		}
-		urls = append(urls, lines(string(text))...)
+		urls = append(urls, listedURLs(string(text))...)
 	}
 	if len(urls) == 0 {
-		return nil, misuse(errors.New("there is no URL"), "give URLs, or - and one a line on standard input")
+		return nil, misuse(errors.New("there is no URL"),
+			"give URLs, or - and one a line on standard input")
 	}
 	return urls, nil
 }
 
-// types are the mapping table's names of the API's.
-var types = map[string]mapping.Type{"file": mapping.File, "directory": mapping.Directory, "ignore_params": mapping.IgnoreParams}
+// listExtensions are those of files that people keep URLs in. No top-level domain is
+// one of them (IANA, Root Zone Database).
+var listExtensions = []string{".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".list", ".log"}
 
-// targets makes a target of each URL, or tells of all that are none.
+// listFile returns the file that was named in place of a URL: "urls.txt",
+// "@urls.txt" or "file://urls.txt".
+func listFile(arg string) (file string, ok bool) {
+	bare := strings.TrimPrefix(strings.TrimPrefix(arg, "@"), "file://")
+	for _, name := range []string{arg, bare} {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// command is the command line for other URLs, as a shell takes it.
+func (cmd *refreshCommand) command(urls ...string) string {
+	words := []string{"ossrefresh refresh"}
+	if cmd.Mapping != "" {
+		words = append(words, "--mapping "+shellWord(cmd.Mapping))
+	}
+	if cmd.Product != "dcdn" {
+		words = append(words, "--product "+cmd.Product)
+	}
+	if cmd.Type != "file" {
+		words = append(words, "--type "+cmd.Type)
+	}
+	if cmd.Exact {
+		words = append(words, "--exact")
+	}
+	if cmd.Live {
+		words = append(words, "--live")
+	}
+	for _, url := range urls {
+		words = append(words, shellWord(url))
+	}
+	return strings.Join(words, " ")
+}
+
+// shellWord quotes a text for a shell where that is needed.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
+			strings.ContainsRune("-._/:%@+=,", r)
+	}
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// doubtDomains says so where a domain is not in the table, but almost.
+func doubtDomains(c *console, table *mapping.Table, targets []mapping.Target) {
+	known := domains(table, "")
+	seen := map[string]bool{}
+	for _, t := range targets {
+		if seen[t.Domain] || slices.Contains(known, t.Domain) {
+			continue
+		}
+		seen[t.Domain] = true
+		if near := mapping.Nearest(t.Domain, known); near != "" {
+			c.hint(t.Domain + " is not a domain of the table; did you mean " + near + "?")
+		}
+	}
+}
+
+// types are the mapping table's names of the API's.
+var types = map[string]mapping.Type{
+	"file":          mapping.File,
+	"directory":     mapping.Directory,
+	"ignore_params": mapping.IgnoreParams,
+}
+
+// targets makes a target of each URL; the error has all that are not valid URLs.
 func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
 	var targets []mapping.Target
 	var faults []error
+	var hints []string
 	for _, text := range urls {
 		full, domain, err := complete(text)
+		instead := ""
 		if err == nil {
-			err = cmd.suits(full)
+			instead, err = cmd.suits(full)
+		} else if e := new(urlError); errors.As(err, &e) {
+			instead = cmd.instead(e)
 		}
 		if err != nil {
 			faults = append(faults, err)
+			if instead != "" {
+				hints = append(hints, "did you mean: "+instead)
+			}
 			continue
 		}
-		targets = append(targets, urlTarget(mapping.Product(cmd.Product), types[cmd.Type], full, domain))
+		targets = append(targets,
+			urlTarget(mapping.Product(cmd.Product), types[cmd.Type], full, domain))
 	}
 	if len(faults) > 0 {
-		return nil, misuse(errors.Join(faults...), "give URLs like https://www.example.com/logo.png; nothing was sent")
+		if len(hints) == 0 {
+			hints = append(hints, "give URLs like https://www.example.com/logo.png")
+		}
+		hints = append(hints, "nothing was sent")
+		return nil, misuse(errors.Join(faults...), strings.Join(hints, "\n"))
 	}
 	return targets, nil
 }
 
-// suits tells what keeps a URL from being of the type.
-func (cmd *refreshCommand) suits(full string) error {
-	switch {
-	case cmd.Type != "file" && strings.Contains(full, "?"):
-		return fmt.Errorf("%q has a query, and type %s stands for all of them", full, cmd.Type)
-	case cmd.Type == "directory" && !strings.HasSuffix(full, "/"):
-		return fmt.Errorf("%q is no directory: it does not end in a slash", full)
+// instead is the command that does what was probably meant by a text that is not a
+// URL; "" where that is not known.
+func (cmd *refreshCommand) instead(e *urlError) string {
+	if object, ok := cutScheme(trimmed(e.text)); ok {
+		bucket, key, _ := strings.Cut(object, "/")
+		return explainCommandFor(bucket, key) + ", which shows its URLs"
 	}
-	return nil
+	if e.instead != "" {
+		return cmd.command(e.instead)
+	}
+	_, rest, _ := strings.Cut(withScheme(trimmed(e.text)), "://")
+	host, path := rest[:hostEnd(rest)], rest[hostEnd(rest):]
+	table, err := tableOf(cmd.tableFlag)
+	if err != nil {
+		return ""
+	}
+	var urls []string
+	for _, domain := range domains(table, "") {
+		_, parent, _ := strings.Cut(domain, ".")
+		if host == "" || host == "*."+parent {
+			urls = append(urls, "https://"+domain+path)
+		}
+	}
+	if urls == nil || host == "" && len(urls) > 1 {
+		return ""
+	}
+	return cmd.command(urls...)
+}
+
+// suits says what keeps a URL from being of the type, and the command that does what
+// was probably meant.
+func (cmd *refreshCommand) suits(full string) (instead string, err error) {
+	bare, _, hasQuery := strings.Cut(full, "?")
+	before, _, wildcard := strings.Cut(bare, "*")
+	switch {
+	case wildcard && !cmd.Exact:
+		folder := *cmd
+		folder.Type = "directory"
+		instead = folder.command(before[:strings.LastIndexByte(before, '/')+1])
+		err = fmt.Errorf("%q has a *, and the API knows no wildcards; "+
+			"with --exact, a * is part of the name", full)
+	case cmd.Type == "file":
+	case hasQuery:
+		instead = cmd.command(bare)
+		err = fmt.Errorf("%q has a query, and type %s stands for all of them", full, cmd.Type)
+	case cmd.Type == "directory" && !strings.HasSuffix(full, "/"):
+		instead = cmd.command(full + "/")
+		err = fmt.Errorf("%q does not end in a slash, as a directory does", full)
+	}
+	return instead, err
 }
 
 // respelt returns the targets and, behind them, the other spellings of their
@@ -156,7 +292,7 @@ func addedURLs(targets []mapping.Target) []string {
 
 // A refreshment is a submission of URLs that were named by hand.
 type refreshment struct {
-	submission
+	sendResult
 	Added []string `json:"added"` // URLs that were not named: other spellings
 }
 
@@ -171,7 +307,7 @@ func (r refreshment) text(p *page) {
 		}
 		return all
 	}
-	s := r.submission
+	s := r.sendResult
 	s.Requests, s.Failed = slices.Clone(s.Requests), slices.Clone(s.Failed)
 	for i := range s.Requests {
 		s.Requests[i].URLs = marked(s.Requests[i].URLs)

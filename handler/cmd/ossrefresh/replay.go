@@ -20,7 +20,7 @@ type replayCommand struct {
 }
 
 func (*replayCommand) Help() string {
-	return `A file holds the messages of the function's dead-letter destination: one JSON, many, or the Base64 of them. Of each, what failed is refreshed; where the letter does not list that whole, all that its event asks for. Running it again is harmless: a URL may be refreshed twice, none is left out.
+	return `A file holds the messages of the function's dead-letter destination: one JSON, many, or the Base64 of them. They may be in the envelopes that a queue and its tools put around them. Of each letter, the URLs that failed are refreshed or, if the letter does not list all of them, everything that its event asks for. Running it again is harmless: a URL may be refreshed twice, and none is left out.
 
 Examples:
 
@@ -54,7 +54,7 @@ func (cmd *replayCommand) Run(ctx context.Context, c *console) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
-	doc := replay{submission: newSubmission(cmd.Live), Letters: []letterState{}}
+	doc := replay{sendResult: newSendResult(cmd.Live), Letters: []letterState{}}
 	doc.run(ctx, c, sender, table, letters)
 	return errors.Join(c.show(doc), doc.failure())
 }
@@ -76,24 +76,28 @@ func (cmd *replayCommand) letters(ctx context.Context, c *console) ([]letter, er
 
 // A replay is what became of dead letters.
 type replay struct {
-	submission
+	sendResult
 	Letters []letterState `json:"letters"`
 }
 
 // A letterState is what became of one.
 type letterState struct {
-	Letter string   `json:"letter"`
-	State  string   `json:"state"` // done, failed, nothing (it asks for no URL, and Notes tell why), unreadable; planned in a dry run
-	From   string   `json:"from,omitempty"`
-	URLs   int      `json:"urls"`
-	Left   int      `json:"left"` // URLs that are not refreshed
-	Error  string   `json:"error,omitempty"`
-	Notes  []string `json:"notes"`
+	Letter string `json:"letter"`
+	// done, failed, nothing (it asks for no URL, and Notes say why) or unreadable; planned
+	// in a dry run.
+	State string   `json:"state"`
+	From  string   `json:"from,omitempty"`
+	URLs  int      `json:"urls"`
+	Left  int      `json:"left"` // URLs that are not refreshed
+	Error string   `json:"error,omitempty"`
+	Notes []string `json:"notes"`
 }
 
 // run submits letters at once, so that they share requests and what is
 // removed in any of them comes first.
-func (r *replay) run(ctx context.Context, c *console, sender *sender, table *mapping.Table, letters []letter) {
+func (r *replay) run(
+	ctx context.Context, c *console, sender *sender, table *mapping.Table, letters []letter,
+) {
 	var targets []mapping.Target
 	ends := make([]int, len(letters)) // of the letters' targets
 	for i, l := range letters {
@@ -102,10 +106,10 @@ func (r *replay) run(ctx context.Context, c *console, sender *sender, table *map
 		targets = append(targets, some...)
 		ends[i] = len(targets)
 	}
-	accepted := sender.send(ctx, &r.submission, targets, func(n, of int) {
-		c.progress("%d of %s", n, plural(of, "URL"))
+	accepted := sender.send(ctx, &r.sendResult, targets, func(n, of int) {
+		c.showProgress("%d of %s", n, plural(of, "URL"))
 	})
-	c.progress("")
+	c.showProgress("")
 	begin := 0
 	for i, end := range ends {
 		r.Letters[i].close(targets[begin:end], accepted[begin:end], sender.live())
@@ -115,7 +119,9 @@ func (r *replay) run(ctx context.Context, c *console, sender *sender, table *map
 
 func newLetterState(l letter, table *mapping.Table) (letterState, []mapping.Target) {
 	read, err := l.read(table)
-	s := letterState{Letter: l.name, State: "done", From: "what failed", Notes: append([]string{}, read.notes...)}
+	s := letterState{
+		Letter: l.name, State: "done", From: "what failed", Notes: append([]string{}, read.notes...),
+	}
 	if read.whole {
 		s.From = "the whole event"
 	}
@@ -127,7 +133,7 @@ func newLetterState(l letter, table *mapping.Table) (letterState, []mapping.Targ
 
 // close counts what is left of a letter's targets.
 func (s *letterState) close(targets []mapping.Target, accepted []bool, live bool) {
-	seen := map[target]bool{}
+	seen := map[targetView]bool{}
 	for i, t := range targets {
 		key := newTarget(t)
 		if !seen[key] && !accepted[i] {
@@ -146,7 +152,7 @@ func (s *letterState) close(targets []mapping.Target, accepted []bool, live bool
 	}
 }
 
-// failure tells how many letters are to be run again.
+// failure says how many letters are to be run again.
 func (r replay) failure() error {
 	count := map[string]int{}
 	for _, l := range r.Letters {
@@ -164,17 +170,22 @@ func (r replay) failure() error {
 	case bad == 0:
 		return nil
 	case count["failed"] == 0:
-		return hint(errors.New(strings.Join(faults, ", ")), "see what is said of these letters; run again as they are, they come to the same")
+		return hint(errors.New(strings.Join(faults, ", ")),
+			"read the notes of these letters; running them again unchanged gives the same result")
 	}
-	return hint(fmt.Errorf("%d of %s not done: %w", bad, plural(len(r.Letters), "letter"), r.submission.failure()), "run those again that are not done")
+	all := plural(len(r.Letters), "letter")
+	return hint(fmt.Errorf("%d of %s not done: %w", bad, all, r.sendResult.failure()),
+		"run the letters again that are not done")
 }
 
 func (r replay) text(p *page) {
-	r.submission.text(p)
+	r.sendResult.text(p)
 	p.title("LETTERS: %d", len(r.Letters))
 	rows := [][]string{{"state", "URLs", "left", "refreshed", "letter"}}
 	for _, l := range r.Letters {
-		rows = append(rows, []string{l.State, strconv.Itoa(l.URLs), strconv.Itoa(l.Left), orDash(l.From), shown(l.Letter)})
+		rows = append(rows, []string{
+			l.State, strconv.Itoa(l.URLs), strconv.Itoa(l.Left), orDash(l.From), shown(l.Letter),
+		})
 		for _, note := range append(l.Notes, l.Error) {
 			if note != "" {
 				rows = append(rows, []string{"", "", "", "", note})

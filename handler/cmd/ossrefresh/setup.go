@@ -162,7 +162,7 @@ func (cmd *setupCommand) apply(
 ) error {
 	begun := time.Now()
 	done, err := plan.Apply(ctx, shownCalls{cloud, c})
-	c.progress("")
+	c.showProgress("")
 	doc.done(done, err)
 	if err != nil {
 		return cmd.stopped(c, doc, settings, err)
@@ -198,7 +198,7 @@ type shownCalls struct {
 func (s shownCalls) Call(
 	ctx context.Context, call deployment.Call,
 ) (deployment.Answer, error) {
-	s.console.progress("setup: %s %s", call.Service, call.Op)
+	s.console.showProgress("setup: %s %s", call.Service, call.Op)
 	return s.Caller.Call(ctx, call)
 }
 

@@ -27,7 +27,7 @@ func (cmd *refreshCommand) since(ctx context.Context, c *console) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
-	doc := sinceDocument{Bucket: cmd.URLs[0], Since: from, submission: newSubmission(cmd.Live)}
+	doc := sinceDocument{Bucket: cmd.URLs[0], Since: from, sendResult: newSendResult(cmd.Live)}
 	targets, err := doc.list(ctx, c, table)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (cmd *refreshCommand) since(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	sender.send(ctx, &doc.submission, targets, nil)
+	sender.send(ctx, &doc.sendResult, targets, nil)
 	return errors.Join(c.show(doc), doc.failure())
 }
 
@@ -65,7 +65,7 @@ type sinceDocument struct {
 	Changed   int       `json:"changed"`   // of these, since then
 	Unmatched int       `json:"unmatched"` // of these, of no rule
 	Ignored   int       `json:"ignored"`   // of these, filtered out by their rule
-	submission
+	sendResult
 }
 
 // list returns what shows the objects that were put since then.
@@ -83,7 +83,7 @@ func (d *sinceDocument) list(
 	visit := func(key string, modified time.Time) {
 		d.Listed++
 		if d.Listed%1000 == 0 {
-			c.progress("%d objects listed, %d changed", d.Listed, d.Changed)
+			c.showProgress("%d objects listed, %d changed", d.Listed, d.Changed)
 		}
 		if modified.Before(d.Since) {
 			return
@@ -110,7 +110,7 @@ func (d *sinceDocument) list(
 				"FC_REGION is its region, now "+regionFrom(c.getenv))
 		}
 	}
-	c.progress("")
+	c.showProgress("")
 	if !known {
 		return nil, misuse(fmt.Errorf("the table has no rule for the bucket %s", d.Bucket),
 			"name the table with --mapping")
@@ -122,5 +122,5 @@ func (d sinceDocument) text(p *page) {
 	p.line("%s: %s listed, %d put since %s, %d of no rule, %d filtered out", d.Bucket,
 		plural(d.Listed, "object"), d.Changed, d.Since.Format(time.RFC3339), d.Unmatched, d.Ignored)
 	p.line("What was removed since then is in no listing: refresh its URLs by hand.")
-	d.submission.text(p)
+	d.sendResult.text(p)
 }

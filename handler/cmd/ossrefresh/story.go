@@ -15,7 +15,7 @@ import (
 // What is said of records beside the function's own words.
 const (
 	invalid = "invalid"
-	noRule  = "no rule is for it"
+	noRule  = "no rule matches it"
 )
 
 // A story is what the function's own packages make of an event, up to the
@@ -30,26 +30,26 @@ type story struct {
 
 // A record is one of the event's.
 type record struct {
-	Record  string   `json:"record"` // where it stood, counted from 0
-	Fate    string   `json:"fate"`
-	Kind    string   `json:"kind,omitempty"`
-	Bucket  string   `json:"bucket,omitempty"`
-	Key     string   `json:"key,omitempty"`
-	Rule    string   `json:"rule,omitempty"`
-	Reason  string   `json:"reason,omitempty"` // why it refreshes nothing
-	Targets []target `json:"targets"`
+	Record  string       `json:"record"` // where it stood, counted from 0
+	Fate    string       `json:"fate"`
+	Kind    string       `json:"kind,omitempty"`
+	Bucket  string       `json:"bucket,omitempty"`
+	Key     string       `json:"key,omitempty"`
+	Rule    string       `json:"rule,omitempty"`
+	Reason  string       `json:"reason,omitempty"` // why it refreshes nothing
+	Targets []targetView `json:"targets"`
 
 	origin events.Origin
 }
 
 // An item is a URL with the records that ask for it.
 type item struct {
-	target
+	targetView
 	Records []string `json:"records"`
 	Covers  []string `json:"covers,omitempty"` // the URLs that a Directory spares
 }
 
-// tell tells the story of an event.
+// tell returns the story of an event.
 func tell(table *mapping.Table, file string, batch events.Batch) story {
 	trace := handler.Follow(table, batch.Changes)
 	s := story{Records: []record{}, Items: []item{}, Targets: len(trace.Targets)}
@@ -57,13 +57,20 @@ func tell(table *mapping.Table, file string, batch events.Batch) story {
 		s.Records = append(s.Records, newRecord(file, c, trace.Matches[i], trace.Fate(i)))
 	}
 	for _, i := range batch.Ignored {
-		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: string(handler.Ignored), Reason: i.Reason, Targets: []target{}, origin: i.Origin})
+		s.Records = append(s.Records, record{
+			Record: i.Origin.String(), Fate: string(handler.Ignored), Reason: i.Reason,
+			Targets: []targetView{}, origin: i.Origin,
+		})
 	}
 	for _, i := range batch.Invalid {
-		s.Records = append(s.Records, record{Record: i.Origin.String(), Fate: invalid, Reason: i.Err.Error(), Targets: []target{}, origin: i.Origin})
+		s.Records = append(s.Records, record{
+			Record: i.Origin.String(), Fate: invalid, Reason: i.Err.Error(),
+			Targets: []targetView{}, origin: i.Origin,
+		})
 	}
 	slices.SortStableFunc(s.Records, func(a, b record) int {
-		return cmp.Or(cmp.Compare(a.origin.Message, b.origin.Message), cmp.Compare(a.origin.Record, b.origin.Record))
+		return cmp.Or(cmp.Compare(a.origin.Message, b.origin.Message),
+			cmp.Compare(a.origin.Record, b.origin.Record))
 	})
 	items := refresh.Debounce(trace.Targets)
 	s.Merged = s.Targets - len(items)
@@ -78,8 +85,9 @@ func tell(table *mapping.Table, file string, batch events.Batch) story {
 
 func newRecord(file string, c events.Change, match mapping.Match, fate handler.Fate) record {
 	r := record{
-		Record: c.Origin.String(), Fate: string(fate), Kind: string(c.Kind), Bucket: c.Bucket, Key: c.Key,
-		Rule: place(file, match.Rule), Reason: match.Ignored, Targets: newTargets(match.Targets), origin: c.Origin,
+		Record: c.Origin.String(), Fate: string(fate), Kind: string(c.Kind),
+		Bucket: c.Bucket, Key: c.Key, Rule: place(file, match.Rule), Reason: match.Ignored,
+		Targets: newTargets(match.Targets), origin: c.Origin,
 	}
 	if fate == handler.Unmatched {
 		r.Reason = noRule
@@ -88,7 +96,7 @@ func newRecord(file string, c events.Change, match mapping.Match, fate handler.F
 }
 
 func newItem(it refresh.Item, changes []events.Change) item {
-	i := item{target: target{string(it.Product), string(it.Type), it.URL}}
+	i := item{targetView: targetView{string(it.Product), string(it.Type), it.URL}}
 	for _, file := range it.Covered {
 		i.Covers = append(i.Covers, file.URL)
 	}
@@ -99,8 +107,8 @@ func newItem(it refresh.Item, changes []events.Change) item {
 	return i
 }
 
-// text shows the story; requests tells which request each URL went out with.
-func (s story) text(p *page, requests map[target]int) {
+// text shows the story; requests has the number of the request of each URL.
+func (s story) text(p *page, requests map[targetView]int) {
 	p.title("RECORDS: %d", len(s.Records))
 	rows := [][]string{{"record", "change", "rule", "bucket", "key"}}
 	for _, r := range s.Records {
@@ -112,18 +120,22 @@ func (s story) text(p *page, requests map[target]int) {
 	if len(s.Items) == 0 {
 		return
 	}
-	p.title("TARGETS: %s, %s, %s to refresh", plural(s.Targets, "target"), merged(s.Merged, s.Folded), plural(len(s.Items), "URL"))
+	p.title("TARGETS: %s, %s, %s to refresh", plural(s.Targets, "target"),
+		merged(s.Merged, s.Folded), plural(len(s.Items), "URL"))
 	rows = [][]string{{"product", "type", "records", "request", "URL"}}
 	for _, i := range s.Items {
-		rows = append(rows, []string{i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.target), i.URL})
+		rows = append(rows, []string{
+			i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.targetView),
+			withName(i.URL),
+		})
 		for _, url := range i.Covers {
-			rows = append(rows, []string{"", "", "", "covers", url})
+			rows = append(rows, []string{"", "", "", "covers", withName(url)})
 		}
 	}
 	p.rows(rows)
 }
 
-// merged tells what became of targets that are not refreshed themselves.
+// merged says what became of targets that are not refreshed themselves.
 func merged(merged, folded int) string {
 	if folded == 0 {
 		return fmt.Sprintf("%d merged", merged)
@@ -131,7 +143,7 @@ func merged(merged, folded int) string {
 	return fmt.Sprintf("%d merged, %d folded into directories", merged, folded)
 }
 
-func numberOf(requests map[target]int, t target) string {
+func numberOf(requests map[targetView]int, t targetView) string {
 	if n := requests[t]; n > 0 {
 		return strconv.Itoa(n)
 	}

@@ -54,7 +54,7 @@ func (v survey) domains(ctx context.Context, product mapping.Product) ([]account
 			return nil, fmt.Errorf("asking for the domains of %s: the API counts %d and lists none",
 				product, found.Total)
 		}
-		v.console.progress("%s: %d of %s listed", product, len(all), plural(found.Total, "domain"))
+		v.console.showProgress("%s: %d of %s listed", product, len(all), plural(found.Total, "domain"))
 		if !found.More {
 			return all, nil
 		}
@@ -97,7 +97,7 @@ func (v survey) settle(
 	var failure error
 	for n := range asked {
 		a := <-answers
-		v.console.progress("settings of %d of %s", n+1, plural(len(asked), "domain"))
+		v.console.showProgress("settings of %d of %s", n+1, plural(len(asked), "domain"))
 		domains[a.domain].Configs = a.configs
 		var refusal *refresh.Error
 		switch {
@@ -147,7 +147,7 @@ func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
 func (v survey) take(
 	ctx context.Context, wanted func(account.Domain) bool,
 ) (all []account.Domain, refused []productError, err error) {
-	defer v.console.progress("")
+	defer v.console.showProgress("")
 	for _, product := range []mapping.Product{mapping.DCDN, mapping.CDN} {
 		domains, err := v.domains(ctx, product)
 		var refusal *refresh.Error

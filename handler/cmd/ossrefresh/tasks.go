@@ -39,7 +39,7 @@ func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
 	}
 	doc := tasks{Product: cmd.Product}
 	err = doc.ask(ctx, c, caller, ids, cmd.Wait)
-	c.progress("")
+	c.showProgress("")
 	if doc.Tasks == nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (t *tasks) ask(
 		if !wait || !t.pending() {
 			return nil
 		}
-		c.progress("%s", t.summary())
+		c.showProgress("%s", t.summary())
 		if sleep(ctx, pause) != nil {
 			return errors.New(t.summary())
 		}
@@ -74,8 +74,7 @@ func (t *tasks) ask(
 func (cmd *tasksCommand) ids() []string {
 	var ids []string
 	for _, arg := range cmd.IDs {
-		isSeparator := func(r rune) bool { return r == ',' || r == ' ' }
-		ids = append(ids, strings.FieldsFunc(arg, isSeparator)...)
+		ids = append(ids, strings.FieldsFunc(arg, separates)...)
 	}
 	return ids
 }
@@ -153,7 +152,7 @@ func (t tasks) text(p *page) {
 	for _, task := range t.Tasks {
 		rows = append(rows, []string{
 			task.ID, string(task.Status), task.Process, task.Type,
-			shown(task.URL) + describe(task.Description),
+			withName(task.URL) + describe(task.Description),
 		})
 	}
 	p.rows(rows)

@@ -31,7 +31,7 @@ func TestTasksThatDidNotRefresh(t *testing.T) {
 		t.Fatalf("refresh: status %d, stderr %q", status, stderr.String())
 	}
 	status := tool("tasks", "--wait", api.Accepted()[0].TaskID)
-	const want = "ossrefresh: error: 3 tasks failed, timed out or were canceled\n" +
+	const want = "\nossrefresh: error: 3 tasks failed, timed out or were canceled\n" +
 		"ossrefresh: hint: refresh their URLs again\n"
 	if status != 1 || stderr.String() != want {
 		t.Errorf("status %d, stderr %q; want 1 and %q", status, stderr.String(), want)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"oss-cdn-refresh/mapping"
@@ -13,41 +11,91 @@ import (
 func withScheme(text string) string {
 	scheme, _, ok := strings.Cut(text, "://")
 	if !ok || strings.ContainsAny(scheme, "/?#") { // else it stands in the path or query
-		return "https://" + text
+		return "https://" + strings.TrimPrefix(text, "//")
 	}
 	return text
 }
 
+// A urlError says what keeps a text from being a URL to refresh.
+type urlError struct {
+	text    string
+	problem string
+	instead string // a URL that was probably meant; "" where none is known
+}
+
+func (e *urlError) Error() string { return fmt.Sprintf("%q: %s", e.text, e.problem) }
+
 // complete returns a URL as the API takes it, and its domain, in the spelling in
 // which it was given. The scheme may be missing; what people copy raw, such as
 // spaces and Chinese, is percent-encoded; a fragment, which no server sees, is
-// cut. http:// becomes https://: the API takes both for one URL, and refreshes
-// both.
+// cut; a domain beyond ASCII becomes what DNS has. http:// becomes https://: the API
+// takes both for one URL, and refreshes both. The error is a *urlError.
 func complete(text string) (full, domain string, err error) {
-	scheme, rest, _ := strings.Cut(withScheme(text), "://")
+	whole := withScheme(trimmed(text))
+	scheme, rest, _ := strings.Cut(whole, "://")
 	rest, _, _ = strings.Cut(rest, "#")
 	end := hostEnd(rest)
-	domain, rest = strings.ToLower(rest[:end]), rest[end:]
-	if scheme = strings.ToLower(scheme); scheme != "https" && scheme != "http" {
-		return "", "", fmt.Errorf("%q begins with %q, not with https:// or http://", text, scheme+"://")
-	}
-	if err := checkDomain(domain); err != nil {
-		return "", "", fmt.Errorf("%q: %w", text, err)
-	}
+	host, rest := rest[:end], rest[end:]
 	path, query, hasQuery := strings.Cut(rest, "?")
 	if path == "" {
 		path = "/"
 	}
 	path = encode(path)
-	full = "https://" + domain + resolve(path)
-	if hasQuery {
-		full += "?" + encode(query)
+	urlOf := func(domain string) string {
+		url := "https://" + domain + resolve(path)
+		if hasQuery {
+			url += "?" + encode(query)
+		}
+		return url
 	}
-	if resolve(path) != path {
-		return "", "", fmt.Errorf(`%q: browsers resolve "." and "..", and ask for %q`, text, full)
+	domain, problem, meant := domainIn(host, strings.ToLower(scheme))
+	wrong := func(problem string) (string, string, error) {
+		e := &urlError{text: text, problem: problem}
+		if meant != "" {
+			e.instead = urlOf(meant)
+		}
+		return "", "", e
 	}
-	return full, domain, nil
+	switch scheme = strings.ToLower(scheme); {
+	case scheme != "https" && scheme != "http":
+		return wrong(fmt.Sprintf("it begins with %q, not with https:// or http://", scheme+"://"))
+	case problem != "":
+		return wrong(problem)
+	case resolve(path) != path:
+		return wrong(fmt.Sprintf(`browsers resolve "." and "..", and ask for %q`, urlOf(domain)))
+	}
+	return urlOf(domain), domain, nil
 }
+
+// domainIn reads the domain of a URL. A port that is the scheme's own, a dot at the
+// end and what an input method has made of dots and letters do not matter. Otherwise
+// problem says what is wrong; meant is the domain without that, where it is known.
+func domainIn(host, scheme string) (domain, problem, meant string) {
+	port := map[string]string{"https": ":443", "http": ":80"}[scheme]
+	domain = strings.TrimSuffix(strings.ToLower(strings.TrimSuffix(host, port)), ".")
+	if name, ok := punycode(dots.Replace(domain)); ok {
+		domain = name
+	}
+	problem, meant = mapping.CheckDomain(domain)
+	if name, ok := punycode(meant); ok {
+		meant = name
+	}
+	if other, _ := mapping.CheckDomain(meant); other != "" {
+		meant = ""
+	}
+	switch {
+	case problem == "":
+		meant = domain
+	case host == "" || !strings.ContainsAny(domain, ".:"):
+		problem = "it has no domain"
+	default:
+		problem = fmt.Sprintf("the domain %q %s", domain, problem)
+	}
+	return domain, problem, meant
+}
+
+// dots are the full stops that input methods write.
+var dots = strings.NewReplacer("。", ".", "．", ".", "｡", ".")
 
 // hostEnd is where the domain of a URL without its scheme ends.
 func hostEnd(rest string) int {
@@ -78,45 +126,46 @@ func resolve(path string) string {
 	return strings.Join(kept, "/")
 }
 
-func checkDomain(domain string) error {
-	u, err := url.Parse("https://" + domain + "/")
-	switch {
-	case strings.Contains(domain, "*"):
-		return errors.New("the API takes no wildcard domain")
-	case err != nil || u.Host != domain || strings.ContainsAny(domain, " @") || !strings.Contains(domain, "."):
-		return errors.New("there is no domain where one belongs")
-	case u.Port() != "":
-		return errors.New("a URL to refresh has no port")
-	case strings.ContainsFunc(domain, func(r rune) bool { return r > '~' }):
-		return errors.New("write a domain beyond ASCII in Punycode: xn--…")
-	}
-	return nil
-}
-
 // encode percent-encodes what no URL has bare, and leaves what is encoded
 // already. "[", "]", "|" and "^" stay, since browsers and other clients ask so.
 func encode(s string) string {
-	const bare = "-._~!$&'()*+,;=:@/?[]|^"
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(bare, c) >= 0:
-			b.WriteByte(c)
-		case c == '%' && len(s) > i+2 && isHex(s[i+1]) && isHex(s[i+2]):
-			b.WriteByte(c)
-		default:
-			fmt.Fprintf(&b, "%%%02X", c)
+	const bare = "-._~!$&'()*+,;=:@/?[]|^%"
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && (len(s) < i+3 || !isHex(s[i+1]) || !isHex(s[i+2])) {
+			s = s[:i] + "%25" + s[i+1:]
 		}
 	}
-	return b.String()
+	return mapping.Encode(s, func(c byte) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+			strings.IndexByte(bare, c) >= 0
+	})
 }
 
 func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
+
+// nameIn returns the part of a URL's path that its percent-encoding hides, as people
+// read it: "图/1.png" of "https://www.example.com/a/%E5%9B%BE/1.png". It is "" where
+// nothing is hidden.
+func nameIn(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	path, _, _ := strings.Cut(rest[hostEnd(rest):], "?")
+	at := strings.IndexByte(path, '%')
+	if at < 0 {
+		return ""
+	}
+	encoded := path[strings.LastIndexByte(path[:at], '/')+1:]
+	name := mapping.Decode(encoded)
+	if name == encoded {
+		return ""
+	}
+	return name
+}
 
 // urlTarget makes a target of a complete URL. Its change counts as one of
 // metadata, so that no Directory stands in for it: what was named is
 // submitted.
 func urlTarget(product mapping.Product, typ mapping.Type, full, domain string) mapping.Target {
-	return mapping.Target{Product: product, Type: typ, Domain: domain, URL: full, Event: mapping.Modified}
+	return mapping.Target{
+		Product: product, Type: typ, Domain: domain, URL: full, Event: mapping.Modified,
+	}
 }

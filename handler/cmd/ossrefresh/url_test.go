@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -20,6 +21,12 @@ func TestComplete(t *testing.T) {
 		"https://www.example.com//a/":            "https://www.example.com//a/",
 		"www.example.com/x?u=http://b.example/":  "https://www.example.com/x?u=http://b.example/",
 		"www.example.com#http://b.example/":      "https://www.example.com/",
+		"https://www.example.com:443/":           "https://www.example.com/",
+		"http://www.example.com:80/a":            "https://www.example.com/a",
+		"https://www.example.com./":              "https://www.example.com/",
+		"//www.example.com/a":                    "https://www.example.com/a",
+		" <https://www.example.com/a>\u200b":     "https://www.example.com/a",
+		"https://ｗｗｗ。example．com/a":              "https://www.example.com/a",
 		"www.example.com/a,b/\xff\xe4":           "https://www.example.com/a,b/%FF%E4",
 	}
 	for text, want := range tests {
@@ -30,20 +37,64 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// Of each text that is not a URL to refresh: what is said, and what was meant.
 func TestCompleteRefuses(t *testing.T) {
-	tests := map[string]string{
-		"ftp://www.example.com/":       "begins with",
-		"https://*.example.com/":       "wildcard",
-		"https://www.example.com:443/": "port",
-		"https://例子.测试/":               "Punycode",
-		"https:///a":                   "no domain",
-		"a b":                          "no domain",
-		"user@www.example.com":         "no domain",
-		"":                             "no domain",
+	tests := map[string][2]string{
+		"ftp://www.example.com/a":              {"begins with", "https://www.example.com/a"},
+		"https://*.example.com/":               {"wildcard", ""},
+		"https://www.example.com:8080/a?b":     {"port", "https://www.example.com/a?b"},
+		"http://www.example.com:443/":          {"port", "https://www.example.com/"},
+		"https://“www.example.com”/a":          {"has “ (U+201C)", "https://www.example.com/a"},
+		"https://www.exam\u200bple.com/":       {"has U+200B", "https://www.example.com/"},
+		"https://☕.example.com/":               {"has ☕ (U+2615)", ""},
+		"https://192.0.2.1/a":                  {"IP address", ""},
+		"192.0.2.1:8080":                       {"IP address", ""},
+		"http://[2001:db8::1]/":                {"IP address", ""},
+		"10.0.0.1":                             {"IP address", ""},
+		"a_b.example.com":                      {"has an underscore", ""},
+		"_dnsauth.example.com":                 {"has an underscore", ""},
+		"my_site.oss-cn-hangzhou.aliyuncs.com": {"has an underscore", ""},
+		"https:///a":                           {"has no domain", ""},
+		"a b":                                  {"has no domain", ""},
+		"localhost":                            {"has no domain", ""},
+		"user@www.example.com":                 {"user information", "https://www.example.com/"},
+		"":                                     {"has no domain", ""},
 	}
 	for text, want := range tests {
-		if got, _, err := complete(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("complete(%q) = %q, %v; want an error with %q", text, got, err, want)
+		got, _, err := complete(text)
+		var e *urlError
+		if !errors.As(err, &e) || !strings.Contains(e.problem, want[0]) || e.instead != want[1] {
+			t.Errorf("complete(%q) = %q, %+v; want an error with %q and %q", text, got, e, want[0], want[1])
+		}
+	}
+}
+
+func TestChineseDomains(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://例子.测试/a":        "xn--fsqu00a.xn--0zwm56d",
+		"例子。测试":                  "xn--fsqu00a.xn--0zwm56d",
+		"www.例子.com":             "www.xn--fsqu00a.com",
+		"https://Bücher.example": "xn--bcher-kva.example",
+		"３年b組.example":           "xn--3b-w52dz04i.example",
+	} {
+		if _, domain, err := complete(text); err != nil || domain != want {
+			t.Errorf("complete(%q) has the domain %s, %v; want %s", text, domain, err, want)
+		}
+	}
+}
+
+func TestNameIn(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://www.example.com/a.png":                  "",
+		"https://www.example.com/%E5%9B%BE.png":          "图.png",
+		"https://www.example.com/a/%E5%9B%BE/1%20.png?b": "图/1 .png",
+		"https://www.example.com/a?b=%20":                "",
+		"https://www.example.com/photo%20%281%29+.jpg":   "photo (1)+.jpg",
+		"https://www.example.com/100%.txt":               "",
+		"https://www.example.com/%FF":                    "\xff",
+	} {
+		if got := nameIn(url); got != want {
+			t.Errorf("nameIn(%s) = %q, want %q", url, got, want)
 		}
 	}
 }
@@ -76,11 +127,17 @@ func TestCompleteRefusesDots(t *testing.T) {
 
 // What is complete stays as it is, and every URL parser reads it alike.
 func FuzzComplete(f *testing.F) {
-	for _, text := range []string{"www.example.com/a b?图#x", "http://a.b/%zz%41", "a.b/[%]", "a.b/\x00\xff"} {
+	for _, text := range []string{"www.example.com/a b?图#x", "“a.b”/../c?d", "ftp://例子。测试:8080/", "http://a.b/%zz%41", "a.b/[%]", "a.b/\x00\xff"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		first, domain, err := complete(text)
+		var e *urlError
+		if errors.As(err, &e) && e.instead != "" {
+			if full, _, err := complete(e.instead); err != nil || full != e.instead {
+				t.Fatalf("%q is refused for %q, which becomes %q, %v", text, e.instead, full, err)
+			}
+		}
 		if err != nil {
 			return
 		}

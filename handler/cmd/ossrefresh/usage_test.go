@@ -15,11 +15,11 @@ func TestBytes(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"refresh www.example.com/a\xff\xfe,b", 0, "https://www.example.com/a%FF%FE,b\n"},
-		{"explain --mapping TABLE b a\xff", 2, `key "a\xff": what is not UTF-8 is no name of OSS`},
-		{"explain --mapping TABLE oss://b/a\xff", 2, `key "a\xff": what is not UTF-8 is no name of OSS`},
-		{"explain --mapping TABLE https://www.example.com/a\xff", 2, "not UTF-8"},
-		{"explain --mapping TABLE https://www.example.com/a%ff", 2, "not UTF-8"},
+		{"refresh www.example.com/a\xff\xfe,b", 0, `https://www.example.com/a%FF%FE,b  ("a\xff\xfe,b")` + "\n"},
+		{"explain --mapping TABLE b a\xff", 2, `key "a\xff": a name of OSS is valid UTF-8`},
+		{"explain --mapping TABLE oss://b/a\xff", 2, `key "a\xff": a name of OSS is valid UTF-8`},
+		{"explain --mapping TABLE https://www.example.com/a\xff", 2, "is valid UTF-8"},
+		{"explain --mapping TABLE https://www.example.com/a%ff", 2, "is valid UTF-8"},
 	}
 	for _, tt := range tests {
 		var output bytes.Buffer

@@ -66,20 +66,20 @@ func (cmd *verifyCommand) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	v := newVerifier(table, objects, node, questions)
-	v.progress = c.progress
+	v.progress = c.showProgress
 	v.doc.Notes, v.doc.Unread, v.doc.waited = append(v.doc.Notes, notes...), len(notes), cmd.Wait
 	if cmd.Refresh {
 		if v.sender, err = newSender(c, cmd.Live, written.Refresh); err != nil {
 			return err
 		}
-		sent := newSubmission(cmd.Live)
+		sent := newSendResult(cmd.Live)
 		v.doc.Refresh = &sent
 	}
 	timed, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
 	v.run(timed, cmd.Wait)
 	v.close()
-	c.progress("")
+	c.showProgress("")
 	if ctx.Err() != nil {
 		return errors.Join(c.show(v.doc), errors.New("not all was asked"))
 	}

@@ -21,7 +21,7 @@ type verification struct {
 	Unknown int         `json:"unknown"`
 	URLs    []verified  `json:"urls"`
 	Notes   []string    `json:"notes"`
-	Refresh *submission `json:"refresh,omitempty"`
+	Refresh *sendResult `json:"refresh,omitempty"`
 	Unread  int         `json:"unread"` // dead letters that Notes say are not readable
 
 	waited bool
