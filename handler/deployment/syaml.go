@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"oss-cdn-refresh/mapping"
 )
 
 // The window in which a stream gathers messages for one invocation. It takes up
@@ -26,22 +24,11 @@ func (s Settings) Window() int {
 	for _, r := range s.Table.Rules {
 		urls := 0
 		for _, t := range r.Targets {
-			urls += urlsOfKey(t)
+			urls += t.MostURLs()
 		}
 		most = max(most, urls)
 	}
 	return max(1, min(windowMessages, windowURLs/most))
-}
-
-// urlsOfKey bounds how many URLs one key can have: its own and its index's, each
-// with every query and in every spelling.
-func urlsOfKey(t mapping.Spec) int {
-	spellings := map[string]int{"canonical": 1, "common": 6, "all": 15}[t.Spellings]
-	own := 1
-	if len(t.Index) > 0 {
-		own = 2
-	}
-	return own * (1 + len(t.Queries)) * max(1, spellings)
 }
 
 // WriteS makes the file that Serverless Devs deploys: s.yaml with this
@@ -90,7 +77,7 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	list.Content = append(list.Content, others...)
+	list.Content = append(others, list.Content...)
 	set(props, "triggers", list)
 	withoutFeet(&doc)
 	doc.Content[0].HeadComment, doc.HeadComment = "", ""
@@ -104,7 +91,8 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 }
 
 // byType returns the OSS trigger of s.yaml, and those of other types, which both
-// paths keep.
+// paths keep. They come before a stream: the component fc3 looks at no trigger
+// behind a stream that has not changed (src/subCommands/deploy/impl/trigger.ts).
 func byType(triggers *yaml.Node) (oss *yaml.Node, others []*yaml.Node) {
 	if triggers == nil {
 		return nil, nil
