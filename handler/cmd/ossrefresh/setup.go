@@ -268,6 +268,7 @@ type setup struct {
 	Missing   int            `json:"missing"`
 	Rules     []rule         `json:"rules"`  // as the service has them, where they were just made
 	Unseen    []gap          `json:"unseen"` // changes that nothing has seen
+	Notes     []string       `json:"notes"`  // what of the table this path makes nothing of
 	Admin     administration `json:"admin,omitempty"`
 
 	brief bool              // the text is to say only what is not as it should be
@@ -298,10 +299,15 @@ type gap struct {
 }
 
 func newSetup(s deployment.Settings, live bool) *setup {
-	return &setup{
+	d := &setup{
 		Name: s.Name, Account: s.Account, Region: s.Region, Burst: s.Burst, Live: live,
-		Resources: []resource{}, Rules: []rule{}, Unseen: []gap{},
+		Resources: []resource{}, Rules: []rule{}, Unseen: []gap{}, Notes: []string{},
 	}
+	if s.Table.Refresh.Fold > 0 && !s.Burst {
+		d.Notes = append(d.Notes, "fold does nothing on this path, where each event is an "+
+			"invocation; it needs --burst, or 0 in the table")
+	}
+	return d
 }
 
 func (d *setup) add(plan deployment.Plan) {
@@ -399,6 +405,10 @@ func (d *setup) text(p *page) {
 	}
 	if d.Removal {
 		d.removal(p)
+	} else if !d.brief {
+		for _, note := range d.Notes {
+			p.line("  note      %s", note)
+		}
 	}
 	for _, r := range d.Rules {
 		p.title("RULE %s, as it came back", r.Name)
