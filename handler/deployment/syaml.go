@@ -18,6 +18,11 @@ const (
 	windowURLs     = 50000
 )
 
+// burstInstances is how many instances handle bursts: the stream invokes one at a
+// time, which is to have most of the API's calls a second, and a sweep may come
+// beside it.
+const burstInstances = 2
+
 // Window returns how many messages one invocation is handed at most.
 func (s Settings) Window() int {
 	most := 1
@@ -75,6 +80,12 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 		var err error
 		if list, err = s.burst(); err != nil {
 			return nil, err
+		}
+		concurrency := member(props, "concurrencyConfig")
+		environment := member(props, "environmentVariables")
+		if concurrency != nil && environment != nil {
+			set(concurrency, "reservedConcurrency", number(burstInstances))
+			set(environment, "INSTANCES", scalar(fmt.Sprint(burstInstances)))
 		}
 	}
 	list.Content = append(others, list.Content...)
@@ -218,6 +229,10 @@ func scalar(text string) *yaml.Node {
 		node.Style = yaml.SingleQuotedStyle
 	}
 	return node
+}
+
+func number(n int) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(n)}
 }
 
 func clone(node *yaml.Node) *yaml.Node {

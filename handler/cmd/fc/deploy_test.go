@@ -348,6 +348,9 @@ func propsOf(t *testing.T, text []byte) props {
 func TestEnvironmentAgreesWithThePlatform(t *testing.T) {
 	for name, text := range files(t) {
 		p := propsOf(t, text)
+		if n := p.ConcurrencyConfig.ReservedConcurrency; (n > 2) == (name == "burst") {
+			t.Errorf("%s: %d instances", name, n)
+		}
 		for variable, want := range map[string]int{
 			"INSTANCES":   p.ConcurrencyConfig.ReservedConcurrency,
 			"MAX_RETRIES": p.AsyncInvokeConfig.MaxAsyncRetryAttempts,
