@@ -41,6 +41,8 @@ type Settings struct {
 	// ARNs of roles that somebody else has made. With them, RAM is not touched.
 	Role, TriggerRole string
 
+	Notify Notify // whom alerts tell; the zero value: who is told already, or nobody
+
 	Adopt bool // foreign resources become this deployment's
 
 	// HoldRules leaves OSS's rules for another run: triggers may stand in their

@@ -105,12 +105,13 @@ func TestEmptyAccountTwiceOnBothPathsAndBack(t *testing.T) {
 	}{
 		{"plain", plain, []string{
 			"CreateProject", "CreateLogStore", "CreateIndex", "CreateQueue", "CreateRole", "CreatePolicy", "AttachPolicyToRole",
-			"CreateRole", "CreatePolicy", "AttachPolicyToRole",
+			"CreateRole", "CreatePolicy", "AttachPolicyToRole", "CreateDashboard", "InitUserAlertResource",
+			"CreateAlert", "CreateAlert", "CreateAlert", "CreateAlert", "CreateAlert", "CreateAlert",
 		}},
 		{"plain again", plain, nil},
-		{"burst", burst, []string{"UpdateProject", "CreateQueue", "UpdateRole", "CreateServiceLinkedRole", "CreateServiceLinkedRole", "CreateEventRule"}},
+		{"burst", burst, []string{"UpdateProject", "CreateQueue", "UpdateRole", "CreateServiceLinkedRole", "CreateServiceLinkedRole", "CreateEventRule", "UpdateAlert"}},
 		{"burst again", burst, nil},
-		{"back", plain, []string{"DeleteEventRule"}},
+		{"back", plain, []string{"DeleteEventRule", "UpdateAlert"}},
 		{"back again", plain, nil},
 	} {
 		before := len(server.Changes())
@@ -389,7 +390,7 @@ func TestNothingIsAddedToWhatIsForeign(t *testing.T) {
 	if p := server.Projects[project]; len(p.Stores) > 0 || p.Description != "mine" {
 		t.Errorf("the project is %+v", p)
 	}
-	if left := plan(t, server, s); left.Missing() != 4 { // role, policy, store and index
+	if left := plan(t, server, s); left.Missing() != 6 { // role, policy, store, index, dashboard and alerts
 		t.Errorf("%v", states(left))
 	}
 	s.Adopt = true
@@ -538,7 +539,7 @@ func TestRemoval(t *testing.T) {
 	}
 	if server.Queues["oss-cdn-refresh"] != nil ||
 		server.Queues["oss-cdn-refresh-dead-letters"] == nil ||
-		len(server.Projects) != 1 {
+		len(server.Projects) != 2 {
 		t.Errorf("left: queues %v, projects %v", server.Queues, server.Projects)
 	}
 	if !slices.Contains(states(p), "kept queue oss-cdn-refresh-dead-letters: holds 2 messages") {

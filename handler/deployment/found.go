@@ -20,6 +20,11 @@ type Found struct {
 	Project  *Project
 	Store    *Store
 	Index    *Index
+
+	Dashboard   Answer            // as the service has it; nil: not there
+	Alerts      map[string]Answer // likewise
+	AlertCentre bool              // the service has made what alerts need
+	Records     map[string]string // on whom alerts tell: tags, by resource
 }
 
 // A Role can be assumed by a service.
@@ -124,6 +129,10 @@ func Read(ctx context.Context, cloud Caller, s Settings) (Found, error) {
 	}
 	for _, bucket := range r.buckets() {
 		r.rule(s.ruleName(bucket))
+	}
+	r.alertCentre()
+	if r.found.Project != nil {
+		r.readWatch(n)
 	}
 	return r.found, r.err
 }

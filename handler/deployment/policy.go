@@ -259,11 +259,19 @@ func DeployerPolicy(s Settings) (p Policy, inferred []string) {
 		allow(list("log:GetProject log:CreateProject log:UpdateProject"), list(project)),
 		allow(list(`log:GetLogStore log:CreateLogStore
 			log:GetIndex log:CreateIndex log:UpdateIndex`), list(project+"/logstore/*")),
+		allow(list("log:GetDashboard log:CreateDashboard log:UpdateDashboard log:DeleteDashboard"),
+			list(project+"/dashboard/*")),
+		allow(list("log:GetJob log:CreateJob log:UpdateJob log:DeleteJob"), list(project+"/job/*")),
+		allow(list("log:GetProject"), list(acs("log", s.Region, "project/"+alertCentre(s)))),
+		allow(list("log:InitUserAlertResource"), list("*")),
+		allow(list(`log:GetResourceRecord log:CreateResourceRecord log:UpdateResourceRecord
+			log:DeleteResourceRecord`), list(acs("log", "*", "resource/sls.*"))),
 		allow(list(`oss:PutBucketNotification oss:GetBucketNotification
 			oss:DeleteBucketNotification oss:ListObjects`), bucketARNs(s.Buckets(), s.Account)),
 	}}
 	return p, list(`mns:DeleteEventRule ram:UpdatePolicyDescription log:GetIndex log:CreateIndex
-		log:UpdateIndex log:UpdateProject oss:PutBucketNotification oss:GetBucketNotification
+		log:UpdateIndex log:UpdateProject log:InitUserAlertResource log:CreateResourceRecord
+		log:UpdateResourceRecord log:DeleteResourceRecord oss:PutBucketNotification oss:GetBucketNotification
 		oss:DeleteBucketNotification`)
 }
 
