@@ -25,6 +25,7 @@ type Found struct {
 	Alerts      map[string]Answer // likewise
 	AlertCentre bool              // the service has made what alerts need
 	Records     map[string]string // on whom alerts tell: tags, by resource
+	NoWatch     string            // the call of these that the caller may not make; "": none
 }
 
 // A Role can be assumed by a service.
@@ -130,8 +131,7 @@ func Read(ctx context.Context, cloud Caller, s Settings) (Found, error) {
 	for _, bucket := range r.buckets() {
 		r.rule(s.ruleName(bucket))
 	}
-	r.alertCentre()
-	if r.found.Project != nil {
+	if r.err == nil {
 		r.readWatch(n)
 	}
 	return r.found, r.err

@@ -24,12 +24,15 @@ var webhookTypes = map[string]string{
 
 // webhookHosts tell the kind of a URL that is given without one.
 var webhookHosts = map[string]string{
-	"oapi.dingtalk.com": "dingtalk", "api.dingtalk.com": "dingtalk", "open.feishu.cn": "feishu",
-	"open.larksuite.com": "feishu", "qyapi.weixin.qq.com": "wecom",
+	"oapi.dingtalk.com":   "dingtalk",
+	"api.dingtalk.com":    "dingtalk",
+	"open.feishu.cn":      "feishu",
+	"open.larksuite.com":  "feishu",
+	"qyapi.weixin.qq.com": "wecom",
 }
 
-const acceptedNotify = "accepted: dingtalk:URL, feishu:URL, wecom:URL, webhook:URL, mail:ADDRESS, " +
-	"or the https URL of a robot of the first three alone"
+const acceptedNotify = "accepted: dingtalk:URL, feishu:URL, wecom:URL, webhook:URL, " +
+	"mail:ADDRESS, or the https URL of a robot of the first three alone"
 
 // ParseNotify reads KIND:TO. Its errors do not show the URL.
 func ParseNotify(text string) (Notify, error) {
@@ -40,8 +43,8 @@ func ParseNotify(text string) (Notify, error) {
 		}
 		kind, known := webhookHosts[strings.ToLower(parsed.Hostname())]
 		if !known {
-			return Notify{}, fmt.Errorf("the host %q does not tell the kind; put webhook: before the URL",
-				parsed.Hostname())
+			return Notify{}, fmt.Errorf("the host %q does not tell the kind; "+
+				"put webhook: before the URL", parsed.Hostname())
 		}
 		return Notify{kind, text}, nil
 	}
@@ -91,7 +94,7 @@ func (s Settings) recipientID() string { return s.Name + "-" + s.Region }
 func (n Notify) recipient(id string) (resource string, record object) {
 	if n.Kind == "mail" {
 		return users, newRecord(id, "user_name", object{
-			"user_id": id, "email": []string{n.To}, "country_code": "86", "phone": "",
+			"user_id": id, "email": []string{n.To}, "phone": "", "country_code": "86",
 			"enabled": true, "sms_enabled": false, "voice_enabled": false,
 		})
 	}
@@ -100,13 +103,15 @@ func (n Notify) recipient(id string) (resource string, record object) {
 		headers = append(headers, object{"key": "Content-Type", "value": "application/json"})
 	}
 	return webhooks, newRecord(id, "name", object{
-		"id": id, "type": webhookTypes[n.Kind], "url": n.To, "method": "POST", "headers": headers,
+		"id": id, "type": webhookTypes[n.Kind], "url": n.To,
+		"method": "POST", "headers": headers,
 	})
 }
 
 // action is the record that sends alerts to the recipient.
 func (n Notify) action(id string) object {
-	to := fmt.Sprintf(`type="webhook_integration", integration_type=%q, webhook_id=%q`, webhookTypes[n.Kind], id)
+	to := fmt.Sprintf(`type="webhook_integration", integration_type=%q, webhook_id=%q`,
+		webhookTypes[n.Kind], id)
 	if n.Kind == "mail" {
 		to = fmt.Sprintf(`type="email", users=[%q]`, id)
 	}
@@ -124,8 +129,8 @@ func (n Notify) action(id string) object {
 // that holds them for all.
 func records(op, method, resource, rest string, body any, done ...string) Call {
 	return Call{
-		Service: LogService, Op: op, Method: method, Path: "/resources/" + resource + "/records" + rest,
-		Body: body, Done: done,
+		Service: LogService, Op: op, Method: method,
+		Path: "/resources/" + resource + "/records" + rest, Body: body, Done: done,
 	}
 }
 
@@ -171,7 +176,8 @@ func (p *planner) notify() (action string) {
 			calls = append(calls, records("CreateResourceRecord", "POST", wanted.resource, "",
 				wanted.record, "ResourceRecordAlreadyExist"))
 		case tag != wanted.record["tag"]:
-			calls = append(calls, records("UpdateResourceRecord", "PUT", wanted.resource, "/"+id, wanted.record))
+			calls = append(calls, records("UpdateResourceRecord", "PUT", wanted.resource, "/"+id,
+				wanted.record))
 		}
 	}
 	if old, there := p.found.Records[other]; there && strings.HasPrefix(old, recordTag) {
@@ -192,7 +198,8 @@ func (p *planner) notify() (action string) {
 }
 
 func dropRecord(resource, id string) Call {
-	return records("DeleteResourceRecord", "DELETE", resource, "?ids="+url.QueryEscape(id), nil, notThere...)
+	rest := "?ids=" + url.QueryEscape(id)
+	return records("DeleteResourceRecord", "DELETE", resource, rest, nil, notThere...)
 }
 
 // removeRecipient plans to remove the records that carry the tag, the action

@@ -271,8 +271,8 @@ func DeployerPolicy(s Settings) (p Policy, inferred []string) {
 	}}
 	return p, list(`mns:DeleteEventRule ram:UpdatePolicyDescription log:GetIndex log:CreateIndex
 		log:UpdateIndex log:UpdateProject log:InitUserAlertResource log:CreateResourceRecord
-		log:UpdateResourceRecord log:DeleteResourceRecord oss:PutBucketNotification oss:GetBucketNotification
-		oss:DeleteBucketNotification`)
+		log:UpdateResourceRecord log:DeleteResourceRecord oss:PutBucketNotification
+		oss:GetBucketNotification oss:DeleteBucketNotification`)
 }
 
 func bucketARNs(buckets []string, account string) []string {

@@ -3,6 +3,7 @@ package deployment
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,8 @@ func (s Settings) dashboard() object {
 		charts = append(charts, object{
 			"title": fmt.Sprintf("%s-%d", n.Function, i+1), "type": c.Type, "action": object{},
 			"search": object{
-				"logstore": n.Store, "topic": "", "query": c.Query, "start": secondsAgo(c.Since), "end": "now",
+				"logstore": n.Store, "topic": "", "query": c.Query,
+				"start": secondsAgo(c.Since), "end": "now",
 			},
 			"display": object{
 				"xAxis": c.X, "yAxis": c.Y, "displayName": c.Title,
@@ -91,7 +93,8 @@ func (s Settings) dashboard() object {
 		})
 	}
 	return s.marked(object{
-		"dashboardName": n.Function, "displayName": n.Function, "attribute": object{"type": "grid"}, "charts": charts,
+		"dashboardName": n.Function, "displayName": n.Function,
+		"attribute": object{"type": "grid"}, "charts": charts,
 	})
 }
 
@@ -111,12 +114,14 @@ func (s Settings) alert(a Alert, action string) object {
 			"version": "2.0", "type": "default", "dashboard": n.Function, "threshold": 1,
 			"noDataFire": false, "sendResolved": false,
 			"queryList": []any{object{
-				"query": a.Query, "start": secondsAgo(a.Since), "end": "now", "timeSpanType": "Relative",
-				"storeType": "log", "store": n.Store, "project": n.Project, "region": s.Region,
+				"query": a.Query, "storeType": "log", "store": n.Store, "project": n.Project,
+				"region": s.Region, "timeSpanType": "Relative", "start": secondsAgo(a.Since),
+				"end": "now",
 			}},
 			"groupConfiguration": object{"type": "no_group"},
 			"severityConfigurations": []any{object{
-				"severity": a.Severity, "evalCondition": object{"condition": "c > 0", "countCondition": ""},
+				"severity":      a.Severity,
+				"evalCondition": object{"condition": "c > 0", "countCondition": ""},
 			}},
 			"annotations": []any{object{"key": "title", "value": a.Title}},
 			"policyConfiguration": object{
@@ -138,6 +143,9 @@ func interval(d time.Duration) string {
 // watch plans the dashboard, the alerts and whom they tell. It comes last: what
 // refreshes does not depend on it.
 func (p *planner) watch() {
+	if p.withoutWatch() {
+		return
+	}
 	ours := p.found.Project == nil || p.owns(p.found.Project.Description)
 	foreign := !ours && !p.Adopt
 	name := p.names.Function
@@ -146,9 +154,10 @@ func (p *planner) watch() {
 	case have == nil && foreign:
 		p.withhold(kindDashboard, name, "is missing, in a project that is foreign")
 	case have == nil:
-		p.create(kindDashboard, name, p.sls("CreateDashboard", "POST", "/dashboards", body, "DashboardAlreadyExist"))
+		create := p.sls("CreateDashboard", "POST", "/dashboards", body, "DashboardAlreadyExist")
+		p.create(kindDashboard, name, create)
 	case !have.same(body):
-		p.decide(kindDashboard, name, ours, []string{"is of another version"},
+		p.decide(kindDashboard, name, ours, []string{"differs from this version"},
 			[]Call{p.sls("UpdateDashboard", "PUT", "/dashboards/"+name, body)})
 	default:
 		p.decide(kindDashboard, name, ours, nil, nil)
@@ -166,10 +175,20 @@ func (p *planner) watch() {
 	}
 }
 
+func (p *planner) withoutWatch() bool {
+	if p.found.NoWatch == "" {
+		return false
+	}
+	p.note("the dashboard and the alerts are left alone: the key may not " + p.found.NoWatch +
+		"; ossrefresh policy --deployer prints what it needs to be allowed")
+	return true
+}
+
 // sls is a call of Log Service in the deployment's project.
 func (p *planner) sls(op, method, path string, body any, done ...string) Call {
 	return Call{
-		Service: LogService, Op: op, Project: p.names.Project, Method: method, Path: path, Body: body, Done: done,
+		Service: LogService, Op: op, Project: p.names.Project, Method: method, Path: path,
+		Body: body, Done: done,
 	}
 }
 
@@ -181,8 +200,8 @@ func (p *planner) alertCentre() {
 		p.add(Item{Kind: kindAlertCentre, Name: name, State: There})
 		return
 	}
-	p.create(kindAlertCentre, name,
-		rpc(LogService, "InitUserAlertResource", "App", "none", "Language", "cn", "Region", p.Region))
+	p.create(kindAlertCentre, name, rpc(LogService, "InitUserAlertResource",
+		"App", "none", "Language", "cn", "Region", p.Region))
 }
 
 // alertCentre is the project that Log Service keeps alerts in.
@@ -198,9 +217,10 @@ func (p *planner) alerts(ours bool, action string) {
 		case have == nil:
 			missing++
 			differs = append(differs, "lacks "+name)
-			calls = append(calls, p.sls("CreateAlert", "POST", "/alerts", body, "JobAlreadyExist", "AlertAlreadyExist"))
+			calls = append(calls, p.sls("CreateAlert", "POST", "/alerts", body,
+				"JobAlreadyExist", "AlertAlreadyExist"))
 		case !have.same(body):
-			differs = append(differs, name+" is of another version")
+			differs = append(differs, name+" differs")
 			calls = append(calls, p.sls("UpdateAlert", "PUT", "/alerts/"+name, body))
 		}
 	}
@@ -214,7 +234,7 @@ func (p *planner) alerts(ours bool, action string) {
 // removeWatch plans to remove what watch has made, the alerts last: they tell
 // which recipient is theirs.
 func (p *planner) removeWatch() {
-	if p.found.Project == nil {
+	if p.withoutWatch() || p.found.Project == nil {
 		return
 	}
 	ours := p.owns(p.found.Project.Description)
@@ -236,7 +256,8 @@ func (p *planner) removeWatch() {
 	var calls []Call
 	for _, a := range Alerts(p.Burst) {
 		if alert := p.alertName(a); p.found.Alerts[alert] != nil {
-			calls = append(calls, p.sls("DeleteAlert", "DELETE", "/alerts/"+alert, nil, notThere...))
+			drop := p.sls("DeleteAlert", "DELETE", "/alerts/"+alert, nil, notThere...)
+			calls = append(calls, drop)
 		}
 	}
 	if len(calls) > 0 {
@@ -246,7 +267,9 @@ func (p *planner) removeWatch() {
 
 // notThere are the codes by which Log Service says that something is not there.
 // No document lists those of dashboards, alerts and records.
-var notThere = []string{"DashboardNotExist", "JobNotExist", "AlertNotExist", "ResourceRecordNotExist"}
+var notThere = []string{
+	"DashboardNotExist", "JobNotExist", "AlertNotExist", "ResourceRecordNotExist",
+}
 
 // marked adds a description to a body: whose it is, and what it says in short. By
 // that it is known again: how the service spells what it was sent is not
@@ -262,8 +285,20 @@ func (s Settings) watchMark() string { return markBegins + s.Name + "; " }
 // same reports whether what there is was made from the body.
 func (a Answer) same(body object) bool { return a.text("description") == body["description"] }
 
-// readWatch looks at the dashboard, the alerts and whom these tell.
+// readWatch looks at the dashboard, the alerts and whom these tell. Who may not is
+// told so, and goes without: what refreshes does not depend on it.
 func (r *reader) readWatch(n Names) {
+	r.alertCentre()
+	if r.found.Project != nil {
+		r.dashboardAndAlerts(n)
+	}
+	var e *Error
+	if errors.As(r.err, &e) && e.Refused() {
+		r.found.NoWatch, r.err = e.Op, nil
+	}
+}
+
+func (r *reader) dashboardAndAlerts(n Names) {
 	s := r.settings
 	get := func(op, path string) Answer {
 		c := Call{Service: LogService, Op: op, Project: n.Project, Method: "GET", Path: path}
@@ -288,7 +323,8 @@ func (r *reader) readWatch(n Names) {
 
 func (r *reader) alertCentre() {
 	c := Call{
-		Service: LogService, Op: "GetProject", Project: alertCentre(r.settings), Method: "GET", Path: "/",
+		Service: LogService, Op: "GetProject", Project: alertCentre(r.settings),
+		Method: "GET", Path: "/",
 	}
 	_, r.found.AlertCentre = r.ask(c)
 }

@@ -129,6 +129,27 @@ func TestWhomAlertsTell(t *testing.T) {
 	}
 }
 
+// A key that may not look at dashboards or alerts deploys without them.
+func TestWithoutPermissionToWatch(t *testing.T) {
+	for _, op := range []string{"GetDashboard", "GetAlert", "GetResourceRecord"} {
+		server := deploymenttest.NewTestServer(t, &deploymenttest.Server{
+			Fault: func(c deploymenttest.Call) deploymenttest.Fault {
+				if c.Op == op {
+					return deploymenttest.Fault{Code: "Unauthorized"}
+				}
+				return deploymenttest.Fault{}
+			},
+		})
+		s := notify(t, settings(t, twoDomains), robot)
+		for range 2 { // the project is there the second time only
+			bring(t, server, s)
+		}
+		if p := plan(t, server, s); len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "the key may not "+op) {
+			t.Errorf("notes %q", p.Notes)
+		}
+	}
+}
+
 // Where a removal was interrupted, the next one finds what is left.
 func TestInterruptedRemoval(t *testing.T) {
 	for step := range 10 {
@@ -179,7 +200,7 @@ func TestConsoleChangesStay(t *testing.T) {
 	edit("oss-cdn-refresh-failed", "ossrefresh oss-cdn-refresh; ", "ossrefresh oss-cdn-refresh; 0")
 	delete(alerts, "oss-cdn-refresh-refused")
 	if all := strings.Join(states(plan(t, server, s)), "\n"); !strings.Contains(all,
-		"update alerts oss-cdn-refresh: oss-cdn-refresh-failed is of another version; lacks oss-cdn-refresh-refused") {
+		"update alerts oss-cdn-refresh: oss-cdn-refresh-failed differs; lacks oss-cdn-refresh-refused") {
 		t.Errorf("%s", all)
 	}
 	bring(t, server, s)

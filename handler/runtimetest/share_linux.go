@@ -25,7 +25,7 @@ func (p *Process) Share(cores float64) (way string, err error) {
 	}
 	for _, group := range []struct{ root, file, format string }{
 		{"/sys/fs/cgroup", "cpu.max", "%d 100000"},               // version 2, cgroups(7)
-		{"/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "%d"},         // version 1, with this period by default
+		{"/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "%d"},         // version 1, of such a period
 		{"/sys/fs/cgroup/cpu,cpuacct", "cpu.cfs_quota_us", "%d"}, // likewise
 	} {
 		dir := filepath.Join(group.root, fmt.Sprintf("runtimetest-%d", p.cmd.Process.Pid))

@@ -407,7 +407,8 @@ func (d *setup) text(p *page) {
 	}
 	if d.Removal {
 		d.removal(p)
-	} else if !d.brief {
+	}
+	if !d.brief {
 		for _, note := range d.Notes {
 			p.line("  note      %s", note)
 		}

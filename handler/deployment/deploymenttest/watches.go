@@ -58,7 +58,8 @@ func (s *Server) records(
 
 // keep reads or changes one of the things that are kept as they were sent.
 func keep(
-	all map[string]*json.RawMessage, method string, name []string, kind, nameField string, body []byte,
+	all map[string]*json.RawMessage, method string, name []string, kind, nameField string,
+	body []byte,
 ) (any, *refusal) {
 	sent := object{}
 	if method == "POST" || method == "PUT" {
