@@ -48,6 +48,10 @@ type Settings struct {
 	// HoldRules leaves OSS's rules for another run: triggers may stand in their
 	// way, which somebody else removes first.
 	HoldRules bool
+
+	// HoldWatch leaves the dashboard and the alerts for another run: what refreshes
+	// does not wait for them.
+	HoldWatch bool
 }
 
 // The lengths keep a log project's name within 63 characters (CreateProject,

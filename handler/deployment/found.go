@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -131,7 +132,7 @@ func Read(ctx context.Context, cloud Caller, s Settings) (Found, error) {
 	for _, bucket := range r.buckets() {
 		r.rule(s.ruleName(bucket))
 	}
-	if r.err == nil {
+	if r.err == nil && !s.HoldWatch {
 		r.readWatch(n)
 	}
 	return r.found, r.err
@@ -153,7 +154,7 @@ func (r *reader) ask(c Call) (Answer, bool) {
 	}
 	answer, err := ask(r.ctx, r.cloud, c)
 	var e *Error
-	if errors.As(err, &e) && notFound(e.Code) {
+	if errors.As(err, &e) && (notFound(e.Code) || c.Path != "" && e.Status == http.StatusNotFound) {
 		return nil, false
 	}
 	r.err = err

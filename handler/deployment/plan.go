@@ -136,7 +136,7 @@ func NewPlan(s Settings, f Found) Plan {
 	}
 	p.newTriggers()
 	p.watch()
-	if s.Table.Refresh.Fold > 0 && !s.Burst {
+	if s.Table.Refresh.Fold > 0 && !s.Burst && !s.HoldWatch {
 		p.note("fold does nothing on this path, where each event is an invocation; " +
 			"it needs --burst, or 0 in the table")
 	}

@@ -143,7 +143,7 @@ func interval(d time.Duration) string {
 // watch plans the dashboard, the alerts and whom they tell. It comes last: what
 // refreshes does not depend on it.
 func (p *planner) watch() {
-	if p.withoutWatch() {
+	if p.HoldWatch || p.withoutWatch() {
 		return
 	}
 	ours := p.found.Project == nil || p.owns(p.found.Project.Description)

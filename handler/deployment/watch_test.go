@@ -150,6 +150,28 @@ func TestWithoutPermissionToWatch(t *testing.T) {
 	}
 }
 
+// What code says that an alert is not there is not documented: the status does.
+func TestUnknownCodeOfWhatIsNotThere(t *testing.T) {
+	server := deploymenttest.NewTestServer(t, nil)
+	s := settings(t, twoDomains)
+	bring(t, server, s)
+	server.Between(func() {
+		server.Fault = func(c deploymenttest.Call) deploymenttest.Fault {
+			if c.Op == "GetAlert" {
+				return deploymenttest.Fault{Code: "Whatever", Status: 404}
+			}
+			return deploymenttest.Fault{}
+		}
+	})
+	if all := states(plan(t, server, s)); !slices.Contains(all, "create alerts oss-cdn-refresh") {
+		t.Errorf("%v", all)
+	}
+	s.HoldWatch = true
+	if all := strings.Join(states(plan(t, server, s)), "\n"); strings.Contains(all, "alert") {
+		t.Errorf("held, there is %s", all)
+	}
+}
+
 // Where a removal was interrupted, the next one finds what is left.
 func TestInterruptedRemoval(t *testing.T) {
 	for step := range 10 {

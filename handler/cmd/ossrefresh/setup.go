@@ -30,8 +30,9 @@ type setupCommand struct {
 	Write       string        `placeholder:"FILE" help:"Also write what Serverless Devs is to deploy: s.yaml with a trigger for each bucket and prefix of the table."`
 	Timeout     time.Duration `default:"5m" help:"When to give up."`
 
-	// Of scripts/deploy, which removes triggers in between.
+	// Of scripts/deploy, which removes triggers and deploys the function in between.
 	HoldRules bool      `name:"hold-rules" hidden:""`
+	HoldWatch bool      `name:"hold-watch" hidden:""`
 	From      time.Time `hidden:""`
 }
 
@@ -98,7 +99,7 @@ func (cmd *setupCommand) settings(
 	s := deployment.Settings{
 		Name: nameFrom(cmd.Name, c.getenv), Region: regionFrom(c.getenv), Account: "0",
 		Burst: cmd.Burst, Role: cmd.Role, TriggerRole: cmd.TriggerRole, Adopt: cmd.Adopt,
-		HoldRules: cmd.HoldRules,
+		HoldRules: cmd.HoldRules, HoldWatch: cmd.HoldWatch,
 	}
 	table, err := cmd.load()
 	if err != nil {
@@ -408,10 +409,8 @@ func (d *setup) text(p *page) {
 	if d.Removal {
 		d.removal(p)
 	}
-	if !d.brief {
-		for _, note := range d.Notes {
-			p.line("  note      %s", note)
-		}
+	for _, note := range d.Notes {
+		p.line("  note      %s", note)
 	}
 	for _, r := range d.Rules {
 		p.title("RULE %s, as it came back", r.Name)
