@@ -45,7 +45,7 @@ func TestShare(t *testing.T) {
 			return err
 		},
 		"by signals": func(p *Process) error {
-			go p.byTurns(sharePeriod / 10)
+			go p.byTurns(0.1)
 			return nil
 		},
 	} {

@@ -34,7 +34,7 @@ func (p *Process) Share(cores float64) (way string, err error) {
 			return "cgroup", nil
 		}
 	}
-	go p.byTurns(part)
+	go p.byTurns(cores)
 	return "signals", nil
 }
 
@@ -72,12 +72,15 @@ func write(group, file, text string) error {
 	return err
 }
 
-// byTurns stops and continues the process until it has ended.
-func (p *Process) byTurns(part time.Duration) {
+// byTurns stops and continues the process until it has ended. Its turns are short,
+// so that a process that has waited is not stopped for long when it may go on.
+func (p *Process) byTurns(cores float64) {
+	const period = 20 * time.Millisecond
+	part := time.Duration(cores * float64(period))
 	signals := []struct {
 		syscall.Signal
 		time.Duration
-	}{{syscall.SIGCONT, part}, {syscall.SIGSTOP, sharePeriod - part}}
+	}{{syscall.SIGCONT, part}, {syscall.SIGSTOP, period - part}}
 	for i := 0; ; i++ {
 		turn := signals[i%2]
 		_ = p.cmd.Process.Signal(turn.Signal) // fails only when it is gone
