@@ -61,6 +61,7 @@ func TestBars(t *testing.T) {
 		barsOfWaves(t, function),
 		barsOfMemory(t, function, floor),
 		barsOfSize(t, function, floor),
+		barsOfPace(t, function),
 		loading,
 	)
 	fmt.Println("| what | bar | measured | function | against | |\n|---|---|---|---|---|---|")
@@ -400,13 +401,14 @@ func launch(t *testing.T, binary string, api *aliyuntest.Server, table string, e
 	return p
 }
 
+func testCredentials() runtimetest.Credentials {
+	c := aliyuntest.TestCredential
+	return runtimetest.Credentials{AccessKeyID: c.AccessKeyID, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken}
+}
+
 func invoke(t *testing.T, p *runtimetest.Process, payload []byte) time.Duration {
 	t.Helper()
-	c := aliyuntest.TestCredential
-	result, err := p.Invoke(t.Context(), runtimetest.Invocation{
-		Payload:     payload,
-		Credentials: runtimetest.Credentials{AccessKeyID: c.AccessKeyID, AccessKeySecret: c.AccessKeySecret, SecurityToken: c.SecurityToken},
-	})
+	result, err := p.Invoke(t.Context(), runtimetest.Invocation{Payload: payload, Credentials: testCredentials()})
 	if err != nil {
 		t.Fatal(err)
 	}

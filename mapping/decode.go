@@ -195,7 +195,7 @@ func (d *decoder) spec(n *yaml.Node, s *Spec) {
 			d.fault(child(n, "index_without_slash"), "set index too", "the target has no index")
 		})
 	}
-	if most := s.mostURLs(); most > maxURLs {
+	if most := s.MostURLs(); most > maxURLs {
 		d.fault(n, s.fewer(), "one key can have %d URLs, of which %d are the most", most, maxURLs)
 	}
 }
@@ -203,9 +203,9 @@ func (d *decoder) spec(n *yaml.Node, s *Spec) {
 // maxURLs bounds what one key can cost.
 const maxURLs = 200
 
-// mostURLs is how many URLs a key can have, those included that are submitted
+// MostURLs is how many URLs a key can have, those included that are submitted
 // where the API refuses IgnoreParams.
-func (s *Spec) mostURLs() int {
+func (s *Spec) MostURLs() int {
 	pages := 1 + len(s.Suffixes)
 	switch {
 	case s.IndexWithoutSlash && s.Index != nil:
@@ -216,7 +216,7 @@ func (s *Spec) mostURLs() int {
 	return pages * (1 + len(s.Queries)) * (1 + bits.OnesCount16(uint16(s.respellings)))
 }
 
-// fewer says what would bring mostURLs down.
+// fewer says what would bring MostURLs down.
 func (s *Spec) fewer() string {
 	hint := "give fewer queries or suffixes"
 	if s.Spellings != SpellCanonical {

@@ -23,6 +23,7 @@ const (
 	versionSTS               = "2015-04-01"
 	versionResources         = "2020-03-31"
 	versionSMQ               = "2022-01-19"
+	versionLogs              = "2019-10-23"
 )
 
 // A Call is one request to an API, as data: it can be shown, compared, printed
@@ -32,7 +33,8 @@ type Call struct {
 	Op      string            // the operation's name in the vendor's documentation
 	Params  map[string]string // of an RPC operation
 
-	// Log Service is called by path, on the project's own host.
+	// Log Service is called by path, on the project's own host, or on that of the
+	// account's records where there is no project. One of its operations is RPC.
 	Project, Method, Path string
 	Body                  any // is sent as JSON
 

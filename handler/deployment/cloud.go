@@ -62,7 +62,7 @@ func NewCloud(endpoint, region string, creds aliyun.Credentials) (*Cloud, error)
 func (c *Cloud) Call(ctx context.Context, call Call) (Answer, error) {
 	var request *http.Request
 	var err error
-	if call.Service == LogService {
+	if call.Path != "" {
 		request, err = c.logRequest(ctx, call)
 	} else {
 		request, err = c.rpcRequest(ctx, call)
@@ -140,6 +140,7 @@ func (e *Error) classed() *Error {
 var (
 	versions = map[Service]string{
 		RAM: versionRAM, STS: versionSTS, ResourceManager: versionResources, SMQ: versionSMQ,
+		LogService: versionLogs,
 	}
 	errHost = errors.New("the service has no endpoint")
 )
@@ -209,6 +210,10 @@ func (c *Cloud) hmac(text, secret string) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
+// recordsRegion holds the records of an account that belong to no project
+// (alicloud_log_resource_record, Terraform: "a main region").
+const recordsRegion = "cn-heyuan"
+
 // logRequest signs as "Request signatures" of Log Service says (HMAC-SHA1).
 func (c *Cloud) logRequest(ctx context.Context, call Call) (*http.Request, error) {
 	var body []byte
@@ -219,6 +224,9 @@ func (c *Cloud) logRequest(ctx context.Context, call Call) (*http.Request, error
 		}
 	}
 	host := call.Project + "." + c.region + ".log.aliyuncs.com"
+	if call.Project == "" {
+		host = recordsRegion + ".log.aliyuncs.com"
+	}
 	target := cmp.Or(c.endpoint, "https://"+host) + call.Path
 	request, err := http.NewRequestWithContext(ctx, call.Method, target, bytes.NewReader(body))
 	if err != nil {

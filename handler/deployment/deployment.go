@@ -41,11 +41,17 @@ type Settings struct {
 	// ARNs of roles that somebody else has made. With them, RAM is not touched.
 	Role, TriggerRole string
 
+	Notify Notify // whom alerts tell; the zero value: who is told already, or nobody
+
 	Adopt bool // foreign resources become this deployment's
 
 	// HoldRules leaves OSS's rules for another run: triggers may stand in their
 	// way, which somebody else removes first.
 	HoldRules bool
+
+	// HoldWatch leaves the dashboard and the alerts for another run: what refreshes
+	// does not wait for them.
+	HoldWatch bool
 }
 
 // The lengths keep a log project's name within 63 characters (CreateProject,

@@ -105,12 +105,13 @@ func TestEmptyAccountTwiceOnBothPathsAndBack(t *testing.T) {
 	}{
 		{"plain", plain, []string{
 			"CreateProject", "CreateLogStore", "CreateIndex", "CreateQueue", "CreateRole", "CreatePolicy", "AttachPolicyToRole",
-			"CreateRole", "CreatePolicy", "AttachPolicyToRole",
+			"CreateRole", "CreatePolicy", "AttachPolicyToRole", "CreateDashboard", "InitUserAlertResource",
+			"CreateAlert", "CreateAlert", "CreateAlert", "CreateAlert", "CreateAlert", "CreateAlert",
 		}},
 		{"plain again", plain, nil},
-		{"burst", burst, []string{"UpdateProject", "CreateQueue", "UpdateRole", "CreateServiceLinkedRole", "CreateServiceLinkedRole", "CreateEventRule"}},
+		{"burst", burst, []string{"UpdateProject", "CreateQueue", "UpdateRole", "CreateServiceLinkedRole", "CreateServiceLinkedRole", "CreateEventRule", "UpdateAlert"}},
 		{"burst again", burst, nil},
-		{"back", plain, []string{"DeleteEventRule"}},
+		{"back", plain, []string{"DeleteEventRule", "UpdateAlert"}},
 		{"back again", plain, nil},
 	} {
 		before := len(server.Changes())
@@ -130,8 +131,8 @@ func TestWhatIsMadeGrantsNoMore(t *testing.T) {
 	bring(t, server, settings(t, twoDomains))
 	for name, want := range map[string]string{
 		"oss-cdn-refresh-cn-hangzhou": `{"Version":"1","Statement":[` +
-			`{"Effect":"Allow","Action":["dcdn:RefreshDcdnObjectCaches"],"Resource":["acs:dcdn:*:1234567890123456:domain/www.example.com"]},` +
-			`{"Effect":"Allow","Action":["cdn:RefreshObjectCaches"],"Resource":["acs:cdn:*:1234567890123456:domain/dl.example.com"]},` +
+			`{"Effect":"Allow","Action":["dcdn:RefreshDcdnObjectCaches","dcdn:DescribeDcdnRefreshTasks"],"Resource":["acs:dcdn:*:1234567890123456:domain/www.example.com"]},` +
+			`{"Effect":"Allow","Action":["cdn:RefreshObjectCaches","cdn:DescribeRefreshTasks"],"Resource":["acs:cdn:*:1234567890123456:domain/dl.example.com"]},` +
 			`{"Effect":"Allow","Action":["mns:SendMessage"],"Resource":["acs:mns:cn-hangzhou:1234567890123456:/queues/oss-cdn-refresh-dead-letters/messages"]}]}`,
 		"oss-cdn-refresh-cn-hangzhou-trigger": `{"Version":"1","Statement":[{"Effect":"Allow","Action":["fc:InvokeFunction"],"Resource":[` +
 			`"acs:fc:cn-hangzhou:1234567890123456:functions/oss-cdn-refresh","acs:fc:cn-hangzhou:1234567890123456:functions/oss-cdn-refresh/*"]}]}`,
@@ -188,6 +189,23 @@ rules:
 	bring(t, server, s)
 	if strings.Contains(policy(), "domain/other.example.com") {
 		t.Errorf("adopted, the policy is still %s", policy())
+	}
+}
+
+// A policy that an earlier version made, for fewer actions, is kept without saying
+// anything twice.
+func TestOlderPolicyOfOtherBuckets(t *testing.T) {
+	server := deploymenttest.NewTestServer(t, nil)
+	s := settings(t, twoDomains)
+	bring(t, server, s)
+	policy := server.Policies["oss-cdn-refresh-cn-hangzhou"]
+	policy.Document = `{"Version":"1","Statement":[{"Effect":"Allow","Action":["dcdn:RefreshDcdnObjectCaches"],"Resource":[` +
+		`"acs:dcdn:*:1234567890123456:domain/other.example.com","acs:dcdn:*:1234567890123456:domain/www.example.com"]}]}`
+	policy.Description = strings.Replace(policy.Description, "my-site", "my-site,other", 1)
+	bring(t, server, s)
+	want := `{"Effect":"Allow","Action":["dcdn:RefreshDcdnObjectCaches"],"Resource":["acs:dcdn:*:1234567890123456:domain/other.example.com"]}`
+	if n := strings.Count(policy.Document, "domain/www.example.com"); n != 1 || !strings.Contains(policy.Document, want) {
+		t.Errorf("policy %s", policy.Document)
 	}
 }
 
@@ -324,7 +342,9 @@ func TestForeign(t *testing.T) {
 		"foreign queue oss-cdn-refresh-dead-letters: keeps messages for 345600 s, not for 604800 s",
 		"foreign queue oss-cdn-refresh",
 		"foreign role oss-cdn-refresh-cn-hangzhou",
-		"foreign policy oss-cdn-refresh-cn-hangzhou: lacks cdn:RefreshObjectCaches acs:cdn:*:1234567890123456:domain/dl.example.com; " +
+		"foreign policy oss-cdn-refresh-cn-hangzhou: lacks cdn:DescribeRefreshTasks acs:cdn:*:1234567890123456:domain/dl.example.com; " +
+			"lacks cdn:RefreshObjectCaches acs:cdn:*:1234567890123456:domain/dl.example.com; " +
+			"lacks dcdn:DescribeDcdnRefreshTasks acs:dcdn:*:1234567890123456:domain/www.example.com; " +
 			"lacks dcdn:RefreshDcdnObjectCaches acs:dcdn:*:1234567890123456:domain/www.example.com; " +
 			"lacks mns:SendMessage acs:mns:cn-hangzhou:1234567890123456:/queues/oss-cdn-refresh-dead-letters/messages; has cdn:* *; is not attached to the role",
 		"foreign OSS rule oss-cdn-refresh-my-site: notifies mine",
@@ -370,7 +390,7 @@ func TestNothingIsAddedToWhatIsForeign(t *testing.T) {
 	if p := server.Projects[project]; len(p.Stores) > 0 || p.Description != "mine" {
 		t.Errorf("the project is %+v", p)
 	}
-	if left := plan(t, server, s); left.Missing() != 4 { // role, policy, store and index
+	if left := plan(t, server, s); left.Missing() != 6 { // role, policy, store, index, dashboard and alerts
 		t.Errorf("%v", states(left))
 	}
 	s.Adopt = true
@@ -426,7 +446,8 @@ func TestIndexKeepsWhatIsThere(t *testing.T) {
 func TestRuleSeesWhatTheTriggerSees(t *testing.T) {
 	server := deploymenttest.NewTestServer(t, nil)
 	s := settings(t, twoDomains)
-	trigger := generated(t, s)["triggers"].([]any)[0].(map[string]any)
+	triggers := generated(t, s)["triggers"].([]any)
+	trigger := triggers[len(triggers)-1].(map[string]any)
 	s.Burst = true
 	bring(t, server, s)
 	rule := server.Rules["oss-cdn-refresh-my-site"]
@@ -518,7 +539,7 @@ func TestRemoval(t *testing.T) {
 	}
 	if server.Queues["oss-cdn-refresh"] != nil ||
 		server.Queues["oss-cdn-refresh-dead-letters"] == nil ||
-		len(server.Projects) != 1 {
+		len(server.Projects) != 2 {
 		t.Errorf("left: queues %v, projects %v", server.Queues, server.Projects)
 	}
 	if !slices.Contains(states(p), "kept queue oss-cdn-refresh-dead-letters: holds 2 messages") {

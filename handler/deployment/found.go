@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -20,6 +21,12 @@ type Found struct {
 	Project  *Project
 	Store    *Store
 	Index    *Index
+
+	Dashboard   Answer            // as the service has it; nil: not there
+	Alerts      map[string]Answer // likewise
+	AlertCentre bool              // the service has made what alerts need
+	Records     map[string]string // on whom alerts tell: tags, by resource
+	NoWatch     string            // the call of these that the caller may not make; "": none
 }
 
 // A Role can be assumed by a service.
@@ -125,6 +132,9 @@ func Read(ctx context.Context, cloud Caller, s Settings) (Found, error) {
 	for _, bucket := range r.buckets() {
 		r.rule(s.ruleName(bucket))
 	}
+	if r.err == nil && !s.HoldWatch {
+		r.readWatch(n)
+	}
 	return r.found, r.err
 }
 
@@ -144,7 +154,7 @@ func (r *reader) ask(c Call) (Answer, bool) {
 	}
 	answer, err := ask(r.ctx, r.cloud, c)
 	var e *Error
-	if errors.As(err, &e) && notFound(e.Code) {
+	if errors.As(err, &e) && (notFound(e.Code) || c.Path != "" && e.Status == http.StatusNotFound) {
 		return nil, false
 	}
 	r.err = err

@@ -52,6 +52,9 @@ type Plan struct {
 	// rule of theirs begins or ends, or a trigger of theirs takes the place of
 	// another one.
 	Unseen []string
+
+	// Notes are what the operator is to know beside it.
+	Notes []string
 }
 
 // Missing counts the resources that lack something.
@@ -96,6 +99,10 @@ const (
 	kindPolicy      = "policy"
 	kindServiceRole = "service-linked role"
 	KindRule        = "OSS rule"
+	kindDashboard   = "dashboard"
+	kindAlertCentre = "alert centre"
+	kindAlerts      = "alerts"
+	kindRecipient   = "recipient of alerts"
 )
 
 const (
@@ -128,6 +135,11 @@ func NewPlan(s Settings, f Found) Plan {
 		p.rules()
 	}
 	p.newTriggers()
+	p.watch()
+	if s.Table.Refresh.Fold > 0 && !s.Burst && !s.HoldWatch {
+		p.note("fold does nothing on this path, where each event is an invocation; " +
+			"it needs --burst, or 0 in the table")
+	}
 	return p.plan
 }
 
@@ -186,12 +198,7 @@ func union(a, b []string) []string {
 func (p *planner) logs() {
 	project := p.names.Project
 	body := map[string]any{"projectName": project, "description": p.ledger().String()}
-	sls := func(op, method, path string, body any, done ...string) Call {
-		return Call{
-			Service: LogService, Op: op, Project: project, Method: method, Path: path, Body: body,
-			Done: done,
-		}
-	}
+	sls := p.sls
 	ours, foreign := true, false
 	if have := p.found.Project; have == nil {
 		create := sls("CreateProject", "POST", "/", body, "ProjectAlreadyExist")

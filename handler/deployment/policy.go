@@ -37,23 +37,26 @@ func (p Policy) String() string {
 }
 
 // FunctionPolicy is the least that lets the function work: it refreshes the
-// table's domains and sends to the dead-letter queue, unless that is "". Region
-// "*" is any. The actions and resources are those of "RefreshDcdnObjectCaches,
-// API reference", "RefreshObjectCaches, API reference" and "SendMessage" of
-// Simple Message Queue.
+// table's domains, lists what became of that, and sends to the dead-letter queue,
+// unless that is "". Region "*" is any. The actions and resources are those of
+// "RefreshDcdnObjectCaches, API reference" and "DescribeDcdnRefreshTasks, API
+// reference", of the same for CDN, and of "SendMessage" of Simple Message Queue.
 func FunctionPolicy(table *mapping.Table, account, region, deadLetters string) Policy {
 	p := Policy{Version: "1"}
 	for _, api := range []struct {
 		product mapping.Product
-		action  string
-	}{{mapping.DCDN, "dcdn:RefreshDcdnObjectCaches"}, {mapping.CDN, "cdn:RefreshObjectCaches"}} {
+		actions []string
+	}{
+		{mapping.DCDN, []string{"dcdn:RefreshDcdnObjectCaches", "dcdn:DescribeDcdnRefreshTasks"}},
+		{mapping.CDN, []string{"cdn:RefreshObjectCaches", "cdn:DescribeRefreshTasks"}},
+	} {
 		var resources []string
 		for _, domain := range domainsOf(table, api.product) {
 			arn := fmt.Sprintf("acs:%s:*:%s:domain/%s", api.product, account, domain)
 			resources = append(resources, arn)
 		}
 		if resources != nil {
-			p.Statement = append(p.Statement, allow([]string{api.action}, resources))
+			p.Statement = append(p.Statement, allow(api.actions, resources))
 		}
 	}
 	if deadLetters != "" {
@@ -116,15 +119,15 @@ func (p Policy) with(s Statement, resource string) Policy {
 	return Policy{p.Version, statements}
 }
 
-// keep adds what others allow of the refresh APIs' resources. A domain goes
-// into the statement of its action, or into a new one.
+// keep adds what others allow of the refresh APIs' resources and the policy does
+// not. A domain goes into the statement of its actions, or into a new one.
 func (p Policy) keep(others []Policy) Policy {
 	kept := Policy{p.Version, slices.Clone(p.Statement)}
 	for _, other := range others {
 		for _, s := range other.Statement {
 			for _, resource := range s.Resource {
 				if strings.Contains(resource, ":domain/") || strings.Contains(resource, ":site/") {
-					kept.add(s, resource)
+					kept.add(s.beyond(kept, resource), resource)
 				}
 			}
 		}
@@ -132,7 +135,20 @@ func (p Policy) keep(others []Policy) Policy {
 	return kept
 }
 
+// beyond returns the statement with those of its actions that the policy does not
+// grant on the resource.
+func (s Statement) beyond(p Policy, resource string) Statement {
+	has := grants(p)
+	s.Action = slices.DeleteFunc(slices.Clone(s.Action), func(action string) bool {
+		return has[s.Effect+" "+action+" "+resource]
+	})
+	return s
+}
+
 func (p *Policy) add(s Statement, resource string) {
+	if len(s.Action) == 0 {
+		return
+	}
 	for i := range p.Statement {
 		if !slices.Equal(p.Statement[i].Action, s.Action) {
 			continue
@@ -243,12 +259,20 @@ func DeployerPolicy(s Settings) (p Policy, inferred []string) {
 		allow(list("log:GetProject log:CreateProject log:UpdateProject"), list(project)),
 		allow(list(`log:GetLogStore log:CreateLogStore
 			log:GetIndex log:CreateIndex log:UpdateIndex`), list(project+"/logstore/*")),
+		allow(list("log:GetDashboard log:CreateDashboard log:UpdateDashboard log:DeleteDashboard"),
+			list(project+"/dashboard/*")),
+		allow(list("log:GetJob log:CreateJob log:UpdateJob log:DeleteJob"), list(project+"/job/*")),
+		allow(list("log:GetProject"), list(acs("log", s.Region, "project/"+alertCentre(s)))),
+		allow(list("log:InitUserAlertResource"), list("*")),
+		allow(list(`log:GetResourceRecord log:CreateResourceRecord log:UpdateResourceRecord
+			log:DeleteResourceRecord`), list(acs("log", "*", "resource/sls.*"))),
 		allow(list(`oss:PutBucketNotification oss:GetBucketNotification
 			oss:DeleteBucketNotification oss:ListObjects`), bucketARNs(s.Buckets(), s.Account)),
 	}}
 	return p, list(`mns:DeleteEventRule ram:UpdatePolicyDescription log:GetIndex log:CreateIndex
-		log:UpdateIndex log:UpdateProject oss:PutBucketNotification oss:GetBucketNotification
-		oss:DeleteBucketNotification`)
+		log:UpdateIndex log:UpdateProject log:InitUserAlertResource log:CreateResourceRecord
+		log:UpdateResourceRecord log:DeleteResourceRecord oss:PutBucketNotification
+		oss:GetBucketNotification oss:DeleteBucketNotification`)
 }
 
 func bucketARNs(buckets []string, account string) []string {

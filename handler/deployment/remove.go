@@ -23,6 +23,7 @@ func NewRemoval(s Settings, f Found) Plan {
 			removed = append(removed, q.key)
 		}
 	}
+	p.removeWatch()
 	p.keepLogs(removed)
 	return p.plan
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"oss-cdn-refresh/mapping"
 )
 
 // The window in which a stream gathers messages for one invocation. It takes up
@@ -20,28 +18,22 @@ const (
 	windowURLs     = 50000
 )
 
+// burstInstances is how many instances handle bursts: the stream invokes one at a
+// time, which is to have most of the API's calls a second, and a sweep may come
+// beside it.
+const burstInstances = 2
+
 // Window returns how many messages one invocation is handed at most.
 func (s Settings) Window() int {
 	most := 1
 	for _, r := range s.Table.Rules {
 		urls := 0
 		for _, t := range r.Targets {
-			urls += urlsOfKey(t)
+			urls += t.MostURLs()
 		}
 		most = max(most, urls)
 	}
 	return max(1, min(windowMessages, windowURLs/most))
-}
-
-// urlsOfKey bounds how many URLs one key can have: its own and its index's, each
-// with every query and in every spelling.
-func urlsOfKey(t mapping.Spec) int {
-	spellings := map[string]int{"canonical": 1, "common": 6, "all": 15}[t.Spellings]
-	own := 1
-	if len(t.Index) > 0 {
-		own = 2
-	}
-	return own * (1 + len(t.Queries)) * max(1, spellings)
 }
 
 // WriteS makes the file that Serverless Devs deploys: s.yaml with this
@@ -89,8 +81,14 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 		if list, err = s.burst(); err != nil {
 			return nil, err
 		}
+		concurrency := member(props, "concurrencyConfig")
+		environment := member(props, "environmentVariables")
+		if concurrency != nil && environment != nil {
+			set(concurrency, "reservedConcurrency", number(burstInstances))
+			set(environment, "INSTANCES", scalar(fmt.Sprint(burstInstances)))
+		}
 	}
-	list.Content = append(list.Content, others...)
+	list.Content = append(others, list.Content...)
 	set(props, "triggers", list)
 	withoutFeet(&doc)
 	doc.Content[0].HeadComment, doc.HeadComment = "", ""
@@ -104,7 +102,8 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 }
 
 // byType returns the OSS trigger of s.yaml, and those of other types, which both
-// paths keep.
+// paths keep. They come before a stream: the component fc3 looks at no trigger
+// behind a stream that has not changed (src/subCommands/deploy/impl/trigger.ts).
 func byType(triggers *yaml.Node) (oss *yaml.Node, others []*yaml.Node) {
 	if triggers == nil {
 		return nil, nil
@@ -230,6 +229,10 @@ func scalar(text string) *yaml.Node {
 		node.Style = yaml.SingleQuotedStyle
 	}
 	return node
+}
+
+func number(n int) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(n)}
 }
 
 func clone(node *yaml.Node) *yaml.Node {

@@ -61,9 +61,11 @@ func TestWindow(t *testing.T) {
 		many = append(many, fmt.Sprintf("q=%d", i))
 	}
 	for targets, want := range map[string]int{
-		"{domain: www.example.com, spellings: canonical}":                                                 1000,
-		"{domain: www.example.com, spellings: canonical, index: [index.html]}":                            1000,
-		"{domain: www.example.com, spellings: canonical, queries: ['" + strings.Join(many, "','") + "']}": 495,
+		"{domain: www.example.com, spellings: canonical}":                                                                                                      1000,
+		"{domain: www.example.com, spellings: canonical, index: [index.html]}":                                                                                 1000,
+		"{domain: www.example.com, spellings: canonical, suffixes: ['" + strings.Join(many, "','") + "']}":                                                     495,
+		"{domain: www.example.com, spellings: canonical, index: [index.html], index_without_slash: true, queries: ['" + strings.Join(many[:60], "','") + "']}": 273,
+		"{domain: www.example.com, spellings: canonical, queries: ['" + strings.Join(many, "','") + "']}":                                                      495,
 	} {
 		if got := settings(t, "rules: [{bucket: b, targets: ["+targets+"]}]").Window(); got != want {
 			t.Errorf("%.60s: %d messages, want %d", targets, got, want)
@@ -99,7 +101,8 @@ func TestBurstTriggerIsThatOfSYAML(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(comment), &want); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, generated(t, s)["triggers"]); diff != "" {
+	triggers := generated(t, s)["triggers"].([]any)
+	if diff := cmp.Diff(want, triggers[len(triggers)-1:]); diff != "" {
 		t.Errorf("(-s.yaml +generated)\n%s", diff)
 	}
 }
@@ -122,7 +125,7 @@ func generated(t *testing.T, s deployment.Settings) map[string]any {
 
 // A timer, say, belongs to both paths.
 func TestOtherTriggersStay(t *testing.T) {
-	timer := "        - {triggerName: sweep, triggerType: timer, triggerConfig: {enable: true}}\n"
+	timer := "        - {triggerName: nightly, triggerType: timer, triggerConfig: {enable: true}}\n"
 	text := strings.Replace(string(template(t)), "      triggers:\n", "      triggers:\n"+timer, 1)
 	s := settings(t, twoDomains)
 	for _, burst := range []bool{false, true} {
@@ -131,8 +134,9 @@ func TestOtherTriggersStay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := strings.Count(string(written), "triggerName: "); n != 2 ||
-			!strings.Contains(string(written), "triggerName: sweep") {
+		if n := strings.Count(string(written), "triggerName: "); n != 3 ||
+			!strings.Contains(string(written), "triggerName: sweep") ||
+			!strings.Contains(string(written), "triggerName: nightly") {
 			t.Errorf("burst %t: %d triggers:\n%s", burst, n, written)
 		}
 	}

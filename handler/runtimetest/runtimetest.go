@@ -14,9 +14,9 @@
 // returns: a mark that goes through the function's own output pipe shows that
 // everything before it has been read.
 //
-// The package does not limit memory, CPU or the size of payloads, does not
-// retry, and does not freeze the process between invocations unless
-// [Process.Freeze] is called. The API does not authenticate: whatever runs on
+// The package does not limit memory or the size of payloads, does not retry, and
+// does not freeze the process between invocations unless [Process.Freeze] is
+// called. The process has the whole machine unless [Process.Share] is called. The API does not authenticate: whatever runs on
 // this machine can reach it while the process runs.
 package runtimetest
 
@@ -79,6 +79,7 @@ type Process struct {
 	open      map[string]chan<- Result // by request id, for the invocations that are waited for
 	answered  map[string]bool          // by request id, for those that no longer are
 	faults    []error                  // violations of the protocol that were not reported yet
+	group     string                   // the control group of Share; "": none
 }
 
 // StartFunctionCompute starts p under the runtime API of Function Compute. When
@@ -122,6 +123,11 @@ func start(ctx context.Context, program Program, api protocol) (*Process, error)
 func (p *Process) wait() {
 	_ = p.cmd.Wait() // ProcessState tells more
 	p.output.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.group != "" {
+		_ = os.Remove(p.group) // it is empty now
+	}
 	close(p.done)
 }
 

@@ -214,7 +214,9 @@ func TestSchema(t *testing.T) {
 		}
 		for _, tr := range triggers {
 			tr := tr.(map[string]any)
-			definition := map[any]string{"oss": "IOssTriggerConfig", "eventbridge": "IEventBridge"}[tr["triggerType"]]
+			definition := map[any]string{
+				"oss": "IOssTriggerConfig", "eventbridge": "IEventBridge", "timer": "ITimerTriggerConfig",
+			}[tr["triggerType"]]
 			if err := validate(t, data, definition, tr["triggerConfig"]); err != nil {
 				t.Errorf("%s: trigger %v: %v", name, tr["triggerName"], err)
 			}
@@ -235,6 +237,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{"IOssTriggerConfig", `{"events":["ObjectCreated:PutObject"],"filter":{"key":{"prefix":"","suffix":""}}}`},
 		{"IOssTriggerConfig", `{"events":[],"filter":{"key":{"prefix":""}}}`},
 		{"IEventBridge", `{"triggerEnable":true}`},
+		{"ITimerTriggerConfig", `{"cronExpression":"@every 10m","payload":"sweep"}`},
 		{"", `{"functionName":"f","region":"cn-hangzhou","runtime":"go1","handler":"main","code":"./fc","memorySize":100}`},
 		{"", `{"functionName":"f","region":"cn-hangzhou","runtime":"go1","handler":"main","code":"./fc","reservedConcurency":2}`},
 	} {
@@ -305,7 +308,7 @@ func TestDeployment(t *testing.T) {
 // The trigger names each event that changes what a CDN serves, and no other.
 func TestTriggerEvents(t *testing.T) {
 	triggers := read(t, false).Resources["refresh"].Props.Triggers
-	if len(triggers) != 1 || triggers[0].TriggerType != "oss" || triggers[0].InvocationRole == "" {
+	if len(triggers) != 2 || triggers[0].TriggerType != "oss" || triggers[0].InvocationRole == "" {
 		t.Fatalf("triggers: %+v", triggers)
 	}
 	var oss ossTrigger
@@ -330,13 +333,72 @@ func TestTriggerEvents(t *testing.T) {
 	}
 }
 
+// propsOf returns what Serverless Devs is given for the function.
+func propsOf(t *testing.T, text []byte) props {
+	t.Helper()
+	var d file
+	if err := yaml.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d.Resources["refresh"].Props
+}
+
+// On both paths the function knows how many instances there are, and how often
+// an event comes again.
+func TestEnvironmentAgreesWithThePlatform(t *testing.T) {
+	for name, text := range files(t) {
+		p := propsOf(t, text)
+		if n := p.ConcurrencyConfig.ReservedConcurrency; (n > 2) == (name == "burst") {
+			t.Errorf("%s: %d instances", name, n)
+		}
+		for variable, want := range map[string]int{
+			"INSTANCES":   p.ConcurrencyConfig.ReservedConcurrency,
+			"MAX_RETRIES": p.AsyncInvokeConfig.MaxAsyncRetryAttempts,
+		} {
+			if got := p.EnvironmentVariables[variable]; got != fmt.Sprint(want) {
+				t.Errorf("%s: %s is %q, and the platform's number %d", name, variable, got, want)
+			}
+		}
+	}
+}
+
+// A timer asks for sweeps on both paths, in the words that the function knows. It
+// comes before a stream, behind which the component may not look.
+func TestSweepTrigger(t *testing.T) {
+	for name, text := range files(t) {
+		triggers := propsOf(t, text).Triggers
+		i := slices.IndexFunc(triggers, func(tr trigger) bool { return tr.TriggerName == "sweep" })
+		stream := slices.IndexFunc(triggers, func(tr trigger) bool { return tr.TriggerType == "eventbridge" })
+		if i < 0 || triggers[i].TriggerType != "timer" || stream >= 0 && i > stream {
+			t.Errorf("%s: triggers %+v", name, triggers)
+			continue
+		}
+		var timer struct {
+			CronExpression string `yaml:"cronExpression"`
+			Enable         bool
+			Payload        string
+		}
+		config(t, triggers[i], &timer)
+		event, err := json.Marshal(map[string]string{
+			"triggerTime": "2026-01-01T00:00:00Z", "triggerName": "sweep", "payload": timer.Payload,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch, err := events.Decode(event)
+		if err != nil || !batch.Sweep || !timer.Enable || timer.CronExpression != "@every 10m" {
+			t.Errorf("%s: the timer %+v, %v", name, timer, err)
+		}
+	}
+}
+
 func TestBurstTriggerIsReady(t *testing.T) {
 	triggers := read(t, true).Resources["refresh"].Props.Triggers
-	if len(triggers) != 2 || triggers[1].TriggerType != "eventbridge" {
+	if len(triggers) != 3 || triggers[2].TriggerType != "eventbridge" {
 		t.Fatalf("triggers: %+v", triggers)
 	}
 	var burst eventBridge
-	config(t, triggers[1], &burst)
+	config(t, triggers[2], &burst)
 	if burst.AsyncInvocationType == nil || *burst.AsyncInvocationType || burst.TriggerEnable == nil ||
 		burst.EventRuleFilterPattern == "" || burst.EventSourceConfig.EventSourceType != "MNS" ||
 		burst.RunOptions.BatchWindow.CountBasedWindow == 0 || burst.RunOptions.DeadLetterQueue.Arn == "" {

@@ -21,6 +21,7 @@ type setupCommand struct {
 	Live        bool          `help:"Bring it about; without it, it is only shown."`
 	Burst       bool          `help:"For buckets that publish in bursts: OSS notifies a queue, and a stream hands it on in batches."`
 	Name        string        `placeholder:"NAME" help:"What the names begin with. Default: OSSREFRESH_NAME, or oss-cdn-refresh."`
+	Notify      string        `placeholder:"KIND:TO" help:"Whom alerts tell: dingtalk:URL, feishu:URL, wecom:URL, webhook:URL or mail:ADDRESS. It stays until another one is given."`
 	Adopt       bool          `help:"Take over what is there and was not made by this command."`
 	Role        string        `placeholder:"ARN" help:"The function's role, made by somebody else. With it, no role is looked at or made."`
 	TriggerRole string        `name:"trigger-role" placeholder:"ARN" help:"The trigger's role, likewise."`
@@ -29,8 +30,9 @@ type setupCommand struct {
 	Write       string        `placeholder:"FILE" help:"Also write what Serverless Devs is to deploy: s.yaml with a trigger for each bucket and prefix of the table."`
 	Timeout     time.Duration `default:"5m" help:"When to give up."`
 
-	// Of scripts/deploy, which removes triggers in between.
+	// Of scripts/deploy, which removes triggers and deploys the function in between.
 	HoldRules bool      `name:"hold-rules" hidden:""`
+	HoldWatch bool      `name:"hold-watch" hidden:""`
 	From      time.Time `hidden:""`
 }
 
@@ -97,13 +99,18 @@ func (cmd *setupCommand) settings(
 	s := deployment.Settings{
 		Name: nameFrom(cmd.Name, c.getenv), Region: regionFrom(c.getenv), Account: "0",
 		Burst: cmd.Burst, Role: cmd.Role, TriggerRole: cmd.TriggerRole, Adopt: cmd.Adopt,
-		HoldRules: cmd.HoldRules,
+		HoldRules: cmd.HoldRules, HoldWatch: cmd.HoldWatch,
 	}
 	table, err := cmd.load()
 	if err != nil {
 		return s, nil, err
 	}
 	s.Table = table
+	if cmd.Notify != "" {
+		if s.Notify, err = deployment.ParseNotify(cmd.Notify); err != nil {
+			return s, nil, misuse(fmt.Errorf("--notify: %w", err), "run ossrefresh setup --help")
+		}
+	}
 	if err := s.Validate(); err != nil {
 		return s, nil, misuse(err, "run ossrefresh setup --help")
 	}
@@ -268,6 +275,7 @@ type setup struct {
 	Missing   int            `json:"missing"`
 	Rules     []rule         `json:"rules"`  // as the service has them, where they were just made
 	Unseen    []gap          `json:"unseen"` // changes that nothing has seen
+	Notes     []string       `json:"notes"`  // what the operator is to know beside it
 	Admin     administration `json:"admin,omitempty"`
 
 	brief bool              // the text is to say only what is not as it should be
@@ -300,12 +308,13 @@ type gap struct {
 func newSetup(s deployment.Settings, live bool) *setup {
 	return &setup{
 		Name: s.Name, Account: s.Account, Region: s.Region, Burst: s.Burst, Live: live,
-		Resources: []resource{}, Rules: []rule{}, Unseen: []gap{},
+		Resources: []resource{}, Rules: []rule{}, Unseen: []gap{}, Notes: []string{},
 	}
 }
 
 func (d *setup) add(plan deployment.Plan) {
 	d.plan, d.Missing = plan, plan.Missing()
+	d.Notes = append(d.Notes, plan.Notes...)
 	for _, i := range plan.Items {
 		notes := append([]string{}, i.Notes...)
 		d.Resources = append(d.Resources, resource{i.Kind, i.Name, string(i.State), notes})
@@ -399,6 +408,9 @@ func (d *setup) text(p *page) {
 	}
 	if d.Removal {
 		d.removal(p)
+	}
+	for _, note := range d.Notes {
+		p.line("  note      %s", note)
 	}
 	for _, r := range d.Rules {
 		p.title("RULE %s, as it came back", r.Name)

@@ -15,6 +15,10 @@ func (s *Server) logs(r *http.Request, body []byte) (Call, func() (any, *refusal
 		return c, nil, refused
 	}
 	switch {
+	case strings.HasPrefix(r.URL.Path, "/resources/"):
+		return s.records(c, r, project, body)
+	case strings.HasPrefix(r.URL.Path, "/dashboards"), strings.HasPrefix(r.URL.Path, "/alerts"):
+		return s.watches(c, r, project, body)
 	case r.URL.Path == "/":
 		c.Op = map[string]string{"GET": "GetProject", "POST": "CreateProject", "PUT": "UpdateProject"}[r.Method]
 		return c, func() (any, *refusal) { return s.project(c.Op, project, body) }, nil

@@ -13,6 +13,7 @@ import (
 // services are the RPC APIs by their Version.
 var services = map[string]string{
 	"2015-05-01": "ram", "2015-04-01": "sts", "2020-03-31": "resourcemanager", "2022-01-19": "mns-open",
+	"2019-10-23": "sls",
 }
 
 // An operation performs a call that has the parameters it needs.
@@ -45,7 +46,8 @@ var operations = map[string]operation{
 	"mns-open CreateEventRule": {
 		"ProductName RuleName EventTypes MatchRules Endpoint ClientToken", (*Server).createRule,
 	},
-	"mns-open DeleteEventRule": {"ProductName RuleName", (*Server).deleteRule},
+	"sls InitUserAlertResource": {"App Language Region", (*Server).initUserAlertResource},
+	"mns-open DeleteEventRule":  {"ProductName RuleName", (*Server).deleteRule},
 	"resourcemanager CreateServiceLinkedRole": {
 		"ServiceName", (*Server).createServiceLinkedRole,
 	},

@@ -45,6 +45,7 @@ type Server struct {
 	Queues   map[string]*Queue
 	Rules    map[string]*Rule
 	Projects map[string]*Project
+	Records  map[string]*Records // of Log Service's account-wide resources, by resource
 
 	URL string // http://127.0.0.1:port, set by Start
 
@@ -94,10 +95,12 @@ type (
 		MatchRules, Endpoints json.RawMessage
 	}
 	Project struct {
-		Description string
-		Stores      map[string]*Store
+		Description        string
+		Stores             map[string]*Store
+		Dashboards, Alerts map[string]*json.RawMessage // as they were sent
 	}
-	Store struct {
+	Records map[string]*json.RawMessage
+	Store   struct {
 		Days  int
 		Index json.RawMessage
 	}

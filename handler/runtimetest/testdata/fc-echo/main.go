@@ -52,6 +52,11 @@ func handle(ctx context.Context, payload []byte) (any, error) {
 	case "context":
 		fctx, _ := fccontext.FromContext(ctx)
 		return fctx, nil
+	case "spin": // for a while
+		d, err := time.ParseDuration(rest)
+		for end := time.Now().Add(d); time.Now().Before(end); {
+		}
+		return nil, err
 	case "deadline":
 		deadline, _ := ctx.Deadline()
 		return deadline, nil
