@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,6 +98,26 @@ func TestForce(t *testing.T) {
 		if accepted := api.Accepted(); !accepted[0].Force || accepted[1].Force {
 			t.Errorf("%s: accepted %+v; want the first with force", product, accepted)
 		}
+	}
+}
+
+// Who asks what an answer has is told of each, refusals too.
+func TestAnswered(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{PushTaskID: true})
+	c := caller(api)
+	var got []string
+	c.client.Answered = func(operation string, members []string) {
+		got = append(got, operation+" "+strings.Join(members, ","))
+	}
+	for _, url := range []string{"https://www.example.com/a", "not a URL"} {
+		_, _ = c.Refresh(t.Context(), refresh.Call{Product: "dcdn", Type: "File", URLs: []string{url}})
+	}
+	want := []string{
+		"RefreshDcdnObjectCaches PushTaskId,RequestId",
+		"RefreshDcdnObjectCaches Code,HostId,Message,Recommend,RequestId",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
 	}
 }
 
