@@ -48,6 +48,7 @@ type commandLine struct {
 	Policy   policyCommand   `cmd:"" help:"Print the least RAM policy of the function, or of who deploys it."`
 	Refresh  refreshCommand  `cmd:"" help:"Refresh URLs by hand."`
 	Verify   verifyCommand   `cmd:"" help:"Tell whether a node of the CDN serves what OSS holds."`
+	Probe    probeCommand    `cmd:"" help:"Settle by experiment what no document tells of a domain."`
 	Replay   replayCommand   `cmd:"" help:"Refresh what dead letters tell has failed."`
 	Quota    quotaCommand    `cmd:"" help:"Show what is left of the day's quota."`
 	Tasks    tasksCommand    `cmd:"" help:"Show the progress of refresh tasks."`

@@ -35,7 +35,11 @@ func TestVerifierIsGentle(t *testing.T) {
 		questions = append(questions, shown.ofObject(object{"my-site", fmt.Sprintf("%d.txt", i)})...)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		node := newPipes()
+		node := newPipes(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(100 * time.Millisecond) // as a node far away
+			w.Header().Set("X-Oss-Hash-Crc64ecma", "1")
+			w.Header().Set("X-Cache", "HIT TCP_HIT")
+		}))
 		defer node.server.Close()
 		v := newVerifier(shown, listing{}, "127.0.0.1:80", questions)
 		for _, c := range v.clients {
@@ -71,23 +75,19 @@ func (listing) head(context.Context, string, string) (edge.Answer, error) {
 	return edge.Answer{Status: http.StatusOK, Header: http.Header{"X-Oss-Hash-Crc64ecma": {"1"}}}, nil
 }
 
-// Pipes are a node in this process, for virtual time.
+// Pipes are a server in this process, for virtual time.
 type pipes struct {
 	server            *http.Server
 	accepted          chan net.Conn
 	open, most, asked atomic.Int64
 }
 
-func newPipes() *pipes {
+func newPipes(h http.Handler) *pipes {
 	p := &pipes{accepted: make(chan net.Conn)}
-	p.server = &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			p.asked.Add(1)
-			time.Sleep(100 * time.Millisecond) // as a node far away
-			w.Header().Set("X-Oss-Hash-Crc64ecma", "1")
-			w.Header().Set("X-Cache", "HIT TCP_HIT")
-		}),
-	}
+	p.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.asked.Add(1)
+		h.ServeHTTP(w, r)
+	})}
 	go p.server.Serve(p)
 	return p
 }

@@ -1,0 +1,463 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/handler/probe"
+)
+
+// A probeModel is a domain and an API, as they may be.
+type probeModel struct {
+	equates       bool // the edge keys the decoded path, not the URL as it was asked
+	coversAll     bool // a File refresh drops every spelling
+	noQueries     bool // the edge keys no query
+	keepsRemoved  bool // a copy that is marked as expired is served on where OSS says 404
+	byETag        bool // a copy is revalidated by ETag, so that metadata stays
+	forgets404    bool // a 404 is not kept
+	keepsNothing  bool
+	ttl           time.Duration // of a copy; 0: for ever
+	paramsLike    string        // what IgnoreParams does: "" or "File"
+	docs          string        // what OSS shows at /docs/ and /docs: "index", "page" or ""
+	fallback      bool          // OSS shows a page where there is no object
+	stripsHeaders bool          // the edge sends nothing that tells which object it is
+
+	api     aliyuntest.Server
+	refresh time.Duration // from accepted to dropped
+}
+
+// A probeWorld is OSS, an edge that caches it and the refresh API, in this process
+// and in virtual time.
+type probeWorld struct {
+	probeModel
+	t     *testing.T
+	oss   *ossServer
+	lines map[string]*pipes // by address
+	env   map[string]string
+	dir   string
+
+	mu       sync.Mutex
+	copies   map[string]*probeCopy // by key
+	requests int
+	each     func(n int) // of each request to OSS or the edge; may be nil
+	refused  string      // the method that OSS refuses
+}
+
+type probeCopy struct {
+	url     string // as it was asked, or the key
+	status  int
+	header  http.Header
+	body    string
+	stored  time.Time
+	expired bool // to be revalidated
+}
+
+const (
+	ossAddress  = "127.0.0.1:9001"
+	edgeAddress = "127.0.0.1:9002"
+	apiAddress  = "127.0.0.1:9003"
+)
+
+const probeTable = `rules: [{bucket: my-site, prefix: www/, exclude: ['**/oss-cdn-refresh-probe-*/**'],
+	targets: [{domain: www.example.com, strip_prefix: www/}]}]`
+
+func newProbeWorld(t *testing.T, m probeModel) *probeWorld {
+	w := &probeWorld{
+		probeModel: m, t: t, oss: &ossServer{objects: map[string]ossObject{}},
+		lines: map[string]*pipes{}, copies: map[string]*probeCopy{}, dir: t.TempDir(),
+	}
+	w.oss.put("my-site/www/precious.txt", "precious")
+	w.serve(ossAddress, http.HandlerFunc(w.serveOSS))
+	w.serve(edgeAddress, http.HandlerFunc(w.serveEdge))
+	w.api = m.api
+	w.api.InMemory, w.api.TaskTime = true, w.refresh
+	w.api.TaskEnd = func(a aliyuntest.Accepted) string {
+		time.AfterFunc(w.refresh, func() { w.purge(a) })
+		return ""
+	}
+	aliyuntest.NewTestServer(t, &w.api)
+	credential := aliyuntest.TestCredential
+	w.env = map[string]string{
+		"OSS_ENDPOINT": "http://" + ossAddress, "REFRESH_ENDPOINT": "http://" + apiAddress,
+		"ALIBABA_CLOUD_ACCESS_KEY_ID":     credential.AccessKeyID,
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET": credential.AccessKeySecret,
+		"ALIBABA_CLOUD_SECURITY_TOKEN":    credential.SecurityToken,
+	}
+	writeFile(t, filepath.Join(w.dir, "mapping.yaml"), probeTable)
+	return w
+}
+
+func (w *probeWorld) serve(address string, h http.Handler) {
+	line := newPipes(h)
+	w.lines[address] = line
+	w.t.Cleanup(func() { line.server.Close() })
+}
+
+func (w *probeWorld) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if address == apiAddress {
+		return w.api.Dial(ctx, network, address)
+	}
+	return w.lines[address].dial(ctx, network, address)
+}
+
+// count counts the requests.
+func (w *probeWorld) count() {
+	w.mu.Lock()
+	n, each := w.requests, w.each
+	w.requests++
+	w.mu.Unlock()
+	if each != nil {
+		each(n)
+	}
+}
+
+func (w *probeWorld) serveOSS(rw http.ResponseWriter, r *http.Request) {
+	w.count()
+	if r.Method == w.refused {
+		w.oss.refuse(rw, http.StatusForbidden, "AccessDenied")
+		return
+	}
+	w.oss.ServeHTTP(rw, r)
+}
+
+// key is what the edge has a copy of a request target under.
+func (w *probeWorld) key(target string) string {
+	path, query, _ := strings.Cut(target, "?")
+	if w.equates {
+		path = decodedPath(path)
+	}
+	if query == "" || w.noQueries {
+		return path
+	}
+	return path + "?" + query
+}
+
+func decodedPath(path string) string {
+	decoded, err := url.PathUnescape(strings.ReplaceAll(path, "+", "%20"))
+	if err != nil {
+		return path
+	}
+	return decoded
+}
+
+func (w *probeWorld) serveEdge(rw http.ResponseWriter, r *http.Request) {
+	w.count()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := w.key(r.RequestURI)
+	c, result := w.copies[key], "HIT TCP_MEM_HIT"
+	if c != nil && w.ttl > 0 && time.Since(c.stored) > w.ttl {
+		c = nil
+	}
+	if c == nil || c.expired {
+		c, result = w.fetch(r.RequestURI, c), "MISS TCP_MISS"
+	}
+	if !w.keepsNothing && (c.status != http.StatusNotFound || !w.forgets404) {
+		w.copies[key] = c
+	}
+	for name, values := range c.header {
+		if !w.stripsHeaders || name == "Content-Type" {
+			rw.Header()[name] = values
+		}
+	}
+	rw.Header().Set("X-Cache", result)
+	rw.WriteHeader(c.status)
+	io.WriteString(rw, c.body)
+}
+
+// fetch asks OSS. A copy that has expired is kept where the edge takes it for
+// unchanged.
+func (w *probeWorld) fetch(target string, expired *probeCopy) *probeCopy {
+	answer := w.origin(target)
+	if expired != nil {
+		unchanged := answer.status == 200 && answer.header.Get("Last-Modified") == expired.header.Get("Last-Modified") ||
+			w.byETag && answer.header.Get("ETag") == expired.header.Get("ETag")
+		if unchanged || w.keepsRemoved && answer.status == 404 && expired.status == 200 {
+			expired.expired = false
+			return expired
+		}
+	}
+	return answer
+}
+
+func (w *probeWorld) origin(target string) *probeCopy {
+	path, _, _ := strings.Cut(target, "?")
+	ask := func(path string) *probeCopy {
+		rec := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL = &url.URL{Path: decodedPath(path)}
+		r.Host = "my-site.oss-cn-hangzhou.aliyuncs.com"
+		w.oss.ServeHTTP(rec, r)
+		return &probeCopy{url: target, status: rec.Code, header: rec.Header(), body: rec.Body.String(), stored: time.Now()}
+	}
+	c := ask(path)
+	index := strings.HasSuffix(path, "/docs/") || strings.HasSuffix(path, "/docs")
+	switch {
+	case index && w.docs == "":
+		c = &probeCopy{url: target, status: 404, header: http.Header{}, stored: time.Now()}
+	case strings.HasSuffix(path, "/docs") && w.docs == "index":
+		c = &probeCopy{url: target, status: 302, header: http.Header{"Location": {path + "/"}}, stored: time.Now()}
+	case strings.HasSuffix(path, "/docs") && w.docs == "page":
+		c = ask(path + "/")
+	}
+	if c.status == 404 && w.fallback {
+		c.status, c.body = 200, "<title>page</title>"
+		c.header = http.Header{"Etag": {`"fallback"`}, "Last-Modified": {"Mon, 01 Jan 2024 00:00:00 GMT"}}
+	}
+	c.url = target
+	return c
+}
+
+// purge does what the API has accepted.
+func (w *probeWorld) purge(a aliyuntest.Accepted) {
+	purged := strings.TrimPrefix(a.URL, "https://www.example.com")
+	typ := a.Type
+	if typ == "IgnoreParams" && w.paramsLike != "" {
+		typ = w.paramsLike
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, c := range w.copies {
+		path, query, _ := strings.Cut(c.url, "?")
+		same := path == purged || (w.equates || w.coversAll) && decodedPath(path) == decodedPath(purged)
+		hit := same && (query == "" || w.noQueries || typ == "IgnoreParams") || typ == "Directory" && strings.HasPrefix(path, purged)
+		switch {
+		case !hit:
+		case typ == "File" || a.Force:
+			delete(w.copies, key)
+		default:
+			c.expired = true
+		}
+	}
+}
+
+// probe runs the command and returns what it prints.
+func (w *probeWorld) probe(ctx context.Context, change func(*probeCommand)) (doc probe.Report, stdout, stderr string, status int) {
+	cmd := &probeCommand{
+		Domain: "www.example.com", Bucket: "my-site", Edge: edgeAddress, Live: true, Timeout: time.Hour,
+		Report: filepath.Join(w.dir, "report.md"), dial: w.dial,
+		tableFlag: tableFlag{filepath.Join(w.dir, "mapping.yaml")},
+	}
+	if change != nil {
+		change(cmd)
+	}
+	var out, errors bytes.Buffer
+	c := newConsole(nil, &out, &errors, func(name string) string { return w.env[name] })
+	c.json = true
+	status = c.report(cmd.Run(ctx, c))
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
+		w.t.Fatalf("%v: %s%s", err, &out, &errors)
+	}
+	return doc, out.String(), errors.String(), status
+}
+
+// left are the probe's keys that the bucket still has. Others must be as they were.
+func (w *probeWorld) left() (keys []string) {
+	w.oss.mu.Lock()
+	defer w.oss.mu.Unlock()
+	for name := range w.oss.objects {
+		if strings.Contains(name, probe.FolderPrefix) {
+			keys = append(keys, name)
+		}
+	}
+	if w.oss.objects["my-site/www/precious.txt"].text != "precious" || len(w.oss.objects) != 1+len(keys) {
+		w.t.Error("the probe has touched another key")
+	}
+	return keys
+}
+
+func answerOf(t *testing.T, doc probe.Report, id probe.ID) string {
+	t.Helper()
+	for _, a := range doc.Answers {
+		if a.ID == id {
+			return a.Answer
+		}
+	}
+	t.Fatalf("there is no answer to %s", id)
+	return ""
+}
+
+// Whatever the domain and the API are like, the answers say so.
+func TestProbeTellsModelsApart(t *testing.T) {
+	const six = 6 * time.Minute
+	for _, tt := range []struct {
+		name     string
+		model    probeModel
+		answers  map[probe.ID]string
+		settings []string
+	}{
+		{
+			name:  "the edge keys the raw URL, and a directory revalidates all",
+			model: probeModel{docs: "index", refresh: six},
+			answers: map[probe.ID]string{
+				probe.Control: "yes: the copy stayed as it was",
+				probe.File:    "dropped: all",
+				probe.Apart:   "apart: all",
+				probe.Covered: "covered: canonical; not covered: RFC 3986: Python, PHP, encodeURIComponent, ali-oss, Go url.URL, a bare link in Chromium, a bare link in Firefox, canonical, %e5, RFC 3986, %e5, encodeURIComponent, %e5, Go url.URL, %e5, Chromium, %e5, Firefox, %e5, Go html/template, Hugo, Java URLEncoder, canonical, + for a space",
+				probe.Each:    "dropped: all", probe.Brackets: "accepted: all",
+				probe.Directory: "dropped: all", probe.Force: "dropped: all",
+				probe.IgnoreParams: "dropped: all", probe.Queries: "no",
+				probe.NotFound:  "it is kept, and dropped",
+				probe.Docs:      "/docs/ shows the index page, /docs leads to /docs/",
+				probe.Members:   "RefreshTaskId, RequestId",
+				probe.TaskPaths: "by id: as it was sent; by type: as it was sent",
+				probe.Quota:     "File: 24 counted of 24 accepted; Directory: 2 counted of 2 accepted; IgnoreParams: 2 counted of 2 accepted",
+			},
+			settings: []string{
+				"spellings: common", "type: ignore_params, or queries", "force: false, with type: directory",
+				"force: false, with type: ignore_params", "skip_new: false", "index: [index.html]", "index_without_slash: true",
+			},
+		},
+		{
+			name: "the edge keys the decoded path, and the API refuses brackets",
+			model: probeModel{
+				equates: true, noQueries: true, forgets404: true, keepsRemoved: true, byETag: true, docs: "page", refresh: six,
+				api: aliyuntest.Server{NoBareBrackets: true, PushTaskID: true, TaskPath: func(u string) string {
+					return aliyuntest.WithoutScheme(aliyuntest.Decoded(u))
+				}},
+			},
+			answers: map[probe.ID]string{
+				probe.Apart:     "together: all",
+				probe.Covered:   "covered: all",
+				probe.Brackets:  "refused: all",
+				probe.File:      "dropped: all",
+				probe.Directory: "dropped: changed; kept: removed, metadata",
+				probe.Force:     "dropped: all",
+				probe.Queries:   "yes",
+				probe.NotFound:  "it is not kept",
+				probe.Docs:      "/docs/ shows the index page, /docs shows the index page; a refresh of /docs/ does not cover /docs",
+				probe.Members:   "PushTaskId, RequestId",
+				probe.TaskPaths: "by id: without its scheme and decoded; by type: without its scheme and decoded",
+			},
+			settings: []string{
+				"spellings: canonical", "type: file, without queries", "force: true, with type: directory",
+				"force: true, with type: ignore_params", "skip_new: true", "index: [index.html]", "index_without_slash: true",
+			},
+		},
+		{
+			name:  "the edge keys the raw URL, and a refresh covers all spellings",
+			model: probeModel{coversAll: true, paramsLike: "File", refresh: six},
+			answers: map[probe.ID]string{
+				probe.Apart: "apart: all", probe.Covered: "covered: all",
+				probe.IgnoreParams: "dropped: changed, no query; kept: changed, ?v=1, changed, ?v=2&w=3, removed, ?v=1",
+				probe.Docs:         "/docs/ is not found, /docs is not found",
+			},
+			settings: []string{
+				"spellings: canonical", "queries, not type: ignore_params", "force: false, with type: directory",
+				"force: true, with type: ignore_params", "skip_new: false", "no index",
+			},
+		},
+		{
+			name:  "a page where there is no object",
+			model: probeModel{fallback: true, docs: "index", refresh: six},
+			answers: map[probe.ID]string{
+				probe.File: "dropped: all", probe.Directory: "dropped: all",
+				probe.NotFound: "undecided: the edge did not answer 404: OSS no longer holds the object",
+			},
+			settings: []string{
+				"spellings: common", "type: ignore_params, or queries", "force: false, with type: directory",
+				"force: false, with type: ignore_params", "index: [index.html]", "index_without_slash: true",
+			},
+		},
+		{
+			name:  "copies that expire before a refresh arrives",
+			model: probeModel{ttl: 5 * time.Minute, refresh: six},
+			answers: map[probe.ID]string{
+				probe.File:     "undecided: changed, removed, metadata (what nobody had refreshed was fresh by then too)",
+				probe.Apart:    "apart: all",
+				probe.Duration: "undecided: nothing became fresh",
+			},
+			settings: []string{"no index"},
+		},
+		{
+			name:  "an edge that keeps nothing",
+			model: probeModel{keepsNothing: true, refresh: six},
+			answers: map[probe.ID]string{
+				probe.Control:  "the edge keeps nothing here",
+				probe.NotFound: "it is not kept",
+				probe.Quota:    "undecided: the quota was not told",
+			},
+			settings: []string{"skip_new: true", "no index"},
+		},
+		{
+			name:  "a refresh of two seconds",
+			model: probeModel{refresh: 2 * time.Second, docs: "index"},
+			answers: map[probe.ID]string{
+				probe.Queries: "no", probe.Apart: "apart: all", probe.Each: "dropped: all",
+			},
+			settings: []string{
+				"spellings: common", "type: ignore_params, or queries", "force: false, with type: directory",
+				"force: false, with type: ignore_params", "skip_new: false", "index: [index.html]", "index_without_slash: true",
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newProbeWorld(t, tt.model)
+				doc, _, stderr, status := w.probe(t.Context(), nil)
+				if status != 0 || stderr != "" {
+					t.Fatalf("exit status %d: %s", status, stderr)
+				}
+				for id, want := range tt.answers {
+					if got := answerOf(t, doc, id); got != want {
+						t.Errorf("%s:\n got %q\nwant %q", id, got, want)
+					}
+				}
+				var settings []string
+				for _, s := range doc.Settings {
+					settings = append(settings, s.Setting)
+				}
+				if !slices.Equal(settings, tt.settings) {
+					t.Errorf("settings:\n got %q\nwant %q", settings, tt.settings)
+				}
+				if took := doc.Ended.Sub(doc.Began); took > 15*time.Minute {
+					t.Errorf("it took %v", took)
+				}
+				if left := w.left(); left != nil {
+					t.Errorf("left behind: %q", left)
+				}
+				w.checkSpent(doc)
+			})
+		})
+	}
+}
+
+// checkSpent wants what was accepted to be within the cost, and below the folder.
+func (w *probeWorld) checkSpent(doc probe.Report) {
+	w.t.Helper()
+	var spent probe.Cost
+	for _, a := range w.api.Accepted() {
+		switch a.Type {
+		case "Directory":
+			spent.Directories++
+		case "IgnoreParams":
+			spent.IgnoreParams++
+		default:
+			spent.URLs++
+		}
+		if !strings.HasPrefix(a.URL, "https://www.example.com/"+probe.FolderPrefix) {
+			w.t.Errorf("refreshed %s", a.URL)
+		}
+	}
+	most := doc.Cost
+	if spent.URLs > most.URLs || spent.Directories > most.Directories || spent.IgnoreParams > most.IgnoreParams {
+		w.t.Errorf("it spent %v, and says at most %v", spent, most)
+	}
+	if most.URLs > 30 || most.Directories > 2 || most.IgnoreParams > 2 || most.Objects > 60 {
+		w.t.Errorf("it costs %v", most)
+	}
+}
