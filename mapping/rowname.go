@@ -2,7 +2,7 @@ package mapping
 
 // A Spelling is a URL as one row of the table of spellings writes it.
 type Spelling struct {
-	Row     string // who writes it so: "encodeURIComponent, ali-oss"
+	Row     string // who writes it so: "encodeURIComponent (ali-oss)"
 	Setting string // the least value of Spec.Spellings that refreshes it
 	URL     string
 }
@@ -10,20 +10,20 @@ type Spelling struct {
 // rowNames says of each row who writes names so.
 var rowNames = [...]string{
 	"canonical",
-	"RFC 3986: Python, PHP",
-	"encodeURIComponent, ali-oss",
+	"RFC 3986 (Python and PHP)",
+	"encodeURIComponent (ali-oss)",
 	"Go url.URL",
 	"a bare link in Chromium",
 	"a bare link in Firefox",
-	"canonical, %e5",
-	"RFC 3986, %e5",
-	"encodeURIComponent, %e5",
-	"Go url.URL, %e5",
-	"Chromium, %e5",
-	"Firefox, %e5",
-	"Go html/template, Hugo",
+	"canonical with %e5",
+	"RFC 3986 with %e5",
+	"encodeURIComponent with %e5",
+	"Go url.URL with %e5",
+	"Chromium with %e5",
+	"Firefox with %e5",
+	"Go html/template (Hugo)",
 	"Java URLEncoder",
-	"canonical, + for a space",
+	"canonical with + for a space",
 }
 
 // Spell returns a URL such as "https://example.com/a%20b" in the spelling of each

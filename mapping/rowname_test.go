@@ -17,9 +17,9 @@ func TestSpell(t *testing.T) {
 	}
 	for i, want := range map[int]Spelling{
 		0:  {"canonical", SpellCanonical, url},
-		1:  {"RFC 3986: Python, PHP", SpellCommon, "https://www.example.com/photo%20%281%29%2C%20%5Bfinal%5D%7C%E5%9B%BE%402x.txt?v=2"},
+		1:  {"RFC 3986 (Python and PHP)", SpellCommon, "https://www.example.com/photo%20%281%29%2C%20%5Bfinal%5D%7C%E5%9B%BE%402x.txt?v=2"},
 		5:  {"a bare link in Firefox", SpellCommon, "https://www.example.com/photo%20(1),%20[final]|%E5%9B%BE@2x.txt?v=2"},
-		12: {"Go html/template, Hugo", SpellAll, "https://www.example.com/photo%20%281%29,%20[final]%7c%e5%9b%be@2x.txt?v=2"},
+		12: {"Go html/template (Hugo)", SpellAll, "https://www.example.com/photo%20%281%29,%20[final]%7c%e5%9b%be@2x.txt?v=2"},
 		13: {"Java URLEncoder", SpellAll, "https://www.example.com/photo+%281%29%2C+%5Bfinal%5D%7C%E5%9B%BE%402x.txt?v=2"},
 	} {
 		if got[i] != want {

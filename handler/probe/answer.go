@@ -198,9 +198,9 @@ func answerQueries(o *Observations, a *Answer) {
 	case plain != Dropped:
 		a.Answer = "undecided: " + cmp.Or(whyPlain, "the URL without a query stayed too")
 	case query == Dropped:
-		a.Answer, a.Decided = "yes", true
+		a.Answer, a.Decided = "yes, it covers both", true
 	case query == Kept:
-		a.Answer, a.Decided = "no", true
+		a.Answer, a.Decided = "no, the URL with a query stays stale", true
 	default:
 		a.Answer = "undecided: " + why
 	}
@@ -212,11 +212,11 @@ func answerNotFound(o *Observations, a *Answer) {
 	outcome, why := o.outcome(i)
 	switch {
 	case w.Visit.State == edge.Gone && w.Before.current():
-		a.Answer, a.Decided = "it is not kept", true
+		a.Answer, a.Decided = "a 404 is not kept", true
 	case outcome == Dropped:
-		a.Answer, a.Decided = "it is kept, and dropped", true
+		a.Answer, a.Decided = "a 404 is kept, and a File refresh drops it", true
 	case outcome == Kept:
-		a.Answer, a.Decided = "it is kept, and not dropped", true
+		a.Answer, a.Decided = "a 404 is kept, and a File refresh does not drop it", true
 	default:
 		a.Answer = "undecided: " + why
 	}
@@ -433,20 +433,22 @@ func settingSpellings(o *Observations) (Setting, bool) {
 			return Setting{}, false
 		}
 	}
-	switch common, more := needed[mapping.SpellCommon], needed[mapping.SpellAll]; {
+	common, more := needed[mapping.SpellCommon], needed[mapping.SpellAll]
+	who := "give all where links are written by: " + strings.Join(more, ", ") + refused
+	if len(more) == o.Plan.rows(mapping.SpellAll) {
+		who = "give all where links have %e5 for %E5 (Hugo), or + for a space (Java)" + refused
+	}
+	switch {
 	case len(common)+len(more) == 0:
 		return Setting{"spellings: canonical", "this domain equates spellings, or one refresh covers them: " +
-			"canonical saves up to 5 URLs of a name, and 14 against all"}, true
+			"that saves up to 5 URLs of a name against common, and 14 against all"}, true
 	case len(more) == 0:
-		return Setting{"spellings: common", "what all adds is covered; kept apart are: " +
+		return Setting{"spellings: common", "it has all that is kept apart: " +
 			strings.Join(common, ", ") + refused}, true
 	case len(common) == 0:
-		return Setting{"spellings: canonical", "it covers what common adds; " +
-			"give all where links are written by: " + strings.Join(more, ", ") + refused}, true
-	default:
-		return Setting{"spellings: common", "this domain keeps spellings apart; " +
-			"give all where links are written by: " + strings.Join(more, ", ") + refused}, true
+		return Setting{"spellings: canonical", "one refresh covers what common adds; " + who}, true
 	}
+	return Setting{"spellings: common", "this domain keeps spellings apart; " + who}, true
 }
 
 func settingQueries(o *Observations) (Setting, bool) {

@@ -265,23 +265,23 @@ func (p *Plan) queries() {
 	object := p.object(changed, Changed)
 	refresh := p.refresh(mapping.IgnoreParams, p.url(changed), "changed")
 	for _, query := range []string{"", "?v=1", "?v=2&w=3"} {
-		label := "changed, " + query
+		label := "changed with " + query
 		if query == "" {
-			label = "changed, no query"
+			label = "changed without a query"
 		}
 		p.watch(label, object, p.url(changed)+query, refresh)
 	}
 	object = p.object(removed, Removed)
 	refresh = p.refresh(mapping.IgnoreParams, p.url(removed), "removed")
-	p.watch("removed, ?v=1", object, p.url(removed)+"?v=1", refresh)
+	p.watch("removed with ?v=1", object, p.url(removed)+"?v=1", refresh)
 
 	p.experiment(Queries, "Does a File refresh cover the URL with a query?",
 		"lets the edge keep both, and refreshes the URL without it")
 	const name = "queries/changed.txt"
 	object = p.object(name, Changed)
-	refresh = p.refresh(mapping.File, p.url(name), "no query")
-	p.watch("no query", object, p.url(name), refresh)
-	p.watch("?v=1", object, p.url(name)+"?v=1", refresh)
+	refresh = p.refresh(mapping.File, p.url(name), "without a query")
+	p.watch("without a query", object, p.url(name), refresh)
+	p.watch("with ?v=1", object, p.url(name)+"?v=1", refresh)
 }
 
 func (p *Plan) notFound() {
@@ -305,6 +305,16 @@ func (p *Plan) docs() {
 	refresh := p.refresh(mapping.File, url, withSlash)
 	p.watch(withSlash, object, url, refresh)
 	p.watch(withoutSlash, object, strings.TrimSuffix(url, "/"), refresh)
+}
+
+// rows is how many spellings have a setting as the least that refreshes them.
+func (p Plan) rows(setting string) (n int) {
+	for _, i := range p.watches(Covered) {
+		if p.Watches[i].Setting == setting {
+			n++
+		}
+	}
+	return n
 }
 
 // watches are those of an experiment, as places in Watches.

@@ -98,6 +98,9 @@ func Redaction(s Site, edge string) func(string) string {
 	if host != "" {
 		pairs = append(pairs, edge, "EDGE", host, "EDGE")
 	}
+	if at := strings.Index(s.url(""), FolderPrefix); at > len("https://"+s.Domain+"/") {
+		pairs = append(pairs, s.url("")[len("https://"+s.Domain):at]+FolderPrefix, "/PATH/"+FolderPrefix)
+	}
 	if prefix != "" {
 		pairs = append(pairs, prefix+FolderPrefix, "PREFIX/"+FolderPrefix)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 	"oss-cdn-refresh/handler/probe"
+	"oss-cdn-refresh/mapping"
 )
 
 // A probeModel is a domain and an API, as they may be.
@@ -34,6 +36,7 @@ type probeModel struct {
 	paramsLike    string        // what IgnoreParams does: "" or "File"
 	docs          string        // what OSS shows at /docs/ and /docs: "index", "page" or ""
 	fallback      bool          // OSS shows a page where there is no object
+	hidden        bool          // OSS shows the domain nothing of the bucket
 	stripsHeaders bool          // the edge sends nothing that tells which object it is
 
 	api     aliyuntest.Server
@@ -53,8 +56,9 @@ type probeWorld struct {
 	mu       sync.Mutex
 	copies   map[string]*probeCopy // by key
 	requests int
-	each     func(n int) // of each request to OSS or the edge; may be nil
-	refused  string      // the method that OSS refuses
+	each     func(n int)         // of each request to OSS or the edge; may be nil
+	refused  string              // the method that OSS refuses
+	versions map[string][]string // of the bucket's objects, where it keeps them; else nil
 }
 
 type probeCopy struct {
@@ -130,6 +134,22 @@ func (w *probeWorld) serveOSS(rw http.ResponseWriter, r *http.Request) {
 	if r.Method == w.refused {
 		w.oss.refuse(rw, http.StatusForbidden, "AccessDenied")
 		return
+	}
+	if w.versions != nil && (r.Method == http.MethodPut || r.Method == http.MethodDelete) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		name, version := r.URL.Path, r.URL.Query().Get("versionId")
+		if version != "" {
+			w.versions[name] = slices.DeleteFunc(w.versions[name], func(v string) bool { return v == version })
+			rw.WriteHeader(http.StatusNoContent)
+			if len(w.versions[name]) == 0 {
+				w.oss.remove(strings.TrimPrefix(name, "/"))
+			}
+			return
+		}
+		version = fmt.Sprintf("v%d", w.requests)
+		w.versions[name] = append(w.versions[name], version)
+		rw.Header().Set("x-oss-version-id", version)
 	}
 	w.oss.ServeHTTP(rw, r)
 }
@@ -214,7 +234,7 @@ func (w *probeWorld) origin(target string) *probeCopy {
 	case strings.HasSuffix(path, "/docs") && w.docs == "page":
 		c = ask(path + "/")
 	}
-	if c.status == 404 && w.fallback {
+	if (c.status == 404 || w.hidden) && w.fallback {
 		c.status, c.body = 200, "<title>page</title>"
 		c.header = http.Header{"Etag": {`"fallback"`}, "Last-Modified": {"Mon, 01 Jan 2024 00:00:00 GMT"}}
 	}
@@ -294,6 +314,10 @@ func answerOf(t *testing.T, doc probe.Report, id probe.ID) string {
 // Whatever the domain and the API are like, the answers say so.
 func TestProbeTellsModelsApart(t *testing.T) {
 	const six = 6 * time.Minute
+	var spellings []string
+	for _, s := range mapping.Spell("https://www.example.com/photo (1), %5Bfinal%5D%7C图@2x.txt") {
+		spellings = append(spellings, s.Row)
+	}
 	for _, tt := range []struct {
 		name     string
 		model    probeModel
@@ -307,11 +331,11 @@ func TestProbeTellsModelsApart(t *testing.T) {
 				probe.Control: "yes: the copy stayed as it was",
 				probe.File:    "dropped: all",
 				probe.Apart:   "apart: all",
-				probe.Covered: "covered: canonical; not covered: RFC 3986: Python, PHP, encodeURIComponent, ali-oss, Go url.URL, a bare link in Chromium, a bare link in Firefox, canonical, %e5, RFC 3986, %e5, encodeURIComponent, %e5, Go url.URL, %e5, Chromium, %e5, Firefox, %e5, Go html/template, Hugo, Java URLEncoder, canonical, + for a space",
+				probe.Covered: "covered: canonical; not covered: " + strings.Join(spellings[1:], ", "),
 				probe.Each:    "dropped: all", probe.Brackets: "accepted: all",
 				probe.Directory: "dropped: all", probe.Force: "dropped: all",
-				probe.IgnoreParams: "dropped: all", probe.Queries: "no",
-				probe.NotFound:  "it is kept, and dropped",
+				probe.IgnoreParams: "dropped: all", probe.Queries: "no, the URL with a query stays stale",
+				probe.NotFound:  "a 404 is kept, and a File refresh drops it",
 				probe.Docs:      "/docs/ shows the index page, /docs leads to /docs/",
 				probe.Members:   "RefreshTaskId, RequestId",
 				probe.TaskPaths: "by id: as it was sent; by type: as it was sent",
@@ -337,8 +361,8 @@ func TestProbeTellsModelsApart(t *testing.T) {
 				probe.File:      "dropped: all",
 				probe.Directory: "dropped: changed; kept: removed, metadata",
 				probe.Force:     "dropped: all",
-				probe.Queries:   "yes",
-				probe.NotFound:  "it is not kept",
+				probe.Queries:   "yes, it covers both",
+				probe.NotFound:  "a 404 is not kept",
 				probe.Docs:      "/docs/ shows the index page, /docs shows the index page; a refresh of /docs/ does not cover /docs",
 				probe.Members:   "PushTaskId, RequestId",
 				probe.TaskPaths: "by id: without its scheme and decoded; by type: without its scheme and decoded",
@@ -353,7 +377,7 @@ func TestProbeTellsModelsApart(t *testing.T) {
 			model: probeModel{coversAll: true, paramsLike: "File", refresh: six},
 			answers: map[probe.ID]string{
 				probe.Apart: "apart: all", probe.Covered: "covered: all",
-				probe.IgnoreParams: "dropped: changed, no query; kept: changed, ?v=1, changed, ?v=2&w=3, removed, ?v=1",
+				probe.IgnoreParams: "dropped: changed without a query; kept: changed with ?v=1, changed with ?v=2&w=3, removed with ?v=1",
 				probe.Docs:         "/docs/ is not found, /docs is not found",
 			},
 			settings: []string{
@@ -388,7 +412,7 @@ func TestProbeTellsModelsApart(t *testing.T) {
 			model: probeModel{keepsNothing: true, refresh: six},
 			answers: map[probe.ID]string{
 				probe.Control:  "the edge keeps nothing here",
-				probe.NotFound: "it is not kept",
+				probe.NotFound: "a 404 is not kept",
 				probe.Quota:    "undecided: the quota was not told",
 			},
 			settings: []string{"skip_new: true", "no index"},
@@ -397,7 +421,7 @@ func TestProbeTellsModelsApart(t *testing.T) {
 			name:  "a refresh of two seconds",
 			model: probeModel{refresh: 2 * time.Second, docs: "index"},
 			answers: map[probe.ID]string{
-				probe.Queries: "no", probe.Apart: "apart: all", probe.Each: "dropped: all",
+				probe.Queries: "no, the URL with a query stays stale", probe.Apart: "apart: all", probe.Each: "dropped: all",
 			},
 			settings: []string{
 				"spellings: common", "type: ignore_params, or queries", "force: false, with type: directory",
@@ -459,5 +483,123 @@ func (w *probeWorld) checkSpent(doc probe.Report) {
 	}
 	if most.URLs > 30 || most.Directories > 2 || most.IgnoreParams > 2 || most.Objects > 60 {
 		w.t.Errorf("it costs %v", most)
+	}
+}
+
+// Nothing is left in the bucket wherever a probe is interrupted, and what was found
+// until then is told.
+func TestProbeInterrupted(t *testing.T) {
+	run := func(t *testing.T, at int) (requests int) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newProbeWorld(t, probeModel{docs: "index", refresh: 2 * time.Second})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			w.each = func(n int) {
+				if n == at {
+					cancel()
+				}
+			}
+			doc, _, stderr, status := w.probe(ctx, nil)
+			requests = w.requests
+			if at < 0 {
+				return
+			}
+			if status != 1 || !strings.HasPrefix(stderr, "ossrefresh: error: not all was asked") || len(doc.Left) > 0 {
+				t.Errorf("interrupted at request %d: exit status %d, left %q: %s", at, status, doc.Left, stderr)
+			}
+			if left := w.left(); left != nil {
+				t.Errorf("interrupted at request %d: left behind %q", at, left)
+			}
+		})
+		return requests
+	}
+	all := run(t, -1)
+	removals := 20 // at the end, of which an interruption is none
+	if all < 200 {
+		t.Fatalf("a probe makes %d requests", all)
+	}
+	for at := 0; at < all-removals; at += 17 {
+		run(t, at)
+	}
+}
+
+// Where the bucket keeps versions, none is left either.
+func TestProbeOfVersions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newProbeWorld(t, probeModel{refresh: time.Second})
+		w.versions = map[string][]string{}
+		if _, _, stderr, status := w.probe(t.Context(), nil); status != 0 {
+			t.Fatalf("exit status %d: %s", status, stderr)
+		}
+		for name, versions := range w.versions {
+			if len(versions) > 0 {
+				t.Errorf("%s has the versions %q", name, versions)
+			}
+		}
+		if len(w.versions) != 20 || w.left() != nil {
+			t.Errorf("%d objects had versions, and %q are left", len(w.versions), w.left())
+		}
+	})
+}
+
+// What cannot be removed is named.
+func TestProbeNamesWhatItLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newProbeWorld(t, probeModel{refresh: time.Second})
+		w.each = func(n int) {
+			if n == 200 { // long after the object was removed that is to be
+				w.mu.Lock()
+				w.refused = http.MethodDelete
+				w.mu.Unlock()
+			}
+		}
+		doc, _, stderr, status := w.probe(t.Context(), nil)
+		left := w.left()
+		if status != 1 || len(left) == 0 || len(doc.Left) < len(left) {
+			t.Fatalf("exit status %d, named %d, left %d", status, len(doc.Left), len(left))
+		}
+		for _, name := range left {
+			key := strings.TrimPrefix(name, "my-site/")
+			if !slices.Contains(doc.Left, key) || !strings.Contains(stderr, key) {
+				t.Errorf("%s is left and not named: %s", key, stderr)
+			}
+		}
+		if !strings.Contains(stderr, "hint: remove them by hand") || !strings.Contains(doc.Notes[0], "needs oss:DeleteObject") {
+			t.Errorf("%s%q", stderr, doc.Notes)
+		}
+	})
+}
+
+// A probe that would prove nothing, or take what is not there, is refused before
+// anything is refreshed.
+func TestProbeRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(w *probeWorld)
+		want   string
+	}{
+		{"another bucket behind the domain", func(w *probeWorld) {
+			w.lines[edgeAddress] = w.lines[ossAddress] // whose answer to a stranger is no object
+		}, "www.example.com does not show the objects of bucket my-site"},
+		{"a page for everything", func(w *probeWorld) {
+			w.fallback, w.hidden = true, true
+		}, "does not show the objects of bucket my-site: ETag differs"},
+		{"an edge that tells nothing", func(w *probeWorld) { w.stripsHeaders = true }, "does not show the objects of bucket my-site: the answers have nothing to compare"},
+		{"no quota", func(w *probeWorld) { w.api.Quota.URLs = 23 }, "of today's quota of File, 23 are left, and this takes 24"},
+		{"no right to put", func(w *probeWorld) { w.refused = http.MethodPut }, "putting an object into bucket my-site: AccessDenied, HTTP 403, request 5CF4; the access key needs oss:PutObject"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newProbeWorld(t, probeModel{refresh: time.Second})
+				tt.change(w)
+				_, _, stderr, status := w.probe(t.Context(), nil)
+				if status != 1 || !strings.Contains(stderr, tt.want) {
+					t.Errorf("exit status %d: %s", status, stderr)
+				}
+				if accepted := w.api.Accepted(); len(accepted) > 0 || w.left() != nil {
+					t.Errorf("refreshed %v, left %q", accepted, w.left())
+				}
+			})
+		})
 	}
 }
