@@ -491,8 +491,10 @@ func settingForce(o *Observations) (Setting, bool) {
 	without, with := o.outcomes(Directory, Removed, Metadata), o.outcomes(Force, Removed, Metadata)
 	switch {
 	case all(without, Dropped):
-		return Setting{"force: false, with type: directory",
-			"a directory drops removed objects and changed metadata without it"}, true
+		return Setting{
+			"force: false, with type: directory",
+			"a directory drops removed objects and changed metadata without it",
+		}, true
 	case slices.Contains(without, Kept) && all(with, Dropped):
 		return Setting{"force: true, with type: directory", "without it a directory leaves " +
 			"what was removed, or whose metadata changed; with it nothing"}, true

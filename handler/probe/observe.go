@@ -95,6 +95,7 @@ type Observations struct {
 	Members                 []string    // of answers to accepted refreshes
 	Listed                  []Listed
 	QuotaBefore, QuotaAfter map[string]int // what is left, by type; nil: not known
+	Looked                  time.Time      // when the edge was last asked
 	Settled                 bool           // it was watched until nothing more was to be expected
 	Notes                   []string
 	Left                    []string // keys that could not be removed
@@ -248,7 +249,7 @@ func (o *Observations) outcome(i int) (Outcome, string) {
 		return Undecided, "its task ended as " + string(r.Status)
 	case !w.Last.At.IsZero() && !w.Last.old():
 		return Undecided, because(w.Last)
-	case !o.Settled:
+	case o.open(i, o.Looked):
 		return Undecided, "it was not watched long enough"
 	}
 	return Kept, ""

@@ -65,7 +65,11 @@ func NewSite(
 	if match.Rule == nil || specOf(match.Rule, domain) == nil {
 		return Site{}, fmt.Errorf("the table does not show %q of bucket %q at %s", s.Folder, bucket, domain)
 	}
-	s.Handled = match.Ignored == ""
+	for _, event := range []mapping.Event{mapping.Created, mapping.Modified, mapping.Removed} {
+		o := s.object("file.txt")
+		o.Event = event
+		s.Handled = s.Handled || table.Map(o).Ignored == ""
+	}
 	spec := specOf(match.Rule, domain)
 	s.Product = spec.Product
 	var err error

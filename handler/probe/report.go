@@ -94,10 +94,11 @@ func Redaction(s Site, edge string) func(string) string {
 	name := regexp.QuoteMeta(s.Bucket)
 	bucket := regexp.MustCompile(`(^|[^a-z0-9-])` + name + `($|[^a-z0-9-])`)
 	prefix := s.Folder[:strings.LastIndex(s.Folder, FolderPrefix)]
-	pairs := []string{s.Domain, "DOMAIN"}
+	var pairs []string // the first that fits counts
 	if host != "" {
 		pairs = append(pairs, edge, "EDGE", host, "EDGE")
 	}
+	pairs = append(pairs, s.Domain, "DOMAIN")
 	if at := strings.Index(s.url(""), FolderPrefix); at > len("https://"+s.Domain+"/") {
 		pairs = append(pairs, s.url("")[len("https://"+s.Domain):at]+FolderPrefix, "/PATH/"+FolderPrefix)
 	}

@@ -286,7 +286,21 @@ func (r *Run) submit(ctx context.Context) error {
 			r.seen.Members = members
 		}
 	}
-	return nil
+	return r.accepted()
+}
+
+// accepted returns an error if nothing was: then there is nothing to watch.
+func (r *Run) accepted() error {
+	reason := "the time was over"
+	for _, f := range r.seen.Refreshed {
+		if !f.Accepted.IsZero() {
+			return nil
+		}
+		if f.Reason != "" && !f.Spelling {
+			reason = f.Reason
+		}
+	}
+	return errors.New("no refresh was accepted: " + reason)
 }
 
 func refreshedAs(o refresh.Outcome, now time.Time) Refreshed {
@@ -320,6 +334,7 @@ func (r *Run) watch(ctx context.Context) error {
 			}
 			r.seen.note(i, s)
 		}
+		r.seen.Looked = time.Now()
 		for _, w := range r.seen.Watched {
 			if !w.Fresh.IsZero() {
 				fresh++

@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"reflect"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -73,7 +74,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 		c.json = slices.Contains(args, "--json") // it may stand behind what did not parse
 		return c.report(misuse(err, "run "+helpFor(err)))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt kills
 	parsed.BindTo(ctx, (*context.Context)(nil))
@@ -82,6 +83,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 		err = fmt.Errorf("interrupted: %w", err)
 	}
 	return c.report(err)
+}
+
+// endings are the signals that end a command, which then puts its things away: a
+// terminal that is closed sends SIGHUP, unless the tool runs under nohup.
+func endings() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // bytesAsGiven keeps what is not UTF-8, which kong's own mapper replaces.

@@ -37,7 +37,7 @@ type probeCommand struct {
 func (*probeCommand) Help() string {
 	return `Experiments on a domain of yours, which settle what no document tells: which spellings of a name the edge keeps apart, what a directory drops with and without Force, whether a 404 is kept, how long a refresh takes, and so on. At the end stands what to write into the table.
 
-It puts small objects into one folder of the bucket, lets the edge have them, changes them, refreshes, and watches what becomes of the copies. The objects are removed at the end, also after an interruption. It lasts about twice as long as a refresh, and a little: 13 minutes where one takes 6.
+It puts small objects into one folder of the bucket, lets the edge have them, changes them, refreshes, and watches what becomes of the copies. The objects are removed at the end, also after an interruption; a second one leaves them. It lasts about twice as long as a refresh, and a little: 13 minutes where one takes 6.
 
 The credentials are read from ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN. They need oss:PutObject, oss:GetObject and oss:DeleteObject (where the bucket keeps versions, oss:DeleteObjectVersion) on the folder, and what refresh, tasks and quota need. FC_REGION is the region of the bucket, cn-hangzhou where it is not set.
 
@@ -249,7 +249,7 @@ func (d probeDocument) plan(p *page) {
 	p.title("PLAN: nothing is asked of anybody without --live")
 	for _, e := range d.Experiments {
 		p.line("  %s", e.Question)
-		p.line("      %s: %s", e.Does, e.Cost)
+		p.line("      %s; costs %s", e.Does, e.Cost)
 	}
 	p.title("COST: at most %s", d.Cost)
 	p.line("  the objects are put below %s of %s, and removed at the end", shown(d.Folder), shown(d.Bucket))

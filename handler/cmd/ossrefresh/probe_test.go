@@ -10,16 +10,21 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"oss-cdn-refresh/handler/aliyun"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 	"oss-cdn-refresh/handler/probe"
+	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
 
@@ -39,8 +44,12 @@ type probeModel struct {
 	hidden        bool          // OSS shows the domain nothing of the bucket
 	stripsHeaders bool          // the edge sends nothing that tells which object it is
 
-	api     aliyuntest.Server
-	refresh time.Duration // from accepted to dropped
+	deployed bool   // a function refreshes every object that is put
+	product  string // "" is dcdn
+
+	api         *aliyuntest.Server // nil: a zero one
+	refresh     time.Duration      // from accepted to dropped
+	ofDirectory time.Duration      // the same of a directory; 0: as refresh
 }
 
 // A probeWorld is OSS, an edge that caches it and the refresh API, in this process
@@ -87,13 +96,23 @@ func newProbeWorld(t *testing.T, m probeModel) *probeWorld {
 	w.oss.put("my-site/www/precious.txt", "precious")
 	w.serve(ossAddress, http.HandlerFunc(w.serveOSS))
 	w.serve(edgeAddress, http.HandlerFunc(w.serveEdge))
-	w.api = m.api
-	w.api.InMemory, w.api.TaskTime = true, w.refresh
+	if w.api == nil {
+		w.api = new(aliyuntest.Server)
+	}
+	w.api.InMemory, w.api.TaskTime = true, max(w.refresh, w.ofDirectory)
+	end := w.api.TaskEnd
 	w.api.TaskEnd = func(a aliyuntest.Accepted) string {
-		time.AfterFunc(w.refresh, func() { w.purge(a) })
+		if end != nil && end(a) == aliyuntest.Failed {
+			return aliyuntest.Failed
+		}
+		after := w.refresh
+		if a.Type == "Directory" && w.ofDirectory > 0 {
+			after = w.ofDirectory
+		}
+		time.AfterFunc(after, func() { w.purge(a) })
 		return ""
 	}
-	aliyuntest.NewTestServer(t, &w.api)
+	aliyuntest.NewTestServer(t, w.api)
 	credential := aliyuntest.TestCredential
 	w.env = map[string]string{
 		"OSS_ENDPOINT": "http://" + ossAddress, "REFRESH_ENDPOINT": "http://" + apiAddress,
@@ -101,7 +120,11 @@ func newProbeWorld(t *testing.T, m probeModel) *probeWorld {
 		"ALIBABA_CLOUD_ACCESS_KEY_SECRET": credential.AccessKeySecret,
 		"ALIBABA_CLOUD_SECURITY_TOKEN":    credential.SecurityToken,
 	}
-	writeFile(t, filepath.Join(w.dir, "mapping.yaml"), probeTable)
+	table := probeTable
+	if w.product != "" {
+		table = strings.ReplaceAll(table, "strip_prefix:", "product: "+w.product+", strip_prefix:")
+	}
+	writeFile(t, filepath.Join(w.dir, "mapping.yaml"), table)
 	return w
 }
 
@@ -135,6 +158,9 @@ func (w *probeWorld) serveOSS(rw http.ResponseWriter, r *http.Request) {
 		w.oss.refuse(rw, http.StatusForbidden, "AccessDenied")
 		return
 	}
+	if w.deployed && r.Method == http.MethodPut {
+		go w.handle(r.URL.Path)
+	}
 	if w.versions != nil && (r.Method == http.MethodPut || r.Method == http.MethodDelete) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -152,6 +178,24 @@ func (w *probeWorld) serveOSS(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("x-oss-version-id", version)
 	}
 	w.oss.ServeHTTP(rw, r)
+}
+
+// handle does what a deployed function does with an event.
+func (w *probeWorld) handle(path string) {
+	client, err := aliyun.ClientFrom(func(name string) string { return w.env[name] }, "test")
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	client.DialWith(w.dial)
+	caller := client.With(aliyun.CredentialsFrom(func(name string) string { return w.env[name] }))
+	call := refresh.Call{Product: "dcdn", Type: "File", URLs: []string{
+		"https://www.example.com/" + url.PathEscape(strings.TrimPrefix(path, "/my-site/www/")),
+	}}
+	call.URLs[0] = strings.ReplaceAll(call.URLs[0], "%2F", "/")
+	if _, err := caller.Refresh(context.Background(), call); err != nil {
+		w.t.Error(err)
+	}
 }
 
 // key is what the edge has a copy of a request target under.
@@ -350,7 +394,7 @@ func TestProbeTellsModelsApart(t *testing.T) {
 			name: "the edge keys the decoded path, and the API refuses brackets",
 			model: probeModel{
 				equates: true, noQueries: true, forgets404: true, keepsRemoved: true, byETag: true, docs: "page", refresh: six,
-				api: aliyuntest.Server{NoBareBrackets: true, PushTaskID: true, TaskPath: func(u string) string {
+				api: &aliyuntest.Server{NoBareBrackets: true, PushTaskID: true, TaskPath: func(u string) string {
 					return aliyuntest.WithoutScheme(aliyuntest.Decoded(u))
 				}},
 			},
@@ -416,6 +460,37 @@ func TestProbeTellsModelsApart(t *testing.T) {
 				probe.Quota:    "undecided: the quota was not told",
 			},
 			settings: []string{"skip_new: true", "no index"},
+		},
+		{
+			name: "directories that take five times as long as files, of CDN",
+			model: probeModel{
+				refresh: time.Minute, ofDirectory: 5 * time.Minute, product: "cdn",
+				api: &aliyuntest.Server{TaskPath: aliyuntest.Decoded},
+			},
+			answers: map[probe.ID]string{
+				probe.Directory: "dropped: all", probe.Force: "dropped: all", probe.Queries: "no, the URL with a query stays stale",
+				probe.TaskPaths: "by id: decoded; by type: decoded",
+			},
+			settings: []string{
+				"spellings: common", "type: ignore_params, or queries", "force: false, with type: directory",
+				"force: false, with type: ignore_params", "skip_new: false", "no index",
+			},
+		},
+		{
+			name: "tasks of directories that fail",
+			model: probeModel{refresh: six, api: &aliyuntest.Server{TaskEnd: func(a aliyuntest.Accepted) string {
+				if a.Type == "Directory" {
+					return aliyuntest.Failed
+				}
+				return ""
+			}}},
+			answers: map[probe.ID]string{
+				probe.File:      "dropped: all",
+				probe.Directory: "undecided: changed, removed, metadata (its task ended as Failed)",
+			},
+			settings: []string{
+				"spellings: common", "type: ignore_params, or queries", "force: false, with type: ignore_params", "skip_new: false", "no index",
+			},
 		},
 		{
 			name:  "a refresh of two seconds",
@@ -601,5 +676,130 @@ func TestProbeRefuses(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Where a deployed function refreshes the same objects, that is seen and said.
+func TestProbeBesideTheFunction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newProbeWorld(t, probeModel{refresh: time.Minute, deployed: true})
+		doc, _, stderr, status := w.probe(t.Context(), nil)
+		if status != 0 {
+			t.Fatalf("exit status %d: %s", status, stderr)
+		}
+		if got := answerOf(t, doc, probe.Control); !strings.HasPrefix(got, "the copy was gone after 59s without a refresh") {
+			t.Error(got)
+		}
+		if got := answerOf(t, doc, probe.File); !strings.HasPrefix(got, "undecided: ") {
+			t.Error(got)
+		}
+		const want = " URLs of the folder, such as a function that is deployed: the answers are in doubt"
+		if notes := strings.Join(doc.Notes, "\n"); !strings.Contains(notes, "somebody else refreshed ") || !strings.Contains(notes, want) {
+			t.Errorf("notes %q", notes)
+		}
+	})
+}
+
+// Without the right to refresh, that is what is said, and exit status 1.
+func TestProbeWithoutTheRightToRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const id, key = "1234567890123456", "LTAI5tQmExampleKeyId"
+		w := newProbeWorld(t, probeModel{refresh: time.Minute, api: &aliyuntest.Server{
+			Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+				if !strings.HasPrefix(c.Action, "Refresh") {
+					return aliyuntest.Fault{}
+				}
+				return aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM", Message: "acs:ram::" + id + ":user/x with " + key +
+					" may not refresh www.example.com of my-site"}
+			},
+		}})
+		doc, stdout, stderr, status := w.probe(t.Context(), func(cmd *probeCommand) { cmd.Redact = true })
+		if status != 1 || !strings.Contains(stderr, "no refresh was accepted: Forbidden.RAM: acs:ram::***:user/x with *** may not refresh DOMAIN of BUCKET") {
+			t.Errorf("exit status %d: %s", status, stderr)
+		}
+		if got := answerOf(t, doc, probe.Apart); got != "apart: all" { // that needs no refresh
+			t.Error(got)
+		}
+		report, err := os.ReadFile(filepath.Join(w.dir, "report.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, hidden := range []string{id, key, "example.com", "my-site", "www/", "9002", w.env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], w.env["ALIBABA_CLOUD_ACCESS_KEY_ID"]} {
+			for _, text := range []string{stdout, stderr, string(report)} {
+				if strings.Contains(text, hidden) {
+					t.Errorf("%q is shown: %s", hidden, text)
+				}
+			}
+		}
+	})
+}
+
+// The Markdown has what the document has, and can be handed to others.
+func TestProbeWritesMarkdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newProbeWorld(t, probeModel{refresh: time.Minute, docs: "index"})
+		doc, _, _, _ := w.probe(t.Context(), func(cmd *probeCommand) { cmd.Redact = true })
+		data, err := os.ReadFile(filepath.Join(w.dir, "report.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(data)
+		for _, want := range []string{
+			"# What DOMAIN does\n", "Probed on 2000-01-01, from 00:00:00 to 00:0", "product dcdn, bucket BUCKET",
+			"\n| Does a File refresh cover the URL with a query? | no, the URL with a query stays stale |\n",
+			"\n| `index: [index.html]` | /docs/ shows docs/index.html |\n",
+			"\n| a bare link in Firefox | `covered/photo%20(1),%20[final]\\|%E5%9B%BE@2x.txt` | kept |  |\n",
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is missing in\n%s", want, text)
+			}
+		}
+		for _, a := range doc.Answers {
+			if !strings.Contains(text, "| "+strings.ReplaceAll(strings.ReplaceAll(a.Question, "|", "\\|"), "[", "\\[")+" |") {
+				t.Errorf("the question %q is missing", a.Question)
+			}
+		}
+		for _, hidden := range []string{"example.com", "my-site", "www/", "9002"} {
+			if strings.Contains(text, hidden) {
+				t.Errorf("%q is shown", hidden)
+			}
+		}
+		// It overwrites nothing, and says so before it does anything.
+		before := len(w.api.Calls())
+		if _, _, stderr, status := w.probe(t.Context(), nil); status != 1 || !strings.Contains(stderr, "hint: name another file with --report") || len(w.api.Calls()) != before {
+			t.Errorf("exit status %d: %s", status, stderr)
+		}
+	})
+}
+
+// A terminal that is closed, or a machine that is shut down, ends a probe as Ctrl-C
+// does: the real program removes what it has put.
+func TestProbeEndsOnSignals(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		w := newProbeWorld(t, probeModel{refresh: time.Hour})
+		tool := exec.Command("ossrefresh", "probe", "--live", "--domain", "www.example.com", "--bucket", "my-site",
+			"--mapping", filepath.Join(w.dir, "mapping.yaml"), "--report", filepath.Join(w.dir, "report.md"))
+		store := httptest.NewServer(http.HandlerFunc(w.serveOSS))
+		node := httptest.NewServer(http.HandlerFunc(w.serveEdge))
+		api := aliyuntest.NewTestServer(t, nil)
+		tool.Args = append(tool.Args, "--edge", node.Listener.Addr().String())
+		for name, value := range w.env {
+			tool.Env = append(tool.Env, name+"="+value)
+		}
+		tool.Env = append(tool.Env, "OSS_ENDPOINT="+store.URL, "REFRESH_ENDPOINT="+api.URL)
+		w.each = func(n int) {
+			if n == 30 {
+				_ = tool.Process.Signal(signal)
+			}
+		}
+		output, err := tool.CombinedOutput()
+		store.Close()
+		node.Close()
+		if err == nil || !strings.Contains(string(output), "ossrefresh: error: interrupted: not all was asked\n") {
+			t.Errorf("%v: %v: %s", signal, err, output)
+		}
+		if left := w.left(); left != nil || w.requests < 40 {
+			t.Errorf("%v: left behind %q after %d requests", signal, left, w.requests)
+		}
 	}
 }
