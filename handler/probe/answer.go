@@ -40,7 +40,7 @@ type Setting struct {
 func Answers(o Observations) []Answer {
 	words := map[ID]func(*Observations, *Answer){
 		Control: answerControl, File: answerDropped, Apart: answerApart, Covered: answerCovered,
-		Each: answerDropped, Brackets: answerBrackets, Directory: answerDropped, Force: answerDropped,
+		Each: answerEach, Brackets: answerBrackets, Directory: answerDropped, Force: answerDropped,
 		IgnoreParams: answerDropped, Queries: answerQueries, NotFound: answerNotFound, Docs: answerDocs,
 		Members: answerMembers, TaskPaths: answerTaskPaths, Duration: answerDuration, Quota: answerQuota,
 	}
@@ -134,6 +134,22 @@ func answerControl(o *Observations, a *Answer) {
 	}
 }
 
+// answerEach: what the API takes for no spelling of its own is not refreshed.
+func answerEach(o *Observations, a *Answer) {
+	for n, i := range o.Plan.refreshes(Each) {
+		if r := o.Refreshed[i]; r.Spelling {
+			a.Details[n].Outcome, a.Details[n].Because = refused, r.Code
+		}
+	}
+	a.sentence(string(Dropped), string(Kept), refused, string(Undecided))
+}
+
+// The outcomes of what is asked of the API.
+const (
+	accepted = "accepted"
+	refused  = "refused"
+)
+
 // The outcomes of spellings.
 const (
 	apart    = "apart"
@@ -174,12 +190,12 @@ func answerBrackets(o *Observations, a *Answer) {
 		seen := Outcome(d.Outcome)
 		switch {
 		case !r.Accepted.IsZero():
-			d.Outcome, d.Because = "accepted", ""
+			d.Outcome, d.Because = accepted, ""
 			if seen == Kept {
 				d.Because = "accepted, but the copy stayed"
 			}
 		case r.Spelling:
-			d.Outcome, d.Because, d.Seconds = "refused", r.Code, 0
+			d.Outcome, d.Because, d.Seconds = refused, r.Code, 0
 		default:
 			d.Outcome, d.Because = string(Undecided), r.Code
 			if r.Code == "" {
@@ -187,7 +203,7 @@ func answerBrackets(o *Observations, a *Answer) {
 			}
 		}
 	}
-	a.sentence("accepted", "refused", string(Undecided))
+	a.sentence(accepted, refused, string(Undecided))
 }
 
 func answerQueries(o *Observations, a *Answer) {
@@ -373,13 +389,13 @@ func answerQuota(o *Observations, a *Answer) {
 		a.Answer = "undecided: the quota was not told"
 		return
 	}
-	accepted, refused := map[string]int{}, map[string]int{}
+	taken, denied := map[string]int{}, map[string]int{}
 	for i, r := range o.Plan.Refreshes {
 		switch {
 		case !o.Refreshed[i].Accepted.IsZero():
-			accepted[string(r.Target.Type)]++
+			taken[string(r.Target.Type)]++
 		case o.Refreshed[i].Code != "":
-			refused[string(r.Target.Type)]++
+			denied[string(r.Target.Type)]++
 		}
 	}
 	var parts []string
@@ -389,9 +405,9 @@ func answerQuota(o *Observations, a *Answer) {
 			parts = append(parts, typ+" is not told")
 			continue
 		}
-		text := fmt.Sprintf("%s: %d counted of %d accepted", typ, before-o.QuotaAfter[typ], accepted[typ])
-		if refused[typ] > 0 {
-			text += fmt.Sprintf(" and %d refused", refused[typ])
+		text := fmt.Sprintf("%s: %d counted of %d accepted", typ, before-o.QuotaAfter[typ], taken[typ])
+		if denied[typ] > 0 {
+			text += fmt.Sprintf(" and %d refused", denied[typ])
 		}
 		parts = append(parts, text)
 	}
@@ -415,7 +431,7 @@ func Settings(o Observations) []Setting {
 // settingSpellings: a row needs no refresh of its own where the edge does not
 // keep it apart, or where the refresh of the canonical one covers it.
 func settingSpellings(o *Observations) (Setting, bool) {
-	needed, refused := map[string][]string{}, "" // by setting
+	needed, barred := map[string][]string{}, "" // by setting
 	rows := o.Plan.watches(Apart)
 	for n, i := range o.Plan.watches(Covered)[1:] {
 		before := o.Watched[rows[n+1]].Before
@@ -427,16 +443,16 @@ func settingSpellings(o *Observations) (Setting, bool) {
 			w := o.Plan.Watches[i]
 			needed[w.Setting] = append(needed[w.Setting], w.Label)
 			if o.Refreshed[o.Plan.refreshes(Each)[n+1]].Spelling {
-				refused = "; the API does not take some of them, which stay stale"
+				barred = "; the API does not take some of them, which stay stale"
 			}
 		default:
 			return Setting{}, false
 		}
 	}
 	common, more := needed[mapping.SpellCommon], needed[mapping.SpellAll]
-	who := "give all where links are written by: " + strings.Join(more, ", ") + refused
+	who := "give all where links are written by: " + strings.Join(more, ", ") + barred
 	if len(more) == o.Plan.rows(mapping.SpellAll) {
-		who = "give all where links have %e5 for %E5 (Hugo), or + for a space (Java)" + refused
+		who = "give all where links have %e5 for %E5 (Hugo), or + for a space (Java)" + barred
 	}
 	switch {
 	case len(common)+len(more) == 0:
@@ -444,7 +460,7 @@ func settingSpellings(o *Observations) (Setting, bool) {
 			"that saves up to 5 URLs of a name against common, and 14 against all"}, true
 	case len(more) == 0:
 		return Setting{"spellings: common", "it has all that is kept apart: " +
-			strings.Join(common, ", ") + refused}, true
+			strings.Join(common, ", ") + barred}, true
 	case len(common) == 0:
 		return Setting{"spellings: canonical", "one refresh covers what common adds; " + who}, true
 	}

@@ -3,6 +3,7 @@ package probe
 import (
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,6 +17,7 @@ type Sight struct {
 	Because  string
 	Status   int
 	Location string // of a redirect
+	Node     string // as Via names it
 	At       time.Time
 }
 
@@ -28,7 +30,10 @@ func (s Sight) current() bool { return s.State == edge.Fresh || s.State == edge.
 // Look judges an answer of the edge by what OSS said of the object before it was
 // changed, and by what it says now.
 func Look(change Change, node, before, now edge.Answer) Sight {
-	s := Sight{Status: node.Status, Location: node.Header.Get("Location"), At: node.At}
+	s := Sight{
+		Status: node.Status, Location: node.Header.Get("Location"), At: node.At,
+		Node: edge.ReadCache(node).Node,
+	}
 	j := edge.Judge(node, now, false)
 	served := node.Status == http.StatusOK
 	switch {
@@ -99,6 +104,23 @@ type Observations struct {
 	Settled                 bool           // it was watched until nothing more was to be expected
 	Notes                   []string
 	Left                    []string // keys that could not be removed
+}
+
+// Empty reports whether the edge was not asked for what was changed: then there are
+// no answers.
+func (o *Observations) Empty() bool {
+	return !slices.ContainsFunc(o.Watched, func(w Watched) bool { return !w.Before.At.IsZero() })
+}
+
+// moved is how many URLs were fresh at another node than the one that had kept the
+// copy: that one may still have it.
+func (o *Observations) moved() (n int) {
+	for _, w := range o.Watched {
+		if !w.Fresh.IsZero() && w.Last.Node != w.Before.Node {
+			n++
+		}
+	}
+	return n
 }
 
 func newObservations(p Plan) Observations {

@@ -99,6 +99,10 @@ func (r *Run) Do(ctx context.Context) (seen Observations, err error) {
 		}
 	}
 	r.list(ctx)
+	if n := r.seen.moved(); n > 0 {
+		r.seen.Notes = append(r.seen.Notes, fmt.Sprintf(
+			"%d URLs were fresh at another node than the one that had kept the copy, and may have it still", n))
+	}
 	if !r.seen.Settled {
 		return r.seen, ErrTimeout
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aliyun/alibabacloud-oss-go-sdk-v2/oss"
@@ -83,13 +84,12 @@ func (cmd *probeCommand) Run(ctx context.Context, c *console) error {
 	run.Edge.(*edge.Client).Close()
 	c.progress("")
 	doc := cmd.finish(probe.Found(seen), node, hide)
-	if notShown := (*probe.NotShownError)(nil); errors.As(failure, &notShown) {
+	if failure != nil && seen.Empty() {
 		file.Close()
 		os.Remove(file.Name()) // there are no answers
-		return errors.Join(hint(errors.New(hide(failure.Error())),
-			"is the bucket the origin of the domain, and does the table say where it is shown? "+
-				"Nothing was refreshed"), doc.failure())
+		return errors.Join(failed(failure, hide), doc.failure())
 	}
+	doc.Written = file.Name()
 	err = writeReport(file, doc.Report)
 	return errors.Join(c.show(doc), failed(failure, hide), doc.failure(), err)
 }
@@ -143,17 +143,41 @@ func (cmd *probeCommand) newRun(
 	if err != nil {
 		return nil, err
 	}
+	visitor := &edge.Client{Node: node, Dial: cmd.dial}
 	if cmd.dial != nil {
 		client.DialWith(cmd.dial)
+	} else {
+		visitor.Dial = pin((&net.Dialer{Timeout: 10 * time.Second}).DialContext)
 	}
 	return &probe.Run{
 		Plan:     plan,
 		Bucket:   newProbeBucket(objects, plan.Site.Bucket),
-		Edge:     &edge.Client{Node: node, Dial: cmd.dial},
+		Edge:     visitor,
 		API:      newProbeAPI(client, creds, plan.Site.Product, r),
 		Timeout:  cmd.Timeout,
 		Progress: c.progress,
 	}, nil
+}
+
+// pin connects to the address of the first connection whenever there is another:
+// DNS may give another node, which has no copy.
+func pin(
+	dial func(ctx context.Context, network, address string) (net.Conn, error),
+) func(ctx context.Context, network, address string) (net.Conn, error) {
+	var mu sync.Mutex
+	first := ""
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if first != "" {
+			address = first
+		}
+		c, err := dial(ctx, network, address)
+		if err == nil {
+			first = c.RemoteAddr().String()
+		}
+		return c, err
+	}
 }
 
 // create opens the report before anything is done, so that answers are not lost.
@@ -184,8 +208,11 @@ func failed(err error, hide func(string) string) error {
 		return nil
 	}
 	worded := errors.New(hide(err.Error()))
-	short := (*probe.ShortError)(nil)
+	short, notShown := (*probe.ShortError)(nil), (*probe.NotShownError)(nil)
 	switch {
+	case errors.As(err, &notShown):
+		return hint(worded, "is the bucket the origin of the domain, and does the table say where it is shown? "+
+			"Nothing was refreshed")
 	case errors.Is(err, probe.ErrTimeout):
 		return hint(worded, "give a longer --timeout; a probe lasts twice as long as a refresh")
 	case errors.As(err, &short):
@@ -198,11 +225,14 @@ func failed(err error, hide func(string) string) error {
 func (cmd *probeCommand) finish(r probe.Report, node edge.Node, hide func(string) string) probeDocument {
 	r.Version, r.Edge = handler.Version(), string(node)
 	r.Rewrite(hide)
-	return probeDocument{r}
+	return probeDocument{Report: r}
 }
 
 // A probeDocument is a report for people.
-type probeDocument struct{ probe.Report }
+type probeDocument struct {
+	probe.Report
+	Written string `json:"written,omitempty"` // the file of Markdown
+}
 
 // failure tells what was left behind.
 func (d probeDocument) failure() error {
@@ -243,6 +273,7 @@ func (d probeDocument) text(p *page) {
 	p.line("")
 	d.notes(p)
 	p.line("One node answered; others may do otherwise.")
+	p.line("Written to %s.", shown(d.Written))
 }
 
 func (d probeDocument) plan(p *page) {

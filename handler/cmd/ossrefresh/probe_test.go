@@ -44,8 +44,9 @@ type probeModel struct {
 	hidden        bool          // OSS shows the domain nothing of the bucket
 	stripsHeaders bool          // the edge sends nothing that tells which object it is
 
-	deployed bool   // a function refreshes every object that is put
-	product  string // "" is dcdn
+	latency  time.Duration // of the edge
+	deployed bool          // a function refreshes every object that is put
+	product  string        // "" is dcdn
 
 	api         *aliyuntest.Server // nil: a zero one
 	refresh     time.Duration      // from accepted to dropped
@@ -64,6 +65,7 @@ type probeWorld struct {
 
 	mu       sync.Mutex
 	copies   map[string]*probeCopy // by key
+	node     int                   // that answers
 	requests int
 	each     func(n int)         // of each request to OSS or the edge; may be nil
 	refused  string              // the method that OSS refuses
@@ -220,6 +222,7 @@ func decodedPath(path string) string {
 
 func (w *probeWorld) serveEdge(rw http.ResponseWriter, r *http.Request) {
 	w.count()
+	time.Sleep(w.latency)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := w.key(r.RequestURI)
@@ -239,6 +242,7 @@ func (w *probeWorld) serveEdge(rw http.ResponseWriter, r *http.Request) {
 		}
 	}
 	rw.Header().Set("X-Cache", result)
+	rw.Header().Set("Via", fmt.Sprintf("kunlun%d.cn1[0,200-0,H]", w.node))
 	rw.WriteHeader(c.status)
 	io.WriteString(rw, c.body)
 }
@@ -367,10 +371,11 @@ func TestProbeTellsModelsApart(t *testing.T) {
 		model    probeModel
 		answers  map[probe.ID]string
 		settings []string
+		because  string // of the first setting; "" is not compared
 	}{
 		{
 			name:  "the edge keys the raw URL, and a directory revalidates all",
-			model: probeModel{docs: "index", refresh: six},
+			model: probeModel{docs: "index", refresh: six, latency: 80 * time.Millisecond},
 			answers: map[probe.ID]string{
 				probe.Control: "yes: the copy stayed as it was",
 				probe.File:    "dropped: all",
@@ -399,9 +404,12 @@ func TestProbeTellsModelsApart(t *testing.T) {
 				}},
 			},
 			answers: map[probe.ID]string{
-				probe.Apart:     "together: all",
-				probe.Covered:   "covered: all",
-				probe.Brackets:  "refused: all",
+				probe.Apart:    "together: all",
+				probe.Covered:  "covered: all",
+				probe.Brackets: "refused: all",
+				probe.Each: "dropped: canonical, RFC 3986 (Python and PHP), encodeURIComponent (ali-oss), Go url.URL, canonical with %e5, " +
+					"RFC 3986 with %e5, encodeURIComponent with %e5, Go url.URL with %e5, Java URLEncoder, canonical with + for a space; " +
+					"refused: a bare link in Chromium, a bare link in Firefox, Chromium with %e5, Firefox with %e5, Go html/template (Hugo)",
 				probe.File:      "dropped: all",
 				probe.Directory: "dropped: changed; kept: removed, metadata",
 				probe.Force:     "dropped: all",
@@ -478,7 +486,7 @@ func TestProbeTellsModelsApart(t *testing.T) {
 		},
 		{
 			name: "tasks of directories that fail",
-			model: probeModel{refresh: six, api: &aliyuntest.Server{TaskEnd: func(a aliyuntest.Accepted) string {
+			model: probeModel{refresh: six, api: &aliyuntest.Server{NoBareBrackets: true, TaskEnd: func(a aliyuntest.Accepted) string {
 				if a.Type == "Directory" {
 					return aliyuntest.Failed
 				}
@@ -491,6 +499,8 @@ func TestProbeTellsModelsApart(t *testing.T) {
 			settings: []string{
 				"spellings: common", "type: ignore_params, or queries", "force: false, with type: ignore_params", "skip_new: false", "no index",
 			},
+			because: "this domain keeps spellings apart; give all where links have %e5 for %E5 (Hugo), or + for a space (Java); " +
+				"the API does not take some of them, which stay stale",
 		},
 		{
 			name:  "a refresh of two seconds",
@@ -522,6 +532,9 @@ func TestProbeTellsModelsApart(t *testing.T) {
 				}
 				if !slices.Equal(settings, tt.settings) {
 					t.Errorf("settings:\n got %q\nwant %q", settings, tt.settings)
+				}
+				if tt.because != "" && doc.Settings[0].Because != tt.because {
+					t.Errorf("because:\n got %q\nwant %q", doc.Settings[0].Because, tt.because)
 				}
 				if took := doc.Ended.Sub(doc.Began); took > 15*time.Minute {
 					t.Errorf("it took %v", took)
@@ -700,6 +713,23 @@ func TestProbeBesideTheFunction(t *testing.T) {
 	})
 }
 
+// A node that never had the copy proves nothing, and is told of.
+func TestProbeOfTwoNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newProbeWorld(t, probeModel{refresh: time.Minute})
+		time.AfterFunc(30*time.Second, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.node++
+		})
+		doc, _, _, _ := w.probe(t.Context(), nil)
+		const want = "33 URLs were fresh at another node than the one that had kept the copy, and may have it still"
+		if !slices.Contains(doc.Notes, want) {
+			t.Errorf("notes %q", doc.Notes)
+		}
+	})
+}
+
 // Without the right to refresh, that is what is said, and exit status 1.
 func TestProbeWithoutTheRightToRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -801,5 +831,32 @@ func TestProbeEndsOnSignals(t *testing.T) {
 		if left := w.left(); left != nil || w.requests < 40 {
 			t.Errorf("%v: left behind %q after %d requests", signal, left, w.requests)
 		}
+	}
+}
+
+// DNS may give another node each time; the copies are at one.
+func TestPin(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var asked []string
+	dial := pin(func(ctx context.Context, network, address string) (net.Conn, error) {
+		asked = append(asked, address)
+		if address == "www.example.com:443" { // as DNS gives it
+			address = l.Addr().String()
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	})
+	for range 2 {
+		c, err := dial(t.Context(), "tcp", "www.example.com:443")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	if want := []string{"www.example.com:443", l.Addr().String()}; !slices.Equal(asked, want) {
+		t.Errorf("connected to %q, want %q", asked, want)
 	}
 }
