@@ -3,6 +3,7 @@ package probe
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"oss-cdn-refresh/handler/edge"
-	"oss-cdn-refresh/mapping"
 )
 
 // An Answer is what an experiment came to.
@@ -25,24 +25,20 @@ type Answer struct {
 type Detail struct {
 	Name    string  `json:"name"`
 	Path    string  `json:"path,omitempty"` // below the folder, as it was asked
-	Outcome string  `json:"outcome"`        // dropped, kept, undecided; apart, together; accepted, refused
+	Outcome string  `json:"outcome"`        // dropped, kept, undecided and so on
 	Because string  `json:"because,omitempty"`
 	Seconds float64 `json:"seconds,omitzero"` // from accepted to fresh
-}
-
-// A Setting is what to write into the table, and why.
-type Setting struct {
-	Setting string `json:"setting"`
-	Because string `json:"because"`
 }
 
 // Answers tells what the observations come to.
 func Answers(o Observations) []Answer {
 	words := map[ID]func(*Observations, *Answer){
-		Control: answerControl, File: answerDropped, Apart: answerApart, Covered: answerCovered,
-		Each: answerEach, Brackets: answerBrackets, Directory: answerDropped, Force: answerDropped,
-		IgnoreParams: answerDropped, Queries: answerQueries, NotFound: answerNotFound, Docs: answerDocs,
-		Members: answerMembers, TaskPaths: answerTaskPaths, Duration: answerDuration, Quota: answerQuota,
+		Control: answerControl, File: answerDropped,
+		Apart: answerApart, Covered: answerCovered, Each: answerEach, Brackets: answerBrackets,
+		Directory: answerDropped, Force: answerDropped,
+		IgnoreParams: answerDropped, Queries: answerQueries,
+		NotFound: answerNotFound, Docs: answerDocs, Members: answerMembers,
+		TaskPaths: answerTaskPaths, Duration: answerDuration, Quota: answerQuota,
 	}
 	var all []Answer
 	for _, e := range o.Plan.Experiments {
@@ -59,7 +55,9 @@ func Answers(o Observations) []Answer {
 func (o *Observations) detail(i int) Detail {
 	w := o.Plan.Watches[i]
 	outcome, why := o.outcome(i)
-	d := Detail{Name: w.Label, Path: o.Plan.Site.path(w.URL), Outcome: string(outcome), Because: why}
+	d := Detail{
+		Name: w.Label, Path: o.Plan.Site.path(w.URL), Outcome: string(outcome), Because: why,
+	}
 	if outcome == Dropped {
 		d.Seconds = seconds(o.duration(i))
 	}
@@ -123,7 +121,8 @@ func answerControl(o *Observations, a *Answer) {
 	case !w.Before.old():
 		a.Answer = "undecided: " + because(w.Before)
 	case !w.Fresh.IsZero():
-		a.Answer = fmt.Sprintf("the copy was gone after %v without a refresh: it had expired, or somebody else refreshed it",
+		a.Answer = fmt.Sprintf("the copy was gone after %v without a refresh: "+
+			"it had expired, or somebody else refreshed it",
 			w.Fresh.Sub(w.Before.At).Round(time.Second))
 		a.Decided = true
 	default:
@@ -181,7 +180,8 @@ func answerApart(o *Observations, a *Answer) {
 
 func answerCovered(_ *Observations, a *Answer) {
 	a.sentence(string(Dropped), string(Kept), string(Undecided))
-	a.Answer = strings.NewReplacer("dropped:", "covered:", "kept:", "not covered:").Replace(a.Answer)
+	words := strings.NewReplacer("dropped:", "covered:", "kept:", "not covered:")
+	a.Answer = words.Replace(a.Answer)
 }
 
 func answerBrackets(o *Observations, a *Answer) {
@@ -331,27 +331,21 @@ func answerTaskPaths(o *Observations, a *Answer) {
 			if !slices.Contains(types, l.Type) {
 				types = append(types, l.Type)
 			}
-			if strings.ContainsAny(l.URL, "%图") { // else all spellings but the scheme are the same
+			if strings.ContainsAny(l.URL, "%图") { // else a decoded one looks no different
 				count[cmp.Or(o.spelt(l.URL), "in another way")]++
 			}
 		}
-		d := Detail{Name: "listed by " + by, Outcome: string(Undecided), Because: "no task was listed"}
+		d := Detail{Name: "listed by " + by}
+		d.Outcome, d.Because = string(Undecided), "no task was listed"
 		if len(count) > 0 {
 			slices.Sort(types)
-			d.Outcome, d.Because = strings.Join(sortedKeys(count), ", "), "types: "+strings.Join(types, ", ")
+			d.Outcome = strings.Join(slices.Sorted(maps.Keys(count)), ", ")
+			d.Because = "types: " + strings.Join(types, ", ")
 		}
 		a.Details = append(a.Details, d)
 	}
 	a.Answer = fmt.Sprintf("by id: %s; by type: %s", a.Details[0].Outcome, a.Details[1].Outcome)
-	a.Decided = a.Details[0].Outcome != string(Undecided) || a.Details[1].Outcome != string(Undecided)
-}
-
-func sortedKeys(count map[string]int) (keys []string) {
-	for k := range count {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	a.Decided = len(a.named(string(Undecided))) < len(a.Details)
 }
 
 // durations are those of the copies that were dropped, in order.
@@ -405,164 +399,12 @@ func answerQuota(o *Observations, a *Answer) {
 			parts = append(parts, typ+" is not told")
 			continue
 		}
-		text := fmt.Sprintf("%s: %d counted of %d accepted", typ, before-o.QuotaAfter[typ], taken[typ])
+		counted := before - o.QuotaAfter[typ]
+		text := fmt.Sprintf("%s: %d counted of %d accepted", typ, counted, taken[typ])
 		if denied[typ] > 0 {
 			text += fmt.Sprintf(" and %d refused", denied[typ])
 		}
 		parts = append(parts, text)
 	}
 	a.Answer, a.Decided = strings.Join(parts, "; "), true
-}
-
-// Settings tells what follows for the table. What is not decided says nothing.
-func Settings(o Observations) []Setting {
-	var all []Setting
-	for _, of := range []func(*Observations) (Setting, bool){
-		settingSpellings, settingQueries, settingForce, settingForceParams,
-		settingSkipNew, settingIndex, settingWithoutSlash,
-	} {
-		if s, ok := of(&o); ok {
-			all = append(all, s)
-		}
-	}
-	return all
-}
-
-// settingSpellings: a row needs no refresh of its own where the edge does not
-// keep it apart, or where the refresh of the canonical one covers it.
-func settingSpellings(o *Observations) (Setting, bool) {
-	needed, barred := map[string][]string{}, "" // by setting
-	rows := o.Plan.watches(Apart)
-	for n, i := range o.Plan.watches(Covered)[1:] {
-		before := o.Watched[rows[n+1]].Before
-		outcome, _ := o.outcome(i)
-		together := o.kept(rows[0]) && before.old()
-		switch {
-		case together, outcome == Dropped:
-		case outcome == Kept:
-			w := o.Plan.Watches[i]
-			needed[w.Setting] = append(needed[w.Setting], w.Label)
-			if o.Refreshed[o.Plan.refreshes(Each)[n+1]].Spelling {
-				barred = "; the API does not take some of them, which stay stale"
-			}
-		default:
-			return Setting{}, false
-		}
-	}
-	common, more := needed[mapping.SpellCommon], needed[mapping.SpellAll]
-	who := "give all where links are written by: " + strings.Join(more, ", ") + barred
-	if len(more) == o.Plan.rows(mapping.SpellAll) {
-		who = "give all where links have %e5 for %E5 (Hugo), or + for a space (Java)" + barred
-	}
-	switch {
-	case len(common)+len(more) == 0:
-		return Setting{"spellings: canonical", "this domain equates spellings, or one refresh covers them: " +
-			"that saves up to 5 URLs of a name against common, and 14 against all"}, true
-	case len(more) == 0:
-		return Setting{"spellings: common", "it has all that is kept apart: " +
-			strings.Join(common, ", ") + barred}, true
-	case len(common) == 0:
-		return Setting{"spellings: canonical", "one refresh covers what common adds; " + who}, true
-	}
-	return Setting{"spellings: common", "this domain keeps spellings apart; " + who}, true
-}
-
-func settingQueries(o *Observations) (Setting, bool) {
-	watches := o.Plan.watches(Queries)
-	plain, _ := o.outcome(watches[0])
-	query, _ := o.outcome(watches[1])
-	params := o.outcomes(IgnoreParams, Changed)
-	switch {
-	case plain != Dropped || query == Undecided:
-		return Setting{}, false
-	case query == Dropped:
-		return Setting{"type: file, without queries", "a File refresh covers the URL with a query: " +
-			"queries and ignore_params would spend quota for nothing"}, true
-	case all(params, Dropped):
-		return Setting{"type: ignore_params, or queries", "where URLs are asked with a query: " +
-			"a File refresh leaves it stale, and IgnoreParams covers every query"}, true
-	case slices.Contains(params, Kept):
-		return Setting{"queries, not type: ignore_params", "a File refresh leaves a URL with a query stale, " +
-			"and so does IgnoreParams"}, true
-	}
-	return Setting{"queries", "a File refresh leaves a URL with a query stale"}, true
-}
-
-// outcomes are those of an experiment's watches whose object was so changed.
-func (o *Observations) outcomes(id ID, changes ...Change) (found []Outcome) {
-	for _, i := range o.Plan.watches(id) {
-		if slices.Contains(changes, o.Plan.Objects[o.Plan.Watches[i].Object].Change) {
-			outcome, _ := o.outcome(i)
-			found = append(found, outcome)
-		}
-	}
-	return found
-}
-
-func all(outcomes []Outcome, want Outcome) bool {
-	return !slices.ContainsFunc(outcomes, func(o Outcome) bool { return o != want })
-}
-
-func settingForce(o *Observations) (Setting, bool) {
-	without, with := o.outcomes(Directory, Removed, Metadata), o.outcomes(Force, Removed, Metadata)
-	switch {
-	case all(without, Dropped):
-		return Setting{
-			"force: false, with type: directory",
-			"a directory drops removed objects and changed metadata without it",
-		}, true
-	case slices.Contains(without, Kept) && all(with, Dropped):
-		return Setting{"force: true, with type: directory", "without it a directory leaves " +
-			"what was removed, or whose metadata changed; with it nothing"}, true
-	case slices.Contains(without, Kept) && slices.Contains(with, Kept):
-		return Setting{"type: file", "a directory leaves what was removed, or whose metadata changed, " +
-			"with force too"}, true
-	}
-	return Setting{}, false
-}
-
-func settingForceParams(o *Observations) (Setting, bool) {
-	switch o.outcomes(IgnoreParams, Removed)[0] {
-	case Dropped:
-		return Setting{"force: false, with type: ignore_params", "it drops removed objects without it"}, true
-	case Kept:
-		return Setting{"force: true, with type: ignore_params", "without it, IgnoreParams leaves what was removed"}, true
-	}
-	return Setting{}, false
-}
-
-func settingSkipNew(o *Observations) (Setting, bool) {
-	i := o.Plan.watches(NotFound)[0]
-	w := o.Watched[i]
-	outcome, _ := o.outcome(i)
-	switch {
-	case w.Visit.State == edge.Gone && w.Before.current():
-		return Setting{"skip_new: true", "the edge keeps no 404: an object that is new needs no refresh"}, true
-	case outcome == Dropped:
-		return Setting{"skip_new: false", "the edge keeps a 404, so that an object that is new needs a refresh"}, true
-	}
-	return Setting{}, false
-}
-
-func settingIndex(o *Observations) (Setting, bool) {
-	switch o.shows(withSlash) {
-	case showsIndex:
-		return Setting{"index: [index.html]", "/docs/ shows docs/index.html"}, true
-	case showsNothing, showsOther:
-		return Setting{"no index", "/docs/ does not show docs/index.html"}, true
-	}
-	return Setting{}, false
-}
-
-func settingWithoutSlash(o *Observations) (Setting, bool) {
-	if o.shows(withSlash) != showsIndex {
-		return Setting{}, false
-	}
-	switch shown := o.shows(withoutSlash); shown {
-	case showsIndex, leadsToSlash:
-		return Setting{"index_without_slash: true", "/docs " + shown + ", and that may be kept"}, true
-	case showsNothing:
-		return Setting{"index_without_slash: false", "/docs is not found"}, true
-	}
-	return Setting{}, false
 }

@@ -18,6 +18,7 @@ type Sight struct {
 	Status   int
 	Location string // of a redirect
 	Node     string // as Via names it
+	Same     bool   // Fresh by what the object is, not by times
 	At       time.Time
 }
 
@@ -45,7 +46,16 @@ func Look(change Change, node, before, now edge.Answer) Sight {
 		return s
 	}
 	s.State, s.Because = j.State, j.Because
+	s.Same = j.State == edge.Fresh && identifies(j.Evidence)
 	return s
+}
+
+// identifies reports whether what decided names the object: a time is later than
+// that of any object that was put before.
+func identifies(evidence []edge.Evidence) bool {
+	decided := slices.IndexFunc(evidence, func(e edge.Evidence) bool { return e.State != "" })
+	return decided >= 0 &&
+		slices.Contains([]string{"CRC64", "ETag", "Last-Modified"}, evidence[decided].Name)
 }
 
 // lookAtType compares what CRC64 does not tell of.
@@ -125,7 +135,9 @@ func (o *Observations) moved() (n int) {
 
 func newObservations(p Plan) Observations {
 	return Observations{
-		Plan: p, Watched: make([]Watched, len(p.Watches)), Refreshed: make([]Refreshed, len(p.Refreshes)),
+		Plan:      p,
+		Watched:   make([]Watched, len(p.Watches)),
+		Refreshed: make([]Refreshed, len(p.Refreshes)),
 	}
 }
 
@@ -171,9 +183,9 @@ func (o *Observations) open(i int, now time.Time) bool {
 	if r < 0 || !o.kept(i) || !w.Fresh.IsZero() || o.Refreshed[r].Accepted.IsZero() {
 		return false
 	}
-	most := o.longest()
-	waited := now.Sub(o.Refreshed[r].Accepted)
-	return most == 0 || waited < max(patience*most, most+minPatience) || o.Refreshed[r].Status.Open()
+	most, waited := o.longest(), now.Sub(o.Refreshed[r].Accepted)
+	return most == 0 || waited < max(patience*most, most+minPatience) ||
+		o.Refreshed[r].Status.Open()
 }
 
 // settled reports whether nothing more is to be expected.
@@ -248,6 +260,8 @@ func (o *Observations) outcome(i int) (Outcome, string) {
 		r = o.Refreshed[watch.Refresh]
 	}
 	disturbed := o.disturbed()
+	inDoubt := watch.Refresh >= 0 && !disturbed.IsZero() &&
+		!w.Fresh.Before(disturbed.Add(-maxPause))
 	switch {
 	case w.Before.At.IsZero():
 		return Undecided, "it was not asked for"
@@ -263,7 +277,7 @@ func (o *Observations) outcome(i int) (Outcome, string) {
 		return Undecided, "the API refused it: " + r.Code
 	case watch.Refresh >= 0 && r.Accepted.IsZero():
 		return Undecided, "it was not refreshed"
-	case !w.Fresh.IsZero() && watch.Refresh >= 0 && !disturbed.IsZero() && !w.Fresh.Before(disturbed.Add(-maxPause)):
+	case !w.Fresh.IsZero() && inDoubt:
 		return Undecided, "what nobody had refreshed was fresh by then too"
 	case !w.Fresh.IsZero():
 		return Dropped, ""

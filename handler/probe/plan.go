@@ -191,7 +191,8 @@ func (p *Plan) files() {
 	for _, change := range changes {
 		name := "file/" + string(change) + ".txt"
 		object := p.object(name, change)
-		p.watch(string(change), object, p.url(name), p.refresh(mapping.File, p.url(name), string(change)))
+		refresh := p.refresh(mapping.File, p.url(name), string(change))
+		p.watch(string(change), object, p.url(name), refresh)
 	}
 }
 
@@ -247,7 +248,8 @@ func (p *Plan) directories() {
 		force bool
 	}{{Directory, "without", false}, {Force, "with", true}} {
 		p.experiment(e.id, fmt.Sprintf("What does a Directory refresh %s Force drop?", e.name),
-			"changes an object, removes one, changes the Content-Type of one, and refreshes their directory")
+			"changes an object, removes one, changes the Content-Type of one, "+
+				"and refreshes their directory")
 		folder := strings.ReplaceAll(string(e.id), "_", "-") + "/"
 		refresh := p.refresh(mapping.Directory, p.url(folder), folder)
 		p.Refreshes[refresh].Target.Force = e.force

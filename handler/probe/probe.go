@@ -63,7 +63,8 @@ func NewSite(
 	}
 	match := table.Map(s.object("file.txt"))
 	if match.Rule == nil || specOf(match.Rule, domain) == nil {
-		return Site{}, fmt.Errorf("the table does not show %q of bucket %q at %s", s.Folder, bucket, domain)
+		return Site{}, fmt.Errorf("the table does not show %q of bucket %q at %s",
+			s.Folder, bucket, domain)
 	}
 	for _, event := range []mapping.Event{mapping.Created, mapping.Modified, mapping.Removed} {
 		o := s.object("file.txt")
@@ -105,6 +106,11 @@ func tableOf(r *mapping.Rule, s *mapping.Spec) (*mapping.Table, error) {
 
 func (s Site) object(name string) mapping.Object {
 	return mapping.Object{Bucket: s.Bucket, Key: s.Folder + name, Event: mapping.Created}
+}
+
+// name is the folder's own, which no other probe has.
+func (s Site) name() string {
+	return strings.TrimSuffix(s.Folder[strings.LastIndex(s.Folder, FolderPrefix):], "/")
 }
 
 // url returns the canonical URL of a name below the folder.

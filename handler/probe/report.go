@@ -38,7 +38,8 @@ func Planned(p Plan) Report {
 // Found is the report of what was observed.
 func Found(o Observations) Report {
 	r := newReport(o.Plan)
-	r.Live, r.Began, r.Ended = true, o.Began.UTC().Truncate(time.Second), o.Ended.UTC().Truncate(time.Second)
+	r.Live = true
+	r.Began, r.Ended = o.Began.UTC().Truncate(time.Second), o.Ended.UTC().Truncate(time.Second)
 	r.Answers = append(r.Answers, Answers(o)...)
 	r.Settings = append(r.Settings, Settings(o)...)
 	r.Notes = append(r.Notes, o.Notes...)
@@ -48,12 +49,14 @@ func Found(o Observations) Report {
 
 func newReport(p Plan) Report {
 	r := Report{
-		Domain: p.Site.Domain, Product: string(p.Site.Product), Bucket: p.Site.Bucket, Folder: p.Site.Folder,
-		Cost: p.Cost(), Answers: []Answer{}, Settings: []Setting{}, Notes: []string{}, Left: []string{},
+		Domain: p.Site.Domain, Product: string(p.Site.Product),
+		Bucket: p.Site.Bucket, Folder: p.Site.Folder, Cost: p.Cost(),
+		Answers: []Answer{}, Settings: []Setting{}, Notes: []string{}, Left: []string{},
 	}
 	if p.Site.Handled {
-		r.Notes = append(r.Notes, "the table's rule is for these objects too: a function that is deployed "+
-			"refreshes them, which takes quota of its own and leaves the answers in doubt; "+
+		r.Notes = append(r.Notes, "the table's rule is for these objects too: "+
+			"a function that is deployed refreshes them, "+
+			"which takes quota of its own and leaves the answers in doubt; "+
 			"deploy the rule with exclude: ['**/"+FolderPrefix+"*/**'] first")
 	}
 	return r
@@ -99,8 +102,9 @@ func Redaction(s Site, edge string) func(string) string {
 		pairs = append(pairs, edge, "EDGE", host, "EDGE")
 	}
 	pairs = append(pairs, s.Domain, "DOMAIN")
-	if at := strings.Index(s.url(""), FolderPrefix); at > len("https://"+s.Domain+"/") {
-		pairs = append(pairs, s.url("")[len("https://"+s.Domain):at]+FolderPrefix, "/PATH/"+FolderPrefix)
+	path := strings.TrimPrefix(s.url(""), "https://"+s.Domain)
+	if at := strings.LastIndex(path, FolderPrefix); at > 1 {
+		pairs = append(pairs, path[:at]+FolderPrefix, "/PATH/"+FolderPrefix)
 	}
 	if prefix != "" {
 		pairs = append(pairs, prefix+FolderPrefix, "PREFIX/"+FolderPrefix)
@@ -136,89 +140,4 @@ func (c Cost) String() string {
 		return "nothing"
 	}
 	return strings.Join(parts, ", ")
-}
-
-// Markdown is the report of what was found as a document by itself.
-func (r Report) Markdown() string {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# What %s does", r.Domain)
-	line("")
-	line("Probed on %s, from %s to %s UTC, by ossrefresh %s: product %s, bucket %s, folder `%s`%s.",
-		r.Began.Format("2006-01-02"), r.Began.Format("15:04:05"), r.Ended.Format("15:04:05"), r.Version,
-		r.Product, r.Bucket, r.Folder, edgeWords(r.Edge))
-	line("One node answered; others may do otherwise.")
-	line("")
-	line("| question | answer |")
-	line("|---|---|")
-	for _, a := range r.Answers {
-		line("| %s | %s |", cell(a.Question), cell(a.Answer))
-	}
-	if len(r.Settings) > 0 {
-		line("")
-		line("## What to write into the table")
-		line("")
-		line("| setting | because |")
-		line("|---|---|")
-		for _, s := range r.Settings {
-			line("| `%s` | %s |", s.Setting, cell(s.Because))
-		}
-	}
-	for _, list := range []struct {
-		title string
-		texts []string
-	}{{"Notes", r.Notes}, {"Objects that could not be removed", r.Left}} {
-		if len(list.texts) == 0 {
-			continue
-		}
-		line("")
-		line("## %s", list.title)
-		line("")
-		for _, text := range list.texts {
-			line("- %s", cell(text))
-		}
-	}
-	line("")
-	line("## What was seen")
-	for _, a := range r.Answers {
-		if len(a.Details) == 0 {
-			continue
-		}
-		line("")
-		line("**%s** It %s.", a.Question, a.Does)
-		line("")
-		line("| | asked, below the folder | outcome | |")
-		line("|---|---|---|---|")
-		for _, d := range a.Details {
-			line("| %s | %s | %s | %s |", cell(d.Name), code(d.Path), d.Outcome, cell(d.Words()))
-		}
-	}
-	return b.String()
-}
-
-func edgeWords(edge string) string {
-	if edge == "" {
-		return ""
-	}
-	return ", node " + edge
-}
-
-// Words are what else there is to say of a detail.
-func (d Detail) Words() string {
-	if d.Seconds > 0 {
-		return fmt.Sprintf("after %v s", d.Seconds)
-	}
-	return d.Because
-}
-
-// cell is text as a table of Markdown may have it.
-func cell(text string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "[", `\[`, "`", "'").Replace(text)
-}
-
-func code(text string) string {
-	if text == "" {
-		return ""
-	}
-	return "`" + strings.ReplaceAll(text, "|", `\|`) + "`"
 }

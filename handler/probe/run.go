@@ -19,7 +19,7 @@ type Bucket interface {
 	// Put puts an object. With create, there must not be one. It is not cut short
 	// when ctx ends: an object that arrives later would be left behind.
 	Put(ctx context.Context, key, content, contentType string, create bool) error
-	// Remove removes an object, as anybody does.
+	// Remove removes an object, as anybody does. It is not cut short either.
 	Remove(ctx context.Context, key string) error
 	// Erase removes all that was put under a key, earlier versions too.
 	Erase(ctx context.Context, key string) error
@@ -36,7 +36,9 @@ type Edge interface {
 type API interface {
 	// Submit submits targets and calls done with the outcome of each, from its own
 	// goroutine. Members of accepted answers are returned.
-	Submit(ctx context.Context, targets []mapping.Target, done func(i int, o refresh.Outcome)) (members []string)
+	Submit(
+		ctx context.Context, targets []mapping.Target, done func(i int, o refresh.Outcome),
+	) (members []string)
 	Tasks(ctx context.Context, ids []string) ([]refresh.Task, error)
 	ListTasks(ctx context.Context, typ string, since time.Time) ([]refresh.Task, error)
 	// Quota returns what is left, by type.
@@ -62,7 +64,8 @@ type Run struct {
 type NotShownError struct{ Domain, Bucket, Because string }
 
 func (e *NotShownError) Error() string {
-	return fmt.Sprintf("%s does not show the objects of bucket %s: %s", e.Domain, e.Bucket, e.Because)
+	return fmt.Sprintf("%s does not show the objects of bucket %s: %s",
+		e.Domain, e.Bucket, e.Because)
 }
 
 const (
@@ -87,7 +90,8 @@ func (r *Run) Do(ctx context.Context) (seen Observations, err error) {
 	}()
 	timed, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
-	for _, step := range []func(context.Context) error{r.quota, r.prepare, r.change, r.submit, r.watch} {
+	steps := []func(context.Context) error{r.quota, r.prepare, r.change, r.submit, r.watch}
+	for _, step := range steps {
 		err := step(timed)
 		switch {
 		case ctx.Err() != nil:
@@ -101,7 +105,8 @@ func (r *Run) Do(ctx context.Context) (seen Observations, err error) {
 	r.list(ctx)
 	if n := r.seen.moved(); n > 0 {
 		r.seen.Notes = append(r.seen.Notes, fmt.Sprintf(
-			"%d URLs were fresh at another node than the one that had kept the copy, and may have it still", n))
+			"%d URLs were fresh at another node than the one that had kept the copy, "+
+				"and may have it still", n))
 	}
 	if !r.seen.Settled {
 		return r.seen, ErrTimeout
@@ -119,7 +124,8 @@ type ShortError struct {
 }
 
 func (e *ShortError) Error() string {
-	return fmt.Sprintf("of today's quota of %s, %d are left, and this takes %d", e.Type, e.Left, e.Cost)
+	return fmt.Sprintf("of today's quota of %s, %d are left, and this takes %d",
+		e.Type, e.Left, e.Cost)
 }
 
 // quota refuses to take what is not there.
@@ -171,10 +177,9 @@ func (r *Run) prepare(ctx context.Context) error {
 	return sleep(ctx, grain)
 }
 
-// shown refuses a domain that shows something else than was put. Times prove
-// nothing here: any answer is later than the object.
+// shown refuses a domain that shows something else than was put.
 func (r *Run) shown(s Sight) error {
-	if s.State == edge.Fresh && slices.Contains([]string{"CRC64 is the same", "ETag is the same", "Last-Modified is the same"}, s.Because) {
+	if s.Same {
 		return nil
 	}
 	return &NotShownError{r.Plan.Site.Domain, r.Plan.Site.Bucket, because(s)}
@@ -269,7 +274,8 @@ func (r *Run) submit(ctx context.Context) error {
 		}
 	}
 	if kept == 0 {
-		r.seen.Notes = append(r.seen.Notes, "the edge keeps nothing of this folder: nothing was refreshed")
+		r.seen.Notes = append(r.seen.Notes,
+			"the edge keeps nothing of this folder: nothing was refreshed")
 		return nil
 	}
 	r.Progress("refreshing")
@@ -460,9 +466,9 @@ func (r *Run) list(ctx context.Context) {
 // noteForeign tells of tasks that somebody else asked for: a deployed function
 // whose table has the folder.
 func (r *Run) noteForeign(tasks []refresh.Task) {
-	ids, n := r.ids(), 0
+	ids, folder, n := r.ids(), r.Plan.Site.name(), 0
 	for _, t := range tasks {
-		if !slices.Contains(ids, t.ID) && strings.Contains(t.URL, strings.TrimSuffix(lastSegment(r.Plan.Site.Folder), "/")) {
+		if !slices.Contains(ids, t.ID) && strings.Contains(t.URL, folder) {
 			n++
 		}
 	}
@@ -471,11 +477,6 @@ func (r *Run) noteForeign(tasks []refresh.Task) {
 			"somebody else refreshed %d URLs of the folder, such as a function that is deployed: "+
 				"the answers are in doubt", n))
 	}
-}
-
-func lastSegment(folder string) string {
-	folder = strings.TrimSuffix(folder, "/")
-	return folder[strings.LastIndexByte(folder, '/')+1:]
 }
 
 // erase removes every object that was put.

@@ -106,19 +106,22 @@ func (cmd *probeCommand) check() (edge.Node, probe.Site, *mapping.Table, error) 
 			"give an address such as 203.0.113.7, or 127.0.0.1:8080")
 	}
 	if strings.HasPrefix(cmd.Prefix, "/") {
-		return "", site, nil, misuse(fmt.Errorf("--prefix: %q begins with a slash, which no key does", cmd.Prefix),
-			"give one such as www/")
+		err := fmt.Errorf("--prefix: %q begins with a slash, which no key does", cmd.Prefix)
+		return "", site, nil, misuse(err, "give one such as www/")
 	}
 	table, err := cmd.load()
 	if err != nil {
 		return "", site, nil, err
 	}
-	site, err = probe.NewSite(table, cmd.Bucket, strings.ToLower(cmd.Domain), cmd.Prefix, time.Now())
+	domain := strings.ToLower(cmd.Domain)
+	site, err = probe.NewSite(table, cmd.Bucket, domain, cmd.Prefix, time.Now())
 	if err != nil {
-		return "", site, nil, hint(err, "give a bucket and a domain of one rule, and with --prefix one that the rule is for")
+		return "", site, nil, hint(err, "give a bucket and a domain of one rule, "+
+			"and with --prefix one that the rule is for")
 	}
 	if site.Product != mapping.DCDN && site.Product != mapping.CDN {
-		return "", site, nil, fmt.Errorf("%s is of product %s; probe knows dcdn and cdn", site.Domain, site.Product)
+		return "", site, nil, fmt.Errorf("%s is of product %s; probe knows dcdn and cdn",
+			site.Domain, site.Product)
 	}
 	return node, site, table, nil
 }
@@ -137,7 +140,8 @@ func (cmd *probeCommand) newRun(
 	}
 	objects, err := storeFrom(c.getenv, func(config *oss.Config) {
 		if cmd.dial != nil {
-			config.WithHttpClient(&http.Client{Transport: &http.Transport{DialContext: cmd.dial, DisableKeepAlives: true}})
+			transport := &http.Transport{DialContext: cmd.dial, DisableKeepAlives: true}
+			config.WithHttpClient(&http.Client{Transport: transport})
 		}
 	})
 	if err != nil {
@@ -189,7 +193,8 @@ func (cmd *probeCommand) create(site probe.Site) (*os.File, error) {
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return nil, hint(fmt.Errorf("writing the report: %w", err), "name another file with --report")
+		err = fmt.Errorf("writing the report: %w", err)
+		return nil, hint(err, "name another file with --report")
 	}
 	return file, nil
 }
@@ -211,8 +216,8 @@ func failed(err error, hide func(string) string) error {
 	short, notShown := (*probe.ShortError)(nil), (*probe.NotShownError)(nil)
 	switch {
 	case errors.As(err, &notShown):
-		return hint(worded, "is the bucket the origin of the domain, and does the table say where it is shown? "+
-			"Nothing was refreshed")
+		return hint(worded, "is the bucket the origin of the domain, "+
+			"and does the table say where it is shown? Nothing was refreshed")
 	case errors.Is(err, probe.ErrTimeout):
 		return hint(worded, "give a longer --timeout; a probe lasts twice as long as a refresh")
 	case errors.As(err, &short):
@@ -222,7 +227,9 @@ func failed(err error, hide func(string) string) error {
 }
 
 // finish adds what the command knows.
-func (cmd *probeCommand) finish(r probe.Report, node edge.Node, hide func(string) string) probeDocument {
+func (cmd *probeCommand) finish(
+	r probe.Report, node edge.Node, hide func(string) string,
+) probeDocument {
 	r.Version, r.Edge = handler.Version(), string(node)
 	r.Rewrite(hide)
 	return probeDocument{Report: r}
@@ -239,7 +246,8 @@ func (d probeDocument) failure() error {
 	if len(d.Left) == 0 {
 		return nil
 	}
-	err := fmt.Errorf("%s could not be removed: %s", plural(len(d.Left), "object"), shownKeys(d.Left))
+	left := plural(len(d.Left), "object")
+	err := fmt.Errorf("%s could not be removed: %s", left, shownKeys(d.Left))
 	return hint(err, "remove them by hand")
 }
 
@@ -283,7 +291,8 @@ func (d probeDocument) plan(p *page) {
 		p.line("      %s; costs %s", e.Does, e.Cost)
 	}
 	p.title("COST: at most %s", d.Cost)
-	p.line("  the objects are put below %s of %s, and removed at the end", shown(d.Folder), shown(d.Bucket))
+	p.line("  the objects are put below %s of %s, and removed at the end",
+		shown(d.Folder), shown(d.Bucket))
 	p.line("  the URLs are of %s (%s)", shown(d.Domain), d.Product)
 	d.notes(p)
 }

@@ -31,11 +31,18 @@ func newProbeBucket(s ossStore, bucket string) *probeBucket {
 	return &probeBucket{store: s, bucket: bucket, versions: map[string][]string{}}
 }
 
-// putting is how long a put may take. It is not cut by an interruption.
-const putting = time.Minute
+// changing is how long a put or a removal may take. An interruption does not cut it:
+// what arrives later would be left behind.
+const changing = time.Minute
 
-func (b *probeBucket) Put(ctx context.Context, key, content, contentType string, create bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putting)
+func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), changing)
+}
+
+func (b *probeBucket) Put(
+	ctx context.Context, key, content, contentType string, create bool,
+) error {
+	ctx, cancel := uncut(ctx)
 	defer cancel()
 	request := &oss.PutObjectRequest{
 		Bucket: &b.bucket, Key: &key, Body: strings.NewReader(content), ContentType: &contentType,
@@ -65,7 +72,14 @@ func (b *probeBucket) note(key string, version *string) {
 }
 
 func (b *probeBucket) Remove(ctx context.Context, key string) error {
-	result, err := b.store.client.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &b.bucket, Key: &key})
+	ctx, cancel := uncut(ctx)
+	defer cancel()
+	return b.delete(ctx, key)
+}
+
+func (b *probeBucket) delete(ctx context.Context, key string) error {
+	request := &oss.DeleteObjectRequest{Bucket: &b.bucket, Key: &key}
+	result, err := b.store.client.DeleteObject(ctx, request)
 	if err != nil {
 		return b.explain("removing an object from", "oss:DeleteObject", err)
 	}
@@ -77,7 +91,7 @@ func (b *probeBucket) Remove(ctx context.Context, key string) error {
 // none, the object.
 func (b *probeBucket) Erase(ctx context.Context, key string) error {
 	if len(b.versions[key]) == 0 {
-		return b.Remove(ctx, key)
+		return b.delete(ctx, key)
 	}
 	for _, version := range slices.Backward(b.versions[key]) {
 		request := &oss.DeleteObjectRequest{Bucket: &b.bucket, Key: &key, VersionId: &version}
@@ -118,7 +132,9 @@ type probeAPI struct {
 	members []string // of answers that accept
 }
 
-func newProbeAPI(client *aliyun.Client, creds aliyun.Credentials, p mapping.Product, r mapping.Refresh) *probeAPI {
+func newProbeAPI(
+	client *aliyun.Client, creds aliyun.Credentials, p mapping.Product, r mapping.Refresh,
+) *probeAPI {
 	a := &probeAPI{submitter: handler.NewSubmitter(r, 1), product: string(p)}
 	a.submitter.FoldOnQuota = false // what is asked is refreshed, and nothing else
 	client.Answered = a.answered
@@ -174,8 +190,12 @@ func (a *probeAPI) Tasks(ctx context.Context, ids []string) ([]refresh.Task, err
 // at the same time.
 const maxTaskPages = 10
 
-func (a *probeAPI) ListTasks(ctx context.Context, typ string, since time.Time) ([]refresh.Task, error) {
-	query := refresh.TaskQuery{Type: typ, Since: since.Add(-time.Minute), Until: time.Now().Add(time.Second)}
+func (a *probeAPI) ListTasks(
+	ctx context.Context, typ string, since time.Time,
+) ([]refresh.Task, error) {
+	query := refresh.TaskQuery{
+		Type: typ, Since: since.Add(-time.Minute), Until: time.Now().Add(time.Second),
+	}
 	var all []refresh.Task
 	for query.Page = 1; query.Page <= maxTaskPages; query.Page++ {
 		page, err := a.caller.ListTasks(ctx, a.product, query)

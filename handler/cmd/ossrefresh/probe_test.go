@@ -580,14 +580,17 @@ func TestProbeInterrupted(t *testing.T) {
 	run := func(t *testing.T, at int) (requests int) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newProbeWorld(t, probeModel{docs: "index", refresh: 2 * time.Second})
+			w.versions = map[string][]string{}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			w.each = func(n int) {
 				if n == at {
 					cancel()
+					time.Sleep(3 * time.Second) // what was asked for is done later
 				}
 			}
 			doc, _, stderr, status := w.probe(ctx, nil)
+			time.Sleep(10 * time.Second)
 			requests = w.requests
 			if at < 0 {
 				return
@@ -598,15 +601,20 @@ func TestProbeInterrupted(t *testing.T) {
 			if left := w.left(); left != nil {
 				t.Errorf("interrupted at request %d: left behind %q", at, left)
 			}
+			for name, versions := range w.versions {
+				if len(versions) > 0 {
+					t.Errorf("interrupted at request %d: %s has the versions %q", at, name, versions)
+				}
+			}
 		})
 		return requests
 	}
 	all := run(t, -1)
-	removals := 20 // at the end, of which an interruption is none
+	removals := 39 // at the end, of each version: an interruption changes nothing there
 	if all < 200 {
 		t.Fatalf("a probe makes %d requests", all)
 	}
-	for at := 0; at < all-removals; at += 17 {
+	for at := 0; at < all-removals; at += 7 {
 		run(t, at)
 	}
 }
@@ -817,16 +825,24 @@ func TestProbeEndsOnSignals(t *testing.T) {
 			tool.Env = append(tool.Env, name+"="+value)
 		}
 		tool.Env = append(tool.Env, "OSS_ENDPOINT="+store.URL, "REFRESH_ENDPOINT="+api.URL)
+		started := make(chan struct{})
 		w.each = func(n int) {
 			if n == 30 {
+				<-started
 				_ = tool.Process.Signal(signal)
 			}
 		}
-		output, err := tool.CombinedOutput()
+		var output bytes.Buffer
+		tool.Stdout, tool.Stderr = &output, &output
+		if err := tool.Start(); err != nil {
+			t.Fatal(err)
+		}
+		close(started)
+		err := tool.Wait()
 		store.Close()
 		node.Close()
-		if err == nil || !strings.Contains(string(output), "ossrefresh: error: interrupted: not all was asked\n") {
-			t.Errorf("%v: %v: %s", signal, err, output)
+		if err == nil || !strings.Contains(output.String(), "ossrefresh: error: interrupted: not all was asked\n") {
+			t.Errorf("%v: %v: %s", signal, err, &output)
 		}
 		if left := w.left(); left != nil || w.requests < 40 {
 			t.Errorf("%v: left behind %q after %d requests", signal, left, w.requests)
