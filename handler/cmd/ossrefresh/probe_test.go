@@ -817,6 +817,13 @@ func TestProbeEndsOnSignals(t *testing.T) {
 		w := newProbeWorld(t, probeModel{refresh: time.Hour})
 		tool := exec.Command("ossrefresh", "probe", "--live", "--domain", "www.example.com", "--bucket", "my-site",
 			"--mapping", filepath.Join(w.dir, "mapping.yaml"), "--report", filepath.Join(w.dir, "report.md"))
+		started := make(chan struct{})
+		w.each = func(n int) {
+			if n == 30 {
+				<-started
+				_ = tool.Process.Signal(signal)
+			}
+		}
 		store := httptest.NewServer(http.HandlerFunc(w.serveOSS))
 		node := httptest.NewServer(http.HandlerFunc(w.serveEdge))
 		api := aliyuntest.NewTestServer(t, nil)
@@ -825,13 +832,6 @@ func TestProbeEndsOnSignals(t *testing.T) {
 			tool.Env = append(tool.Env, name+"="+value)
 		}
 		tool.Env = append(tool.Env, "OSS_ENDPOINT="+store.URL, "REFRESH_ENDPOINT="+api.URL)
-		started := make(chan struct{})
-		w.each = func(n int) {
-			if n == 30 {
-				<-started
-				_ = tool.Process.Signal(signal)
-			}
-		}
 		var output bytes.Buffer
 		tool.Stdout, tool.Stderr = &output, &output
 		if err := tool.Start(); err != nil {
