@@ -2,14 +2,15 @@
 // what no document tells of the edge and of the refresh API:
 //
 //	site, err := probe.NewSite(table, "my-site", "www.example.com", "", time.Now())
-//	plan := probe.NewPlan(site)           // questions, objects, URLs, and what it costs
-//	seen, err := (&probe.Run{…}).Do(ctx)  // puts, visits, refreshes, watches, removes
-//	report := probe.Report(seen)          // answers, and the settings that follow
+//	plan := probe.NewPlan(site)   // questions, objects, URLs, and what it costs
+//	run := probe.Run{Plan: plan}  // and the bucket, a node and the API
+//	seen, err := run.Do(ctx)      // puts, visits, changes, refreshes, watches, removes
+//	report := probe.Found(seen)   // answers, and the settings that follow
 //
 // All but [Run] is pure: it has no clock and asks nobody. Run asks the bucket, a
-// node of the edge and the API through small interfaces, and knows none of them.
+// node of the edge and the API through small interfaces.
 //
-// The package does not judge whether a copy is stale: that is [edge.Judge].
+// The package does not judge whether a copy is stale: [edge.Judge] does.
 package probe
 
 import (

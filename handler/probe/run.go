@@ -275,7 +275,8 @@ func (r *Run) submit(ctx context.Context) error {
 	}
 	if kept == 0 {
 		r.seen.Notes = append(r.seen.Notes,
-			"the edge keeps nothing of this folder: nothing was refreshed")
+			"the edge keeps nothing of this folder, which has .txt and .html files: "+
+				"nothing was refreshed")
 		return nil
 	}
 	r.Progress("refreshing")
