@@ -15,10 +15,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -61,6 +63,11 @@ type Credentials struct {
 // gateway looks for ObjectPath. It is safe for concurrent use.
 type Client struct {
 	UserAgent string // of each request: "oss-cdn-refresh/0-347c157d5b3f"
+
+	// Answered, unless nil, is told the operation of each answer that is a JSON
+	// object, and the names of its members in order. It is called from the
+	// goroutine of the call.
+	Answered func(operation string, members []string)
 
 	endpoint  Endpoint
 	transport *http.Transport
@@ -166,6 +173,9 @@ func (c *Caller) Refresh(ctx context.Context, call refresh.Call) (refresh.Receip
 	}
 	params["ObjectPath"] = strings.Join(call.URLs, "\n") // as RefreshDcdnObjectCaches wants them
 	params["ObjectType"] = call.Type
+	if call.Force {
+		params["Force"] = "true" // false is the default
+	}
 	answer, refusal := c.do(ctx, p, request, len(call.URLs) > 1)
 	if refusal != nil {
 		return refresh.Receipt{}, c.switchPlacement(p, refusal, inQuery)
@@ -230,6 +240,9 @@ func (c *Caller) do(
 		return answer{}, err
 	}
 	a, err := read(op, status, body, secrets)
+	if answered := c.client.Answered; answered != nil && a.fields != nil {
+		answered(op, slices.Sorted(maps.Keys(a.fields)))
+	}
 	if trace.connection.Load().repeats(a.requestID) {
 		return answer{}, &refresh.Error{
 			Op: op, Code: "RepeatedAnswer", Class: refresh.Again, RequestID: a.requestID,

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -80,6 +81,43 @@ func TestRefresh(t *testing.T) {
 				t.Errorf("%s: ObjectPath is in the %s, want the form", product, calls[0].ObjectPathIn)
 			}
 		}
+	}
+}
+
+func TestForce(t *testing.T) {
+	for _, product := range []string{"dcdn", "cdn"} {
+		api := aliyuntest.NewTestServer(t, nil)
+		for _, force := range []bool{true, false} {
+			directory := refresh.Call{
+				Product: product, Type: "Directory", Force: force, URLs: []string{"https://www.example.com/a/"},
+			}
+			if _, err := caller(api).Refresh(t.Context(), directory); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if accepted := api.Accepted(); !accepted[0].Force || accepted[1].Force {
+			t.Errorf("%s: accepted %+v; want the first with force", product, accepted)
+		}
+	}
+}
+
+// Who asks what an answer has is told of each, refusals too.
+func TestAnswered(t *testing.T) {
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{PushTaskID: true})
+	c := caller(api)
+	var got []string
+	c.client.Answered = func(operation string, members []string) {
+		got = append(got, operation+" "+strings.Join(members, ","))
+	}
+	for _, url := range []string{"https://www.example.com/a", "not a URL"} {
+		_, _ = c.Refresh(t.Context(), refresh.Call{Product: "dcdn", Type: "File", URLs: []string{url}})
+	}
+	want := []string{
+		"RefreshDcdnObjectCaches PushTaskId,RequestId",
+		"RefreshDcdnObjectCaches Code,HostId,Message,Recommend,RequestId",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -65,15 +66,29 @@ type Client struct {
 // world takes seconds.
 const timeout = 30 * time.Second
 
+// maxBody is how much is read of what a node sends, in bytes.
+const maxBody = 16 << 20
+
 // Head asks for the head of an absolute URL, in exactly the spelling given, with
 // an Accept-Encoding such as "identity" or "gzip": nodes may keep a copy for
 // each. It follows no redirect. The error is that of the network; an answer of
 // any status is none.
 func (c *Client) Head(ctx context.Context, address, encoding string) (Answer, error) {
+	return c.ask(ctx, http.MethodHead, address, encoding)
+}
+
+// Get is Head for the whole of what is there: it fills a node's cache as a
+// visitor does, which a HEAD may not do.
+func (c *Client) Get(ctx context.Context, address, encoding string) (Answer, error) {
+	return c.ask(ctx, http.MethodGet, address, encoding)
+}
+
+func (c *Client) ask(ctx context.Context, method, address, encoding string) (Answer, error) {
 	request, err := c.request(address)
 	if err != nil {
 		return Answer{}, err
 	}
+	request.Method = method
 	request.Header.Set("Accept-Encoding", encoding)
 	request.Header.Set("User-Agent", "oss-cdn-refresh")
 	if c.transport == nil {
@@ -97,7 +112,11 @@ func (c *Client) Head(ctx context.Context, address, encoding string) (Answer, er
 		}
 		return Answer{}, fmt.Errorf("asking the node over %s: %w", strings.ToUpper(request.URL.Scheme), err)
 	}
+	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, maxBody))
 	response.Body.Close()
+	if err != nil {
+		return Answer{}, fmt.Errorf("reading what the node sends: %w", err)
+	}
 	answer.Status, answer.Header, answer.At = response.StatusCode, response.Header, time.Now()
 	return answer, nil
 }
@@ -132,7 +151,7 @@ func (c *Client) request(address string) (*http.Request, error) {
 		scheme = "http"
 	}
 	u := &url.URL{Scheme: scheme, Host: host, Opaque: path}
-	return &http.Request{Method: http.MethodHead, URL: u, Host: host, Header: http.Header{}}, nil
+	return &http.Request{URL: u, Host: host, Header: http.Header{}}, nil
 }
 
 func (c *Client) newTransport() *http.Transport {

@@ -40,6 +40,28 @@ func TestHeadKeepsTheSpelling(t *testing.T) {
 	}
 }
 
+// A Get reads all that the node sends, so that the connection serves the next
+// one, as the node has it in its log.
+func TestGetReadsTheBody(t *testing.T) {
+	peers := map[string]int{}
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peers[r.RemoteAddr]++
+		io.WriteString(w, r.Method+strings.Repeat(" ", 1<<20))
+	}))
+	defer node.Close()
+	c := &Client{Node: Node(node.Listener.Addr().String())}
+	defer c.Close()
+	for range 3 {
+		answer, err := c.Get(t.Context(), "https://www.example.com/a|b", "identity")
+		if err != nil || answer.Status != http.StatusOK {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+	}
+	if len(peers) != 1 {
+		t.Errorf("%d connections, want 1", len(peers))
+	}
+}
+
 func TestHeadRefuses(t *testing.T) {
 	for _, address := range []string{"www.example.com/a", "https:///a", "https://www.example.com/a b", "https://www.example.com/图", "https://www.example.com/a\r\nX: y"} {
 		if _, err := new(Client).Head(t.Context(), address, "identity"); err == nil || !strings.Contains(err.Error(), "not a valid URL") {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -335,6 +336,7 @@ type ossServer struct {
 
 type ossObject struct {
 	text string
+	typ  string // Content-Type
 	put  time.Time
 }
 
@@ -348,7 +350,7 @@ func newOSSServer(t *testing.T) *ossServer {
 func (s *ossServer) put(name, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.objects[name] = ossObject{text, time.Now()}
+	s.objects[name] = ossObject{text, "", time.Now()}
 }
 
 func (s *ossServer) remove(name string) {
@@ -376,6 +378,10 @@ func (s *ossServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusForbidden, "AccessDenied")
 		return
 	}
+	if r.Method == http.MethodPut || r.Method == http.MethodDelete {
+		s.change(w, r, name)
+		return
+	}
 	s.mu.Lock()
 	object, ok := s.objects[name]
 	s.mu.Unlock()
@@ -386,9 +392,34 @@ func (s *ossServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sum := crc64.Checksum([]byte(object.text), crc64.MakeTable(crc64.ECMA))
 	w.Header().Set("x-oss-hash-crc64ecma", strconv.FormatUint(sum, 10))
 	w.Header().Set("x-oss-object-type", "Normal")
+	w.Header().Set("ETag", fmt.Sprintf(`"%X"`, md5.Sum([]byte(object.text))))
+	if object.typ != "" {
+		w.Header().Set("Content-Type", object.typ)
+	}
 	w.Header().Set("Last-Modified", object.put.UTC().Format(http.TimeFormat))
 	w.Header().Set("Content-Length", strconv.Itoa(len(object.text)))
 	io.WriteString(w, object.text)
+}
+
+// change puts or removes an object.
+func (s *ossServer) change(w http.ResponseWriter, r *http.Request, name string) {
+	text, err := io.ReadAll(r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, exists := s.objects[name]
+	switch {
+	case err != nil:
+		s.refuse(w, http.StatusBadRequest, "IncompleteBody")
+	case r.Method == http.MethodDelete:
+		delete(s.objects, name)
+		w.WriteHeader(http.StatusNoContent)
+	case exists && r.Header.Get("x-oss-forbid-overwrite") == "true":
+		s.refuse(w, http.StatusConflict, "FileAlreadyExists")
+	default:
+		s.objects[name] = ossObject{string(text), r.Header.Get("Content-Type"), time.Now()}
+		sum := crc64.Checksum(text, crc64.MakeTable(crc64.ECMA))
+		w.Header().Set("x-oss-hash-crc64ecma", strconv.FormatUint(sum, 10))
+	}
 }
 
 // refuse answers with an error, for HEAD in a header.

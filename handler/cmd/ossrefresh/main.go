@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"reflect"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -50,6 +51,7 @@ type commandLine struct {
 	Refresh  refreshCommand  `cmd:"" help:"Refresh URLs by hand."`
 	Verify   verifyCommand   `cmd:"" help:"Tell whether a node of the CDN serves what OSS holds."`
 	Replay   replayCommand   `cmd:"" help:"Refresh what dead letters list as failed."`
+	Probe    probeCommand    `cmd:"" help:"Settle by experiment what no document says of a domain."`
 	Quota    quotaCommand    `cmd:"" help:"Show what is left of the day's quota."`
 	Tasks    tasksCommand    `cmd:"" help:"Show the progress of refresh tasks."`
 }
@@ -83,7 +85,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 		c.json = slices.Contains(args, "--json") // it may stand behind what did not parse
 		return c.report(misuse(err, "run "+helpFor(err)))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt kills
 	parsed.BindTo(ctx, (*context.Context)(nil))
@@ -92,6 +94,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 		err = fmt.Errorf("interrupted: %w", err)
 	}
 	return c.report(err)
+}
+
+// endings are the signals that end a command, which then puts its things away: a
+// terminal that is closed sends SIGHUP, unless the tool runs under nohup.
+func endings() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // bytesAsGiven keeps what is not UTF-8, which kong's own mapper replaces.

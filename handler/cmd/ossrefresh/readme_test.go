@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"oss-cdn-refresh/handler/deployment/deploymenttest"
+	"oss-cdn-refresh/handler/probe"
+	"oss-cdn-refresh/mapping"
 )
 
 // The README opens with a command and what it prints. It prints that, with the
@@ -70,4 +74,34 @@ func TestReadmeShowsWhatSetupPrints(t *testing.T) {
 func timeless(text string) string {
 	text = regexp.MustCompile(`[\d.]+ ms`).ReplaceAllString(text, "N ms")
 	return regexp.MustCompile(`, by .*`).ReplaceAllString(text, ", by FUNCTION")
+}
+
+// The READMEs say what a probe costs, and how to keep the function out of it.
+func TestReadmeSaysWhatProbeCosts(t *testing.T) {
+	table, err := mapping.Parse("mapping.yaml", []byte(probeTable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site, err := probe.NewSite(table, "my-site", "www.example.com", "", time.Now())
+	if err != nil || site.Handled {
+		t.Fatalf("handled %v, %v", site.Handled, err)
+	}
+	cost := probe.NewPlan(site).Cost()
+	for _, tt := range []struct{ name, objects, refreshes string }{
+		{"README.md", "%d small objects", "%d URLs, %d directories and %d\nIgnoreParams"},
+		{"README.zh-CN.md", "%d 个小对象", "%d 个 URL、%d 个目录和 %d 个 IgnoreParams"},
+	} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "..", tt.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			fmt.Sprintf(tt.objects, cost.Objects), fmt.Sprintf(tt.refreshes, cost.URLs, cost.Directories, cost.IgnoreParams),
+			"`" + probe.FolderPrefix + "TIME/`", "`exclude: ['**/" + probe.FolderPrefix + "*/**']`",
+		} {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s does not say %q", tt.name, want)
+			}
+		}
+	}
 }

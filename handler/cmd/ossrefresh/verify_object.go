@@ -28,7 +28,7 @@ type ossStore struct{ client *oss.Client }
 // storeFrom returns OSS in the region of FC_REGION, or at OSS_ENDPOINT. Without
 // credentials it asks as anybody may: that does for buckets that anybody may
 // read.
-func storeFrom(getenv func(string) string) (ossStore, error) {
+func storeFrom(getenv func(string) string, options ...func(*oss.Config)) (ossStore, error) {
 	provider := credentials.CredentialsProvider(credentials.NewAnonymousCredentialsProvider())
 	if c := aliyun.CredentialsFrom(getenv); c != (aliyun.Credentials{}) {
 		c, err := credentialsFrom(getenv)
@@ -50,6 +50,9 @@ func storeFrom(getenv func(string) string) (ossStore, error) {
 		WithReadWriteTimeout(30 * time.Second)
 	if endpoint != "" {
 		config.WithEndpoint(string(endpoint)).WithUsePathStyle(true)
+	}
+	for _, option := range options {
+		option(config)
 	}
 	return ossStore{oss.NewClient(config)}, nil
 }
