@@ -533,6 +533,15 @@ func TestProbeTellsModelsApart(t *testing.T) {
 				if !slices.Equal(settings, tt.settings) {
 					t.Errorf("settings:\n got %q\nwant %q", settings, tt.settings)
 				}
+				if got := answerOf(t, doc, probe.Duration); tt.model.refresh == six && strings.HasPrefix(got, "median") &&
+					(!strings.HasPrefix(got, "median 6m") || !strings.HasSuffix(got, ", each to within 15s")) {
+					t.Errorf("%s: %q", probe.Duration, got)
+				}
+				for _, a := range doc.Answers {
+					if a.Decided == strings.Contains(a.Answer, string(probe.Undecided)) && a.ID != probe.TaskPaths {
+						t.Errorf("%s: decided %v, %q", a.ID, a.Decided, a.Answer)
+					}
+				}
 				if tt.because != "" && doc.Settings[0].Because != tt.because {
 					t.Errorf("because:\n got %q\nwant %q", doc.Settings[0].Because, tt.because)
 				}
