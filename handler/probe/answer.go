@@ -17,7 +17,7 @@ import (
 type Answer struct {
 	Experiment
 	Answer  string   `json:"answer"`
-	Decided bool     `json:"decided"`
+	Decided bool     `json:"decided"` // all of it
 	Details []Detail `json:"details"`
 }
 
@@ -96,7 +96,7 @@ func (a *Answer) sentence(outcomes ...string) {
 		case len(names) == 0:
 		case outcome == string(Undecided):
 			parts = append(parts, "undecided: "+strings.Join(names, ", ")+" ("+a.why()+")")
-			a.Decided = len(names) < len(a.Details)
+			a.Decided = false
 		case len(names) == len(a.Details):
 			parts = append(parts, outcome+": all")
 		default:
@@ -373,7 +373,7 @@ func answerDuration(o *Observations, a *Answer) {
 		median = (median + all[len(all)/2-1]) / 2
 	}
 	a.Decided = true
-	a.Answer = fmt.Sprintf("median %v of %d URLs, from %v to %v, each told to %v",
+	a.Answer = fmt.Sprintf("median %v of %d URLs, from %v to %v, each to within %v",
 		round(median), len(all), round(all[0]), round(all[len(all)-1]), pause(median))
 }
 

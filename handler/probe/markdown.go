@@ -53,7 +53,7 @@ func (r Report) Markdown() string {
 			continue
 		}
 		line("")
-		line("**%s** It %s.", a.Question, a.Does)
+		line("**%s** It %s. That costs %s.", a.Question, a.Does, a.Cost)
 		line("")
 		line("| | asked, below the folder | outcome | |")
 		line("|---|---|---|---|")

@@ -57,6 +57,7 @@ type Run struct {
 	seen        Observations
 	before, now []edge.Answer // of OSS, of each object
 	put         map[string]bool
+	complaints  []string
 }
 
 // A NotShownError is that the domain does not show the objects of the bucket.
@@ -132,7 +133,7 @@ func (e *ShortError) Error() string {
 func (r *Run) quota(ctx context.Context) error {
 	var err error
 	if r.seen.QuotaBefore, err = r.API.Quota(ctx); err != nil {
-		r.complain("the quota", err)
+		r.complain("the quota could not be asked for", err)
 		return nil
 	}
 	cost := r.Plan.Cost()
@@ -321,11 +322,12 @@ func refreshedAs(o refresh.Outcome, now time.Time) Refreshed {
 	return Refreshed{Accepted: now, TaskID: o.Receipt.TaskID}
 }
 
-// complain notes what could not be asked.
+// complain notes once why something could not be done: each error has a request id
+// of its own.
 func (r *Run) complain(what string, err error) {
-	note := fmt.Sprintf("%s could not be asked for: %v", what, err)
-	if !slices.Contains(r.seen.Notes, note) {
-		r.seen.Notes = append(r.seen.Notes, note)
+	if !slices.Contains(r.complaints, what) {
+		r.complaints = append(r.complaints, what)
+		r.seen.Notes = append(r.seen.Notes, fmt.Sprintf("%s: %v", what, err))
 	}
 }
 
@@ -380,7 +382,7 @@ func (r *Run) tasks(ctx context.Context) {
 	found, err := r.API.Tasks(ctx, ids)
 	if err != nil {
 		if ctx.Err() == nil {
-			r.complain("the tasks by id", err)
+			r.complain("the tasks could not be asked for by id", err)
 		}
 		for i := range r.seen.Refreshed { // what was known may be long over
 			r.seen.Refreshed[i].Status = ""
@@ -449,7 +451,7 @@ func (r *Run) list(ctx context.Context) {
 	for _, typ := range []string{"file", "directory"} {
 		found, err := r.API.ListTasks(ctx, typ, r.seen.Began)
 		if err != nil {
-			r.complain("the tasks by type", err)
+			r.complain("the tasks could not be asked for by type", err)
 			continue
 		}
 		all = append(all, found...)
@@ -459,7 +461,7 @@ func (r *Run) list(ctx context.Context) {
 	if r.seen.QuotaBefore != nil {
 		var err error
 		if r.seen.QuotaAfter, err = r.API.Quota(ctx); err != nil {
-			r.complain("the quota", err)
+			r.complain("the quota could not be asked for", err)
 		}
 	}
 }
@@ -493,15 +495,8 @@ func (r *Run) erase(ctx context.Context) {
 		r.Progress("removing the objects: %d of %d", n, len(r.put))
 		if err := r.Bucket.Erase(ctx, key); err != nil {
 			r.seen.Left = append(r.seen.Left, key)
-			r.complainErase(err)
+			r.complain("an object could not be removed", err)
 		}
-	}
-}
-
-func (r *Run) complainErase(err error) {
-	note := "an object could not be removed: " + err.Error()
-	if !slices.Contains(r.seen.Notes, note) {
-		r.seen.Notes = append(r.seen.Notes, note)
 	}
 }
 

@@ -27,7 +27,7 @@ type probeCommand struct {
 	Prefix  string        `placeholder:"P" help:"Where to put the objects: below P/oss-cdn-refresh-probe-TIME/. Default: the prefix of the rule."`
 	Edge    string        `placeholder:"HOST[:PORT]" help:"Ask this node, not the one that DNS gives. Plain HTTP on loopback, HTTPS elsewhere."`
 	Live    bool          `help:"Do it. Without, nothing is asked of anybody."`
-	Redact  bool          `help:"Hide the domain, the bucket, the prefix and the node in all that is printed and written."`
+	Redact  bool          `help:"Hide the domain, the bucket, the prefix and the node in the plan, the answers and the report."`
 	Report  string        `placeholder:"FILE" help:"Where to write the answers as Markdown. Default: oss-cdn-refresh-probe-TIME.md."`
 	Timeout time.Duration `default:"30m" help:"When to give up."`
 

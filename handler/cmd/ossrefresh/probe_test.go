@@ -533,6 +533,15 @@ func TestProbeTellsModelsApart(t *testing.T) {
 				if !slices.Equal(settings, tt.settings) {
 					t.Errorf("settings:\n got %q\nwant %q", settings, tt.settings)
 				}
+				if got := answerOf(t, doc, probe.Duration); tt.model.refresh == six && strings.HasPrefix(got, "median") &&
+					(!strings.HasPrefix(got, "median 6m") || !strings.HasSuffix(got, ", each to within 15s")) {
+					t.Errorf("%s: %q", probe.Duration, got)
+				}
+				for _, a := range doc.Answers {
+					if a.Decided == strings.Contains(a.Answer, string(probe.Undecided)) && a.ID != probe.TaskPaths {
+						t.Errorf("%s: decided %v, %q", a.ID, a.Decided, a.Answer)
+					}
+				}
 				if tt.because != "" && doc.Settings[0].Because != tt.because {
 					t.Errorf("because:\n got %q\nwant %q", doc.Settings[0].Because, tt.because)
 				}
@@ -875,4 +884,61 @@ func TestPin(t *testing.T) {
 	if want := []string{"www.example.com:443", l.Addr().String()}; !slices.Equal(asked, want) {
 		t.Errorf("connected to %q, want %q", asked, want)
 	}
+}
+
+// A refresh that does not arrive in time leaves open what depends on it, and
+// nothing else.
+func TestProbeGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newProbeWorld(t, probeModel{refresh: 10 * time.Hour, docs: "index"})
+		doc, _, stderr, status := w.probe(t.Context(), func(cmd *probeCommand) { cmd.Timeout = 30 * time.Minute })
+		if status != 1 || !strings.Contains(stderr, "error: the time was over before everything was settled\n") || !strings.Contains(stderr, "hint: give a longer --timeout") {
+			t.Errorf("exit status %d: %s", status, stderr)
+		}
+		for id, want := range map[probe.ID]string{
+			probe.Apart:    "apart: all",
+			probe.Docs:     "/docs/ shows the index page, /docs leads to /docs/",
+			probe.File:     "undecided: changed, removed, metadata (it was not watched long enough)",
+			probe.Duration: "undecided: nothing became fresh",
+		} {
+			if got := answerOf(t, doc, id); got != want {
+				t.Errorf("%s: %q, want %q", id, got, want)
+			}
+		}
+		if took := doc.Ended.Sub(doc.Began); took < 30*time.Minute || took > 32*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		if left := w.left(); left != nil {
+			t.Errorf("left behind: %q", left)
+		}
+	})
+}
+
+// Who may refresh and not ask for quota and tasks gets the other answers.
+func TestProbeWithoutTheRightToAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newProbeWorld(t, probeModel{refresh: time.Minute, api: &aliyuntest.Server{
+			Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+				if strings.HasPrefix(c.Action, "Describe") {
+					return aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM", Message: "no"}
+				}
+				return aliyuntest.Fault{}
+			},
+		}})
+		doc, _, stderr, status := w.probe(t.Context(), nil)
+		if status != 0 {
+			t.Fatalf("exit status %d: %s", status, stderr)
+		}
+		for id, want := range map[probe.ID]string{
+			probe.File: "dropped: all", probe.Queries: "no, the URL with a query stays stale",
+			probe.Quota: "undecided: the quota was not told", probe.TaskPaths: "by id: undecided; by type: undecided",
+		} {
+			if got := answerOf(t, doc, id); got != want {
+				t.Errorf("%s: %q, want %q", id, got, want)
+			}
+		}
+		if len(doc.Notes) != 3 { // the quota, and the tasks by id and by type
+			t.Errorf("notes %q", doc.Notes)
+		}
+	})
 }
