@@ -133,7 +133,23 @@ func rankOf(t *Target) Rank {
 // sortItems puts items into the order of importance: by rank, then canonical
 // spellings before the others, so that these never take quota from those.
 func sortItems(items []Item) {
-	slices.SortFunc(items, func(a, b Item) int { return compareItems(&a, &b) })
+	sorted := true
+	for i := 1; i < len(items) && sorted; i++ {
+		sorted = compareItems(&items[i-1], &items[i]) <= 0
+	}
+	if sorted {
+		return
+	}
+	order := make([]int32, len(items)) // an item is too large to be moved often
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return compareItems(&items[a], &items[b]) })
+	all := make([]Item, len(items))
+	for i, n := range order {
+		all[i] = items[n]
+	}
+	copy(items, all)
 }
 
 func compareItems(a, b *Item) int {

@@ -33,22 +33,47 @@ func Plan(items []Item, limits Limits) []Request {
 		Kind
 		last bool
 	}
-	var groups []group
-	members := map[group][]Item{}
-	for _, it := range items {
-		g := group{it.Kind, it.Rank == Last}
-		if _, ok := members[g]; !ok {
-			groups = append(groups, g)
-		}
-		members[g] = append(members[g], it)
-	}
 	var requests []Request
-	for _, g := range groups {
-		for _, packed := range pack(members[g], limits.of(g.Kind)) {
-			requests = append(requests, Request{g.Kind, packed})
+	for _, list := range split(items, func(it *Item) group { return group{it.Kind, it.Rank == Last} }) {
+		kind := list[0].Kind
+		for _, packed := range pack(list, limits.of(kind)) {
+			requests = append(requests, Request{kind, packed})
 		}
 	}
 	return requests
+}
+
+// split returns the items of each key, in the order of their first items. Where all
+// have the same key it copies nothing: most events are about one domain.
+func split[K comparable](items []Item, key func(*Item) K) [][]Item {
+	index := map[K]int{}
+	var sizes []int
+	for i := range items {
+		n, found := index[key(&items[i])]
+		if !found {
+			n = len(sizes)
+			index[key(&items[i])] = n
+			sizes = append(sizes, 0)
+		}
+		sizes[n]++
+	}
+	if len(sizes) == 1 {
+		return [][]Item{items}
+	}
+	lists := make([][]Item, len(sizes))
+	for n, size := range sizes {
+		lists[n] = make([]Item, 0, size)
+	}
+	for i := range items {
+		n := index[key(&items[i])]
+		lists[n] = append(lists[n], items[i])
+	}
+	return lists
+}
+
+// byDomain returns the items of each domain.
+func byDomain(items []Item) [][]Item {
+	return split(items, func(it *Item) string { return it.Domain })
 }
 
 // of returns the limits of requests of one kind.
@@ -63,7 +88,10 @@ func (l Limits) of(kind Kind) Limits {
 // pack fills one request after the other from the items of each domain.
 func pack(items []Item, limits Limits) [][]Item {
 	var requests [][]Item
-	queues := byDomain(items)
+	var queues []*queue
+	for _, list := range byDomain(items) {
+		queues = append(queues, &queue{list})
+	}
 	for len(queues) > 0 {
 		requests = append(requests, fill(queues, limits))
 		queues = slices.DeleteFunc(queues, func(q *queue) bool { return len(q.items) == 0 })
@@ -72,25 +100,7 @@ func pack(items []Item, limits Limits) [][]Item {
 }
 
 // A queue is what is left of a domain.
-type queue struct {
-	domain string
-	items  []Item
-}
-
-func byDomain(items []Item) []*queue {
-	var queues []*queue
-	index := map[string]*queue{}
-	for _, it := range items {
-		q, ok := index[it.Domain]
-		if !ok {
-			q = &queue{domain: it.Domain}
-			index[it.Domain] = q
-			queues = append(queues, q)
-		}
-		q.items = append(q.items, it)
-	}
-	return queues
-}
+type queue struct{ items []Item }
 
 // fill takes one request's items from the queues. A domain that needs each of
 // the requests to come must be in this one; taking those first, and as many
@@ -107,6 +117,12 @@ func fill(queues []*queue, limits Limits) []Item {
 		)
 	})
 	room := room{urls: limits.URLsPerRequest, bytes: limits.RequestBytes}
+	if q := queues[0]; len(queues) == 1 {
+		n := room.take(q.items, limits.URLsPerDomain, true)
+		taken := q.items[:n:n]
+		q.items = q.items[n:]
+		return taken
+	}
 	var taken []Item
 	for _, q := range queues[:min(len(queues), limits.DomainsPerRequest)] {
 		n := room.take(q.items, limits.URLsPerDomain, len(taken) == 0)

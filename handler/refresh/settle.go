@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (q *submission) settle(a answer, now time.Time) {
 			return
 		}
 	}
-	lists := domains(t.Items)
+	lists := byDomain(t.Items)
 	switch class := err.Class; {
 	case class == Busy && t.tries >= maxBusy && len(lists) > 1:
 		q.replace(t, lists...) // so that a busy domain costs the others nothing
@@ -292,8 +293,8 @@ func (q *submission) planFollowUps() {
 // others fail.
 func (q *submission) searchQuota() {
 	refused := take(&q.overQuota)
-	slices.SortStableFunc(refused, func(a, b overQuota) int {
-		return compareItems(&a.Items[0], &b.Items[0])
+	sort.SliceStable(refused, func(i, j int) bool {
+		return compareItems(&refused[i].Items[0], &refused[j].Items[0]) < 0
 	})
 	for _, r := range refused {
 		if q.searched[r.Type] {

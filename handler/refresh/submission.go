@@ -226,7 +226,7 @@ func (q *submission) wake(now time.Time) {
 		case q.openParts == 0 || !t.due.After(now):
 			t.part = true
 			q.openParts++
-			q.replace(t, domains(t.Items)...)
+			q.replace(t, byDomain(t.Items)...)
 		default:
 			return false
 		}
@@ -284,14 +284,6 @@ func (q *submission) replace(t *task, parts ...[]Item) {
 	if t.part {
 		q.openParts += len(tasks) - 1
 	}
-}
-
-func domains(items []Item) [][]Item {
-	var lists [][]Item
-	for _, domain := range byDomain(items) {
-		lists = append(lists, domain.items)
-	}
-	return lists
 }
 
 // plan plans the items that an earlier try has not had accepted.
