@@ -1,8 +1,8 @@
 package handler
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"strings"
 
 	"oss-cdn-refresh/events"
@@ -286,8 +286,8 @@ func count(groups []Group) int {
 // message that has one.
 func (r *Report) Unfinished() (ids []string, all bool) {
 	all = true
-	slices.SortStableFunc(r.unfinished, func(a, b events.Origin) int {
-		return cmp.Compare(a.Message, b.Message)
+	sort.SliceStable(r.unfinished, func(i, j int) bool {
+		return r.unfinished[i].Message < r.unfinished[j].Message
 	})
 	seen := map[string]bool{"": true}
 	for _, origin := range r.unfinished {

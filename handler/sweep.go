@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -113,7 +113,9 @@ func failedURLs(tasks []productTask, since time.Time) []failedURL {
 	}
 	var all []failedURL
 	for k, tasks := range byURL {
-		slices.SortStableFunc(tasks, func(a, b productTask) int { return a.Created.Compare(b.Created) })
+		sort.SliceStable(tasks, func(i, j int) bool {
+			return tasks[i].Created.Before(tasks[j].Created)
+		})
 		var within time.Duration
 		if mayBeDecoded(k.url) {
 			within = time.Minute
@@ -138,8 +140,9 @@ func failedURLs(tasks []productTask, since time.Time) []failedURL {
 			all = append(all, f)
 		}
 	}
-	slices.SortFunc(all, func(a, b failedURL) int {
-		return cmp.Or(a.task.Created.Compare(b.task.Created), strings.Compare(a.url, b.url))
+	sort.SliceStable(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return cmp.Or(a.task.Created.Compare(b.task.Created), strings.Compare(a.url, b.url)) < 0
 	})
 	return all
 }

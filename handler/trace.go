@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"oss-cdn-refresh/events"
@@ -94,9 +95,9 @@ func byImportance(changes []events.Change) []events.Change {
 		places[objectOf(c)] = p
 	}
 	sorted := slices.Clone(changes)
-	slices.SortStableFunc(sorted, func(a, b events.Change) int {
-		p, q := places[objectOf(a)], places[objectOf(b)]
-		return cmp.Or(cmp.Compare(p.rank, q.rank), cmp.Compare(p.first, q.first))
+	sort.SliceStable(sorted, func(i, j int) bool {
+		p, q := places[objectOf(sorted[i])], places[objectOf(sorted[j])]
+		return cmp.Or(cmp.Compare(p.rank, q.rank), cmp.Compare(p.first, q.first)) < 0
 	})
 	return sorted
 }

@@ -1,8 +1,8 @@
 package refresh
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"strings"
 
 	"oss-cdn-refresh/mapping"
@@ -107,9 +107,7 @@ func treesWorthFolding(items []Item, rules FoldRules) []fullTree {
 		trees[n].files = append(trees[n].files, i)
 	}
 	trees = slices.DeleteFunc(trees, func(t fullTree) bool { return len(t.files) <= rules.Cost })
-	slices.SortStableFunc(trees, func(a, b fullTree) int {
-		return -cmp.Compare(len(a.files), len(b.files))
-	})
+	sort.SliceStable(trees, func(i, j int) bool { return len(trees[i].files) > len(trees[j].files) })
 	return trees[:min(len(trees), maxCovers)]
 }
 

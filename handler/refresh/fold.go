@@ -68,7 +68,7 @@ func (q *submission) newFolder(url string, file Item) *folder {
 // others have failed. As in [Fold], a folder with a removed file has Force.
 func (q *submission) foldOverQuota() []Item {
 	files := take(&q.foldable)
-	slices.SortStableFunc(files, func(a, b Outcome) int { return compareItems(&a.Item, &b.Item) })
+	sortOutcomes(files)
 	var created []*folder
 	for _, file := range files {
 		url := ownDirectory(file.Item)
