@@ -163,6 +163,9 @@ func (c *Caller) Refresh(ctx context.Context, call refresh.Call) (refresh.Receip
 	}
 	params["ObjectPath"] = strings.Join(call.URLs, "\n") // as RefreshDcdnObjectCaches wants them
 	params["ObjectType"] = call.Type
+	if call.Force {
+		params["Force"] = "true" // false is the default
+	}
 	answer, refusal := c.do(ctx, p, request, len(call.URLs) > 1)
 	if refusal != nil {
 		return refresh.Receipt{}, c.switchPlacement(p, refusal, inQuery)

@@ -83,6 +83,23 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+func TestForce(t *testing.T) {
+	for _, product := range []string{"dcdn", "cdn"} {
+		api := aliyuntest.NewTestServer(t, nil)
+		for _, force := range []bool{true, false} {
+			directory := refresh.Call{
+				Product: product, Type: "Directory", Force: force, URLs: []string{"https://www.example.com/a/"},
+			}
+			if _, err := caller(api).Refresh(t.Context(), directory); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if accepted := api.Accepted(); !accepted[0].Force || accepted[1].Force {
+			t.Errorf("%s: accepted %+v; want the first with force", product, accepted)
+		}
+	}
+}
+
 func TestRefreshWithoutToken(t *testing.T) {
 	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{Credentials: []aliyuntest.Credential{
 		{AccessKeyID: plainKey.AccessKeyID, AccessKeySecret: plainKey.AccessKeySecret},

@@ -73,6 +73,7 @@ func (q *request) take(from string, values url.Values) {
 		q.URLs = strings.Split(strings.ReplaceAll(path, "\r\n", "\n"), "\n")
 	}
 	q.Type = q.params["ObjectType"]
+	q.Force = q.params["Force"] == "true"
 }
 
 // identify reads what is asked of which product, and by whom. ACS3 has that in

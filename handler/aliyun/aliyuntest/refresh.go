@@ -174,7 +174,7 @@ func (s *Server) checkQuota(q request) *refusal {
 func (s *Server) accept(q request) answer {
 	id := strconv.Itoa(95248880 + q.N)
 	for _, raw := range q.URLs {
-		a := Accepted{q.Product, q.Type, raw, id, q.N}
+		a := Accepted{Product: q.Product, Type: q.Type, Force: q.Force, URL: raw, TaskID: id, Call: q.N}
 		end := Complete
 		if s.TaskEnd != nil {
 			end = cmp.Or(s.TaskEnd(a), Complete)

@@ -127,6 +127,7 @@ type Call struct {
 	Product      string // "dcdn" or "cdn"; empty for an unknown Version
 	Action       string // as sent
 	Type         string // ObjectType as sent; empty means File
+	Force        bool
 	URLs         []string
 	AccessKeyID  string
 	ObjectPathIn string // "form", "query" or empty
@@ -140,6 +141,7 @@ type Call struct {
 type Accepted struct {
 	Product string // "dcdn" or "cdn"
 	Type    string // "File", "Directory" or "IgnoreParams"
+	Force   bool
 	URL     string // as sent
 	TaskID  string // shared by all URLs of the call
 	Call    int    // the call's N

@@ -186,8 +186,8 @@ func TestCallsRecordWhatArrived(t *testing.T) {
 		t.Error(diff)
 	}
 	accepted := []Accepted{
-		{"cdn", "IgnoreParams", "http://a.com/1", "95248880", 0},
-		{"cdn", "IgnoreParams", "a.com/2", "95248880", 0},
+		{Product: "cdn", Type: "IgnoreParams", URL: "http://a.com/1", TaskID: "95248880"},
+		{Product: "cdn", Type: "IgnoreParams", URL: "a.com/2", TaskID: "95248880"},
 	}
 	if diff := cmp.Diff(accepted, s.Accepted()); diff != "" {
 		t.Error(diff)
