@@ -18,6 +18,10 @@ type bound struct{ min, max, def int }
 // default. For the size of a request there is no documented limit: 1 MiB holds
 // 1,000 URLs of 1,024 characters, the longest that the API's sibling
 // operations take.
+//
+// Those of ESA are from PurgeCaches, API reference (December 2025). It names no
+// limit for one domain. The calls a second and the size of a request to ESA are
+// not documented at all.
 var bounds = map[string]bound{
 	"urls_per_request":        {1, 1000, 1000},
 	"urls_per_domain":         {1, 1000, 100},
@@ -26,6 +30,13 @@ var bounds = map[string]bound{
 	"request_bytes":           {1 << 10, 1 << 20, 256 << 10},
 	"dcdn":                    {1, 30, 30},
 	"cdn":                     {1, 50, 50},
+
+	"esa":                           {1, 100, 10},
+	"esa.urls_per_request":          {1, 1000, 1000},
+	"esa.domains_per_request":       {1, 10, 10},
+	"esa.directories_per_request":   {1, 100, 100},
+	"esa.ignore_params_per_request": {1, 100, 100},
+	"esa.request_bytes":             {1 << 10, 1 << 20, 256 << 10},
 }
 
 // The bytes that a check accepts.

@@ -90,8 +90,15 @@ func defaultRefresh() Refresh {
 			DomainsPerRequest:     def("domains_per_request"),
 			DirectoriesPerRequest: def("directories_per_request"),
 			RequestBytes:          def("request_bytes"),
+			ESA: ESALimits{
+				URLsPerRequest:         def("esa.urls_per_request"),
+				DomainsPerRequest:      def("esa.domains_per_request"),
+				DirectoriesPerRequest:  def("esa.directories_per_request"),
+				IgnoreParamsPerRequest: def("esa.ignore_params_per_request"),
+				RequestBytes:           def("esa.request_bytes"),
+			},
 		},
-		CallsPerSecond: CallsPerSecond{DCDN: def("dcdn"), CDN: def("cdn")},
+		CallsPerSecond: CallsPerSecond{DCDN: def("dcdn"), CDN: def("cdn"), ESA: def("esa")},
 	}
 }
 
