@@ -11,7 +11,7 @@ import (
 
 // An Allowance is what an account may refresh of one type in a day.
 type Allowance struct {
-	Type   string `json:"type"` // File, Directory, IgnoreParams, Regex
+	Type   string `json:"type"` // File, Directory, IgnoreParams, Regex, Preload
 	Quota  int    `json:"quota"`
 	Remain int    `json:"remain"`
 }
@@ -69,6 +69,7 @@ func (c *Caller) Quota(ctx context.Context, product string) ([]Allowance, error)
 	var all []Allowance
 	for _, t := range []struct{ typ, prefix string }{
 		{"File", "Url"}, {"Directory", "Dir"}, {"IgnoreParams", "IgnoreParams"}, {"Regex", "Regex"},
+		{"Preload", "Preload"},
 	} {
 		quota, noQuota := strconv.Atoi(text(valueOf(a.fields[t.prefix+"Quota"])))
 		remain, noRemain := strconv.Atoi(text(valueOf(a.fields[t.prefix+"Remain"])))
