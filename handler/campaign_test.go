@@ -27,7 +27,7 @@ var (
 )
 
 // campaignTable has every way to refresh: files with index pages and queries,
-// of both products, directories over other files, and ignored queries.
+// of three products, directories over other files, and ignored queries.
 const campaignTable = `
 rules:
   - bucket: site
@@ -35,6 +35,7 @@ rules:
       - {domain: w0.example.com, index: [index.html]}
       - {domain: w1.example.com, queries: ['v=2']}
       - {domain: c0.example.com, product: cdn}
+      - {domain: e0.example.com, product: esa, site: 7}
   - bucket: site
     prefix: tree/
     targets:
@@ -43,14 +44,17 @@ rules:
   - bucket: photos
     targets:
       - {domain: w2.example.com, type: ignore_params, queries: ['w=1']}
-refresh: {on_quota_exceeded: %s, calls_per_second: {dcdn: 30, cdn: 50}}
+      - {domain: e1.example.com, product: esa, site: 8, type: ignore_params, force: true}
+refresh: {on_quota_exceeded: %s, calls_per_second: {dcdn: 30, cdn: 50, esa: 30}}
 `
 
 // want lists the targets of a key, as product, type and URL: what the table
 // above says, read by hand.
 func want(bucket, key string) []string {
 	if bucket == "photos" {
-		return []string{"dcdn IgnoreParams https://w2.example.com/" + key}
+		return []string{
+			"dcdn IgnoreParams https://w2.example.com/" + key, "esa IgnoreParams https://e1.example.com/" + key,
+		}
 	}
 	if strings.HasPrefix(key, "tree/") {
 		dir := key[:strings.LastIndex(key, "/")+1]
@@ -59,6 +63,7 @@ func want(bucket, key string) []string {
 	list := []string{
 		"dcdn File https://w0.example.com/" + key, "dcdn File https://w1.example.com/" + key,
 		"dcdn File https://w1.example.com/" + key + "?v=2", "cdn File https://c0.example.com/" + key,
+		"esa File https://e0.example.com/" + key,
 	}
 	if dir, ok := strings.CutSuffix(key, "index.html"); ok {
 		list = append(list, "dcdn File https://w0.example.com/"+dir)

@@ -3,8 +3,9 @@
 // credentials.
 //
 // Requests are those of alibaba-cloud-sdk-go, signed in the same way; those of ESA,
-// which that SDK has not, are signed with ACS3-HMAC-SHA256. The round trip is our own, because the SDK's client takes no context, sends the token to
-// wherever it is redirected, and prints it in every network error.
+// which that SDK has not, are signed with ACS3-HMAC-SHA256. The round trip is our
+// own, because the SDK's client takes no context, sends the token to wherever it is
+// redirected, and prints it in every network error.
 //
 // The package does not retry. Errors are [refresh.Error] values, whose class
 // says what can be done.

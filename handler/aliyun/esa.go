@@ -90,7 +90,8 @@ func (c *Caller) SiteQuota(ctx context.Context, site int64) ([]Allowance, error)
 func (c *Caller) SiteTasks(
 	ctx context.Context, site int64, ids []string, since time.Time,
 ) ([]Task, error) {
-	query := TaskQuery{Since: since, Until: time.Now().Add(time.Second)} // the API's times have no fractions
+	until := time.Now().Add(time.Second) // the API's times have no fractions
+	query := TaskQuery{Since: since, Until: until}
 	var all []Task
 	for query.Page = 1; query.Page <= maxTaskPages; query.Page++ {
 		page, err := c.ListSiteTasks(ctx, site, query)
