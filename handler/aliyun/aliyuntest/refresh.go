@@ -109,13 +109,13 @@ func host(raw string) string {
 
 // of returns the limits of a product's requests.
 func (l Limits) of(product string) Limits {
-	perDomain, ignoreParams := 100, math.MaxInt
+	perDomain, ignoreParams := cmp.Or(l.URLsPerDomain, 100), math.MaxInt
 	if product == "esa" {
 		perDomain, ignoreParams = math.MaxInt, 100
 	}
 	return Limits{
 		URLsPerRequest:         cmp.Or(l.URLsPerRequest, 1000),
-		URLsPerDomain:          cmp.Or(l.URLsPerDomain, perDomain),
+		URLsPerDomain:          perDomain,
 		DomainsPerRequest:      cmp.Or(l.DomainsPerRequest, 10),
 		DirectoriesPerRequest:  cmp.Or(l.DirectoriesPerRequest, 100),
 		IgnoreParamsPerRequest: cmp.Or(l.IgnoreParamsPerRequest, ignoreParams),

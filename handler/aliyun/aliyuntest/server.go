@@ -47,7 +47,7 @@ type Credential struct {
 // very large number lifts the limit.
 type Limits struct {
 	URLsPerRequest         int // 1000
-	URLsPerDomain          int // 100; ESA has no such limit
+	URLsPerDomain          int // 100; of ESA no limit, whatever stands here
 	DomainsPerRequest      int // 10
 	DirectoriesPerRequest  int // 100
 	IgnoreParamsPerRequest int // ESA: 100; DCDN and CDN: unlimited

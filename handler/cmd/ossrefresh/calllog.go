@@ -48,6 +48,7 @@ type callLog struct {
 // A request is one call of the refresh API.
 type request struct {
 	Product    string   `json:"product"`
+	Site       int64    `json:"site,omitempty"` // ESA only, of what is sent by hand
 	Type       string   `json:"type"`
 	Count      int      `json:"count"` // of URLs
 	DurationMS float64  `json:"duration_ms,omitzero"`

@@ -127,7 +127,7 @@ type submission struct {
 func (s *submission) plan(requests []refresh.Request) {
 	for _, r := range requests {
 		s.Requests = append(s.Requests, request{
-			Product: string(r.Product), Type: string(r.Type), Count: len(r.Items), URLs: r.URLs(),
+			Product: string(r.Product), Site: r.Site, Type: string(r.Type), Count: len(r.Items), URLs: r.URLs(),
 		})
 	}
 }
@@ -150,7 +150,9 @@ func (s *submission) accept(o refresh.Outcome) {
 	})
 	if i < 0 {
 		i = len(s.Requests)
-		s.Requests = append(s.Requests, request{Product: product, Type: typ, TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID})
+		s.Requests = append(s.Requests, request{
+			Product: product, Site: o.Item.Site, Type: typ, TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID,
+		})
 	}
 	r := &s.Requests[i]
 	r.URLs = append(r.URLs, o.Item.URL)

@@ -32,7 +32,7 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 }
 
-const description = `Try, explain and check what an object of OSS refreshes on Alibaba Cloud DCDN and CDN.
+const description = `Try, explain and check what an object of OSS refreshes on Alibaba Cloud DCDN, CDN and ESA.
 
 Exit status: 0 done, 1 something failed, 2 wrong usage.`
 
@@ -45,6 +45,7 @@ type commandLine struct {
 	Check   checkCommand   `cmd:"" help:"Validate the mapping table and show samples."`
 	Policy  policyCommand  `cmd:"" help:"Print the least RAM policy for the mapping table."`
 	Refresh refreshCommand `cmd:"" help:"Refresh URLs by hand."`
+	Preload preloadCommand `cmd:"" help:"Load URLs into the caches."`
 	Replay  replayCommand  `cmd:"" help:"Refresh what dead letters tell has failed."`
 	Quota   quotaCommand   `cmd:"" help:"Show what is left of the day's quota."`
 	Tasks   tasksCommand   `cmd:"" help:"Show the progress of refresh tasks."`

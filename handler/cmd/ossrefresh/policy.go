@@ -17,7 +17,7 @@ type policyCommand struct {
 }
 
 func (*policyCommand) Help() string {
-	return `The policy allows refreshing just the domains of the table. Give it to the function's role.
+	return `The policy allows refreshing just the domains of the table, and of ESA just its sites. Give it to the function's role.
 
 Examples:
 
@@ -69,8 +69,8 @@ type statement struct {
 }
 
 // policy is the least that lets the function work. The actions and resources
-// are those of "RefreshDcdnObjectCaches, API reference" and
-// "RefreshObjectCaches, API reference".
+// are those of "RefreshDcdnObjectCaches, API reference", "RefreshObjectCaches, API
+// reference" and "PurgeCaches, API reference" (January 2026).
 func (cmd *policyCommand) policy(table *mapping.Table) policy {
 	p := policy{Version: "1"}
 	for _, api := range []struct {
@@ -84,6 +84,15 @@ func (cmd *policyCommand) policy(table *mapping.Table) policy {
 		if resources != nil {
 			p.Statement = append(p.Statement, statement{"Allow", []string{api.action}, resources})
 		}
+	}
+	var sites []string
+	for _, a := range accounts(table, "") {
+		if a.Product == mapping.ESA {
+			sites = append(sites, fmt.Sprintf("acs:esa:*:%s:site/%d", cmd.Account, a.Site))
+		}
+	}
+	if sites != nil {
+		p.Statement = append(p.Statement, statement{"Allow", []string{"esa:PurgeCaches"}, sites})
 	}
 	if cmd.DeadLetter != "" {
 		queue := fmt.Sprintf("acs:mns:%s:%s:/queues/%s/messages", cmd.Region, cmd.Account, cmd.DeadLetter)

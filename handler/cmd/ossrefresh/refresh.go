@@ -13,11 +13,13 @@ import (
 
 type refreshCommand struct {
 	tableFlag
-	Type    string        `enum:"file,directory,ignore_params" default:"file" help:"What the URLs stand for: file, directory or ignore_params (the file with every query)."`
-	Product string        `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
+	Type string `enum:"file,directory,ignore_params" default:"file" help:"What the URLs stand for: file, directory or ignore_params (the file with every query)."`
+	productFlag
 	Exact   bool          `help:"Send the URLs only as they are given, in no other spelling."`
 	Live    bool          `help:"Send the requests; without it they are only shown."`
-	Timeout time.Duration `default:"2m" help:"When to give up."`
+	Wait    bool          `help:"With --live: wait until the API calls the refreshes complete, which takes 5 to 6 minutes."`
+	Preload bool          `help:"With --wait: then preload the URLs that were given, as far as the API calls them complete."`
+	Timeout time.Duration `default:"2m" help:"When to give up sending."`
 	URLs    []string      `arg:"" name:"url" sep:"none" help:"URLs, or - for standard input with one a line."`
 }
 
@@ -31,18 +33,15 @@ Examples:
     ossrefresh refresh https://www.example.com/ https://www.example.com/logo.png
     ossrefresh refresh --exact 'https://www.example.com/a[1].jpg'
     ossrefresh refresh --live --type directory www.example.com/docs/
-    ossrefresh refresh --live --product cdn - <urls.txt`
+    ossrefresh refresh --live --product cdn - <urls.txt
+    ossrefresh refresh --live --wait --preload https://www.example.com/setup.zip`
 }
 
 func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
-	if err := checkTimeout(cmd.Timeout); err != nil {
+	if err := cmd.check(); err != nil {
 		return err
 	}
-	urls, err := cmd.urls(ctx, c)
-	if err != nil {
-		return err
-	}
-	targets, err := cmd.targets(urls)
+	urls, err := readURLs(ctx, c, cmd.URLs)
 	if err != nil {
 		return err
 	}
@@ -50,6 +49,11 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	targets, err := targetsOf(urls, types[cmd.Type], cmd.productFlag, table, cmd.suits)
+	if err != nil {
+		return err
+	}
+	given := targets
 	if !cmd.Exact {
 		targets = respelt(targets, table)
 	}
@@ -57,17 +61,63 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
+	sending, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
-	doc := refreshment{newSubmission(cmd.Live), addedURLs(targets)}
-	sender.send(ctx, &doc.submission, targets, nil)
-	return errors.Join(c.show(doc), doc.failure())
+	doc := refreshment{submission: newSubmission(cmd.Live), Added: addedURLs(targets)}
+	start := time.Now()
+	sender.send(sending, &doc.submission, targets, nil)
+	failure := doc.failure()
+	if cmd.Wait {
+		failure = errors.Join(failure, cmd.waitAndPreload(ctx, c, &doc, given, start))
+	}
+	return errors.Join(c.show(doc), failure)
 }
 
-// urls are those of the command line, with standard input in place of a "-".
-func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, error) {
+// check refuses flags that make no sense together.
+func (cmd *refreshCommand) check() error {
+	switch {
+	case cmd.Wait && !cmd.Live:
+		return misuse(errors.New("--wait: in a dry run there is nothing to wait for"), "give --live too")
+	case cmd.Preload && !cmd.Wait:
+		return misuse(errors.New("--preload: only what is refreshed can be preloaded"), "give --live and --wait too")
+	case cmd.Preload && cmd.Type != "file":
+		return misuse(fmt.Errorf("--preload: the API preloads files, not type %s", cmd.Type), "give URLs of files")
+	}
+	return errors.Join(checkTimeout(cmd.Timeout), cmd.validate())
+}
+
+// waitAndPreload waits until the refreshes have ended and preloads the given targets
+// that are complete.
+func (cmd *refreshCommand) waitAndPreload(
+	ctx context.Context, c *console, doc *refreshment, given []mapping.Target, start time.Time,
+) error {
+	caller, err := callerFrom(c.getenv)
+	if err != nil {
+		return err
+	}
+	failure := doc.wait(ctx, c, caller, start)
+	if !cmd.Preload || ctx.Err() != nil {
+		return failure
+	}
+	preloader, err := newPreloader(c, true)
+	if err != nil {
+		return errors.Join(failure, err)
+	}
+	targets := doc.complete(given)
+	for i := range targets {
+		targets[i].Type = preloaded
+	}
+	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
+	defer cancel()
+	done := preload(ctx, preloader, targets)
+	doc.Preloaded = &done
+	return errors.Join(failure, done.failure())
+}
+
+// readURLs returns those of the command line, with standard input in place of a "-".
+func readURLs(ctx context.Context, c *console, args []string) ([]string, error) {
 	var urls []string
-	for _, arg := range cmd.URLs {
+	for _, arg := range args {
 		if arg != "-" {
 			urls = append(urls, arg)
 			continue
@@ -87,20 +137,31 @@ func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, erro
 // types are the mapping table's names of the API's.
 var types = map[string]mapping.Type{"file": mapping.File, "directory": mapping.Directory, "ignore_params": mapping.IgnoreParams}
 
-// targets makes a target of each URL, or tells of all that are none.
-func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
+// targetsOf makes a target of each URL for each product that its domain belongs to,
+// or tells of all that suit no target.
+func targetsOf(
+	urls []string, typ mapping.Type, products productFlag, table *mapping.Table, suits func(full string) error,
+) ([]mapping.Target, error) {
 	var targets []mapping.Target
 	var faults []error
 	for _, text := range urls {
 		full, domain, err := complete(text)
 		if err == nil {
-			err = cmd.suits(full)
+			err = suits(full)
+		}
+		var accounts []account
+		if err == nil {
+			accounts, err = products.of(table, domain)
 		}
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
-		targets = append(targets, urlTarget(mapping.Product(cmd.Product), types[cmd.Type], full, domain))
+		for _, a := range accounts {
+			t := urlTarget(a.Product, typ, full, domain)
+			t.Site = a.Site
+			targets = append(targets, t)
+		}
 	}
 	if len(faults) > 0 {
 		return nil, misuse(errors.Join(faults...), "give URLs like https://www.example.com/logo.png; nothing was sent")
@@ -122,16 +183,16 @@ func (cmd *refreshCommand) suits(full string) error {
 // respelt returns the targets and, behind them, the other spellings of their
 // URLs that the table has for their domains.
 func respelt(targets []mapping.Target, table *mapping.Table) []mapping.Target {
-	seen := map[string]bool{}
+	seen := map[target]bool{}
 	for _, t := range targets {
-		seen[t.URL] = true
+		seen[newTarget(t)] = true
 	}
 	all := slices.Clone(targets)
 	for _, t := range targets {
 		for _, url := range mapping.Respell(t.URL, table.SpellingsOf(t.Domain)) {
-			if !seen[url] {
-				seen[url] = true
-				t.URL, t.Respelt = url, true
+			t.URL, t.Respelt = url, true
+			if !seen[newTarget(t)] {
+				seen[newTarget(t)] = true
 				all = append(all, t)
 			}
 		}
@@ -142,7 +203,7 @@ func respelt(targets []mapping.Target, table *mapping.Table) []mapping.Target {
 func addedURLs(targets []mapping.Target) []string {
 	added := []string{}
 	for _, t := range targets {
-		if t.Respelt {
+		if t.Respelt && !slices.Contains(added, t.URL) {
 			added = append(added, t.URL)
 		}
 	}
@@ -152,7 +213,9 @@ func addedURLs(targets []mapping.Target) []string {
 // A refreshment is a submission of URLs that were named by hand.
 type refreshment struct {
 	submission
-	Added []string `json:"added"` // URLs that were not named: other spellings
+	Added     []string    `json:"added"`           // URLs that were not named: other spellings
+	Tasks     []tasks     `json:"tasks,omitempty"` // as they are after waiting
+	Preloaded *preloading `json:"preloaded,omitempty"`
 }
 
 // text marks the URLs that were added.
@@ -175,4 +238,11 @@ func (r refreshment) text(p *page) {
 		s.Failed[i].URLs = marked(s.Failed[i].URLs)
 	}
 	s.text(p)
+	for _, list := range r.Tasks {
+		list.text(p)
+	}
+	if r.Preloaded != nil {
+		p.title("PRELOADING")
+		r.Preloaded.text(p)
+	}
 }
