@@ -49,6 +49,7 @@ type commandLine struct {
 	Replay  replayCommand  `cmd:"" help:"Refresh what dead letters tell has failed."`
 	Quota   quotaCommand   `cmd:"" help:"Show what is left of the day's quota."`
 	Tasks   tasksCommand   `cmd:"" help:"Show the progress of refresh tasks."`
+	Emulate emulateCommand `cmd:"" help:"Serve the refresh APIs on this machine, for any client."`
 }
 
 // run runs a command line and returns the exit status.
