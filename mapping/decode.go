@@ -203,12 +203,15 @@ func (d *decoder) site(n *yaml.Node) int64 {
 
 // checkSite faults a target of ESA without a site, and a site of another product.
 func (d *decoder) checkSite(n *yaml.Node, s *Spec) {
+	if (s.Product == ESA) == (s.Site != 0) {
+		return
+	}
 	site := child(n, "site")
 	d.in(step{key: "site"}, func() {
 		switch {
-		case s.Product == ESA && site == nil:
+		case site == nil:
 			d.fault(n, "required with product esa: "+acceptedSite, "is missing")
-		case s.Product != ESA && s.Product != "" && site != nil: // an empty one has its fault
+		case s.Product == DCDN, s.Product == CDN: // else the product or the site has its fault
 			d.fault(site, "it belongs to product esa", "has no meaning for product %s", s.Product)
 		}
 	})

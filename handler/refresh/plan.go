@@ -142,7 +142,7 @@ type room struct{ urls, bytes int }
 func (r *room) take(items []Item, most int, empty bool) int {
 	n := 0
 	for n < min(len(items), most) && r.urls > 0 {
-		size := items[n].formSize()
+		size := added(items[n].Product, items[n].URL)
 		if size > r.bytes && !(empty && n == 0) {
 			break
 		}
@@ -153,13 +153,13 @@ func (r *room) take(items []Item, most int, empty bool) int {
 	return n
 }
 
-// formSize is what the item adds to the form of a request. ESA takes URLs as
+// added is what a URL adds to the form of a request to the product. ESA takes URLs as
 // JSON, and so with quotes and a comma; the others take lines.
-func (it Item) formSize() int {
-	if it.Product == mapping.ESA {
-		return formSize(it.URL) + len("%22%22%2C")
+func added(product mapping.Product, url string) int {
+	if product == mapping.ESA {
+		return formSize(url) + len("%22%22%2C")
 	}
-	return formSize(it.URL) + len("%0A")
+	return formSize(url) + len("%0A")
 }
 
 // formSize is the length of s in an application/x-www-form-urlencoded body.

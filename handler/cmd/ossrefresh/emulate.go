@@ -15,7 +15,7 @@ type emulateCommand struct {
 }
 
 func (*emulateCommand) Help() string {
-	return `The refresh APIs of DCDN, CDN and ESA on this machine, for any client: both signatures (RPC and ACS3-HMAC-SHA256), GET and POST, parameters in query and form. It checks signatures, limits and quotas as the documentation has them, refreshes nothing, and forgets all when it ends. Each call is a line; with --json, a line of JSON. An operation that the real API has and this one has not is answered with NotEmulated.
+	return `The refresh APIs of DCDN, CDN and ESA on this machine, for any client: both signatures (RPC and ACS3-HMAC-SHA256), GET and POST, parameters in query and form. It checks signatures, limits and quotas as the documentation has them, refreshes nothing, and forgets all when it ends. Each call is a line; with --json, a line of JSON. Give a client this host as its endpoint, and http as its protocol. An operation that the real API has and this one has not is answered with NotEmulated.
 
 Examples:
 
