@@ -28,7 +28,7 @@ var (
 )
 
 // campaignTable has every way to refresh: files with index pages and queries,
-// of both products, directories over other files, and ignored queries.
+// of three products, directories over other files, and ignored queries.
 const campaignTable = `
 rules:
   - bucket: site
@@ -36,6 +36,7 @@ rules:
       - {domain: w0.example.com, index: [index.html]}
       - {domain: w1.example.com, queries: ['v=2']}
       - {domain: c0.example.com, product: cdn}
+      - {domain: e0.example.com, product: esa, site: 7}
   - bucket: site
     prefix: tree/
     targets:
@@ -44,14 +45,17 @@ rules:
   - bucket: photos
     targets:
       - {domain: w2.example.com, type: ignore_params, queries: ['w=1']}
-refresh: {on_quota_exceeded: %s, fold: %d, calls_per_second: {dcdn: 30, cdn: 50}}
+      - {domain: e1.example.com, product: esa, site: 8, type: ignore_params, force: true}
+refresh: {on_quota_exceeded: %s, fold: %d, calls_per_second: {dcdn: 30, cdn: 50, esa: 30}}
 `
 
 // want lists the targets of a key, as product, type and URL: what the table
 // above says, read by hand.
 func want(bucket, key string) []string {
 	if bucket == "photos" {
-		return []string{"dcdn IgnoreParams https://w2.example.com/" + key}
+		return []string{
+			"dcdn IgnoreParams https://w2.example.com/" + key, "esa IgnoreParams https://e1.example.com/" + key,
+		}
 	}
 	if strings.HasPrefix(key, "tree/") {
 		dir := key[:strings.LastIndex(key, "/")+1]
@@ -65,7 +69,8 @@ func want(bucket, key string) []string {
 	var list []string
 	for _, path := range spellings {
 		list = append(list, "dcdn File https://w0.example.com/"+path, "dcdn File https://w1.example.com/"+path,
-			"dcdn File https://w1.example.com/"+path+"?v=2", "cdn File https://c0.example.com/"+path)
+			"dcdn File https://w1.example.com/"+path+"?v=2", "cdn File https://c0.example.com/"+path,
+			"esa File https://e0.example.com/"+path)
 	}
 	if dir, ok := strings.CutSuffix(key, "index.html"); ok {
 		list = append(list, "dcdn File https://w0.example.com/"+dir)

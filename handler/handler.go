@@ -211,12 +211,14 @@ func FoldRules(table *mapping.Table) refresh.FoldRules {
 // NewSubmitter returns a submitter that talks to the API as the table says. The
 // calls a second are the account's, of which each of so many instances has a share.
 func NewSubmitter(r mapping.Refresh, instances int) *refresh.Submitter {
+	calls := r.CallsPerSecond
 	return &refresh.Submitter{
 		Instances: instances,
 		Limits:    refresh.Limits(r.Limits),
 		CallsPerSecond: map[mapping.Product]int{
-			mapping.DCDN: r.CallsPerSecond.DCDN,
-			mapping.CDN:  r.CallsPerSecond.CDN,
+			mapping.DCDN: calls.DCDN,
+			mapping.CDN:  calls.CDN,
+			mapping.ESA:  calls.ESA,
 		},
 		FoldOnQuota: r.OnQuotaExceeded == mapping.QuotaDirectory,
 	}

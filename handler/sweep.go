@@ -40,23 +40,23 @@ func (h *Handler) sweep(ctx context.Context, table *mapping.Table, report *Repor
 		return
 	}
 	var trace Trace
-	products := table.Products()
+	services := table.Services("")
 	listsEnd := halfway(ctx)
-	for i, product := range products {
+	for i, service := range services {
 		log := &taskLog{
-			TaskLister: h.platform.Tasks(ctx), product: product,
-			until: time.Now(), calls: sweepCalls / len(products),
+			TaskLister: h.platform.Tasks(ctx), service: service,
+			until: time.Now(), calls: sweepCalls / len(services),
 		}
-		share := time.Until(listsEnd) / time.Duration(len(products)-i)
+		share := time.Until(listsEnd) / time.Duration(len(services)-i)
 		since, total, err := log.read(ctx, share)
 		if err != nil {
-			h.logSweepError(ctx, product, err)
+			h.logSweepError(ctx, service, err)
 		}
 		seen := log.seen()
 		sweep.Tasks += seen
 		sweep.Unseen += max(0, total-seen)
 		for _, failed := range failedURLs(log.tasks, since) {
-			targets := table.TargetsOf(product, failed.typ, failed.url)
+			targets := table.TargetsOf(service, failed.typ, failed.url)
 			if len(targets) == 0 {
 				sweep.Foreign++
 				continue
@@ -81,7 +81,7 @@ func (h *Handler) sweep(ctx context.Context, table *mapping.Table, report *Repor
 
 // A failedURL is a URL whose newest task failed or timed out.
 type failedURL struct {
-	product mapping.Product
+	service mapping.Service
 	typ     mapping.Type
 	url     string // as the API spells it
 	count   int    // how often it was tried within sweepWindow, and failed
@@ -99,12 +99,12 @@ var taskTypes = map[string]mapping.Type{
 // the API lists spellings of a name alike: these are created in the same second, or
 // within a minute where an invocation needs several calls. It failed if one of them
 // did.
-func failedURLs(tasks []productTask, since time.Time) []failedURL {
+func failedURLs(tasks []serviceTask, since time.Time) []failedURL {
 	type key struct {
 		typ mapping.Type
 		url string
 	}
-	byURL := map[key][]productTask{}
+	byURL := map[key][]serviceTask{}
 	for _, t := range tasks {
 		k := key{taskTypes[t.Type], withoutScheme(t.URL)}
 		if k.typ != "" { // not preloading, for example
@@ -134,7 +134,7 @@ func failedURLs(tasks []productTask, since time.Time) []failedURL {
 				f.count++
 			}
 			failed = true
-			f.product, f.url, f.task = t.product, t.URL, t.Task
+			f.service, f.url, f.task = t.service, t.URL, t.Task
 		}
 		if failed && !begun.Before(since) {
 			all = append(all, f)
@@ -167,18 +167,18 @@ func withoutScheme(url string) string {
 	return strings.ToLower(host) + "/" + path
 }
 
-type productTask struct {
-	product mapping.Product
+type serviceTask struct {
+	service mapping.Service
 	refresh.Task
 }
 
 // A taskLog reads the API's lists of tasks, a bounded number of pages.
 type taskLog struct {
 	refresh.TaskLister
-	product mapping.Product
+	service mapping.Service
 	until   time.Time // of the lists: later tasks would shift the pages
 	calls   int       // that may still be made
-	tasks   []productTask
+	tasks   []serviceTask
 }
 
 // read reads all tasks of the last 24 hours, in the time. Where these have more
@@ -240,6 +240,9 @@ func pages(tasks, perPage int) int { return (tasks + perPage - 1) / max(1, perPa
 func (l *taskLog) unsuccessful(ctx context.Context, since time.Time) (all bool, err error) {
 	for _, typ := range []string{"file", "directory"} { // the API takes no status without a type
 		for _, status := range []refresh.TaskStatus{refresh.TaskFailed, refresh.TaskTimeout} {
+			if status == refresh.TaskTimeout && l.service.Product == mapping.ESA {
+				continue // ESA has no such status (DescribePurgeTasks, API reference)
+			}
 			query := refresh.TaskQuery{Type: typ, Status: status, Since: since}
 			if all, err := l.rest(ctx, query, refresh.TaskPage{More: true}); err != nil || !all {
 				return false, err
@@ -269,16 +272,16 @@ func (l *taskLog) rest(
 // list reads a page, at the API's pace. What may be tried again is tried twice
 // more.
 func (l *taskLog) list(ctx context.Context, query refresh.TaskQuery) (refresh.TaskPage, error) {
-	query.Until, query.Page = l.until, max(1, query.Page)
+	query.Site, query.Until, query.Page = l.service.Site, l.until, max(1, query.Page)
 	for try := 1; ; try++ {
 		if err := pause(ctx, sweepPace); err != nil {
 			return refresh.TaskPage{}, err
 		}
 		l.calls--
-		page, err := l.ListTasks(ctx, string(l.product), query)
+		page, err := l.ListTasks(ctx, string(l.service.Product), query)
 		if err == nil {
 			for _, t := range page.Tasks {
-				l.tasks = append(l.tasks, productTask{l.product, t})
+				l.tasks = append(l.tasks, serviceTask{l.service, t})
 			}
 			return page, nil
 		}
@@ -313,7 +316,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // logFailedTask logs what failed after it was accepted.
 func (h *Handler) logFailedTask(ctx context.Context, f failedURL, again bool) {
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelWarn, "task_failed",
-		slog.String("product", string(f.product)), slog.String("type", string(f.typ)),
+		slog.String("product", string(f.service.Product)), site(f.service), slog.String("type", string(f.typ)),
 		slog.String("url", shorten(f.url, maxList)),
 		slog.String("task_id", shorten(f.task.ID, maxText)),
 		slog.String("status", string(f.task.Status)), slog.Int("tries", f.count),
@@ -323,7 +326,7 @@ func (h *Handler) logFailedTask(ctx context.Context, f failedURL, again bool) {
 // logSweepError logs why there is no list of tasks. That does not fail the
 // invocation: a role that was made for an earlier version may not list them, and
 // the next sweep asks again.
-func (h *Handler) logSweepError(ctx context.Context, product mapping.Product, err error) {
+func (h *Handler) logSweepError(ctx context.Context, service mapping.Service, err error) {
 	hint := "the next sweep asks again"
 	var refusal *refresh.Error
 	if errors.As(err, &refusal) && isNoPermission(refusal.Code) {
@@ -331,8 +334,16 @@ func (h *Handler) logSweepError(ctx context.Context, product mapping.Product, er
 			"give it the policy that ossrefresh policy prints"
 	}
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelError, "sweep_failed",
-		slog.String("product", string(product)), slog.String("error", shorten(err.Error(), maxText)),
+		slog.String("product", string(service.Product)), site(service), slog.String("error", shorten(err.Error(), maxText)),
 		slog.String("hint", hint))
+}
+
+// site is the site of a service that has one.
+func site(s mapping.Service) slog.Attr {
+	if s.Site == 0 {
+		return slog.Attr{} // which is left out
+	}
+	return slog.Int64("site", s.Site)
 }
 
 // isNoPermission reports whether a code says that the role may not make a call. The

@@ -25,6 +25,11 @@ rules:
   - bucket: dirs
     targets: [{domain: w1.example.com, type: directory}]
 `
+	// What the campaign's table adds.
+	sweepOfSite = `
+  - bucket: esa
+    targets: [{domain: e0.example.com, product: esa, site: 7}]
+`
 	timer = `{"triggerTime":"2026-11-25T03:30:00Z","triggerName":"sweep","payload":"sweep"}`
 )
 
@@ -76,13 +81,16 @@ func sweepCampaign(t *testing.T, path func(string) string, seed uint64) {
 	l := newLab(t, &aliyuntest.Server{
 		InMemory: true, TaskEnd: ends, TaskPath: path, TaskTime: 4 * time.Minute,
 		Quota: aliyuntest.Quota{URLs: 10_000, Directories: 100},
-	}, sweepTable)
+	}, sweepTable+sweepOfSite)
 	var records []string
 	for i := range 60 {
 		records = append(records, record("site", fmt.Sprintf("docs/%d (1).png", i)))
 	}
 	for _, key := range []string{"docs/index.html", "never.png", "canceled.png", "a+b.png"} {
 		records = append(records, record("site", key))
+	}
+	for i := range 20 {
+		records = append(records, record("esa", fmt.Sprintf("docs/%d (1).png", i)))
 	}
 	records = append(records, record("dirs", "x/1.png"))
 	if _, err := l.handle(t, put(0, records...), time.Minute); err != nil {

@@ -20,6 +20,10 @@ type bound struct{ min, max, def int }
 // 1,000 URLs of 1,024 characters, the longest that the API's sibling
 // operations take. The URLs of a day, the most that a directory can be worth, are
 // 10,000.
+//
+// Those of ESA are from PurgeCaches, API reference (December 2025). It names no
+// limit for one domain. The calls a second and the size of a request to ESA are
+// not documented at all.
 var bounds = map[string]bound{
 	"fold":                    {0, 10_000, 0},
 	"urls_per_request":        {1, 1000, 1000},
@@ -29,6 +33,13 @@ var bounds = map[string]bound{
 	"request_bytes":           {1 << 10, 1 << 20, 256 << 10},
 	"dcdn":                    {1, 30, 30},
 	"cdn":                     {1, 50, 50},
+
+	"esa":                           {1, 100, 10},
+	"esa.urls_per_request":          {1, 1000, 1000},
+	"esa.domains_per_request":       {1, 10, 10},
+	"esa.directories_per_request":   {1, 100, 100},
+	"esa.ignore_params_per_request": {1, 100, 100},
+	"esa.request_bytes":             {1 << 10, 1 << 20, 256 << 10},
 }
 
 // The bytes that a check accepts.

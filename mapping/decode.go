@@ -35,6 +35,7 @@ var ruleFields = []field[Rule]{
 var specFields = []field[Spec]{
 	{"domain", acceptedDomain, func(d *decoder, n *yaml.Node, s *Spec) { s.Domain = d.domain(n) }},
 	{"product", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Product = choice(d, n, products) }},
+	{"site", "", func(d *decoder, n *yaml.Node, s *Spec) { s.Site = d.site(n) }},
 	{"strip_prefix", "", func(d *decoder, n *yaml.Node, s *Spec) {
 		s.StripPrefix = d.text(n, checkPrefix)
 		s.stripNothing = n.Value == ""
@@ -67,11 +68,21 @@ var limitFields = []field[Limits]{
 	number("domains_per_request", func(l *Limits) *int { return &l.DomainsPerRequest }),
 	number("directories_per_request", func(l *Limits) *int { return &l.DirectoriesPerRequest }),
 	number("request_bytes", func(l *Limits) *int { return &l.RequestBytes }),
+	{"esa", "", func(d *decoder, n *yaml.Node, l *Limits) { object(d, n, esaLimitFields, &l.ESA) }},
+}
+
+var esaLimitFields = []field[ESALimits]{
+	number("esa.urls_per_request", func(l *ESALimits) *int { return &l.URLsPerRequest }),
+	number("esa.domains_per_request", func(l *ESALimits) *int { return &l.DomainsPerRequest }),
+	number("esa.directories_per_request", func(l *ESALimits) *int { return &l.DirectoriesPerRequest }),
+	number("esa.ignore_params_per_request", func(l *ESALimits) *int { return &l.IgnoreParamsPerRequest }),
+	number("esa.request_bytes", func(l *ESALimits) *int { return &l.RequestBytes }),
 }
 
 var callFields = []field[CallsPerSecond]{
 	number("dcdn", func(c *CallsPerSecond) *int { return &c.DCDN }),
 	number("cdn", func(c *CallsPerSecond) *int { return &c.CDN }),
+	number("esa", func(c *CallsPerSecond) *int { return &c.ESA }),
 }
 
 // word is a value of a closed set and its spelling in the table. The first of
@@ -83,7 +94,7 @@ type word[T ~string] struct {
 
 var (
 	events    = []word[Event]{{"created", Created}, {"removed", Removed}, {"modified", Modified}}
-	products  = []word[Product]{{"dcdn", DCDN}, {"cdn", CDN}}
+	products  = []word[Product]{{"dcdn", DCDN}, {"cdn", CDN}, {"esa", ESA}}
 	types     = []word[Type]{{"file", File}, {"directory", Directory}, {"ignore_params", IgnoreParams}}
 	spellings = []word[string]{
 		{SpellCommon, SpellCommon}, {SpellCanonical, SpellCanonical}, {SpellAll, SpellAll},
@@ -178,6 +189,7 @@ func (d *decoder) spec(n *yaml.Node, s *Spec) {
 	*s = Spec{Line: n.Line, Product: DCDN, Path: "/", Type: File, Spellings: SpellCommon}
 	object(d, n, specFields, s)
 	s.prepare()
+	d.checkSite(n, s)
 	switch s.Type {
 	case File:
 		d.refuse(n, "force", "it belongs to types directory and ignore_params")
@@ -198,6 +210,34 @@ func (d *decoder) spec(n *yaml.Node, s *Spec) {
 	if most := s.MostURLs(); most > maxURLs {
 		d.fault(n, s.fewer(), "one key can have %d URLs, of which %d are the most", most, maxURLs)
 	}
+}
+
+const acceptedSite = "the id of the domain's site, a whole number that ESA's console shows"
+
+// site reads the id of a site.
+func (d *decoder) site(n *yaml.Node) int64 {
+	id, err := strconv.ParseInt(n.Value, 10, 64)
+	if n.ShortTag() != "!!int" || err != nil || id < 1 {
+		d.fault(n, "accepted: "+acceptedSite, "is %s", shown(n))
+		return 0
+	}
+	return id
+}
+
+// checkSite faults a target of ESA without a site, and a site of another product.
+func (d *decoder) checkSite(n *yaml.Node, s *Spec) {
+	if (s.Product == ESA) == (s.Site != 0) {
+		return
+	}
+	site := child(n, "site")
+	d.in(step{key: "site"}, func() {
+		switch {
+		case site == nil:
+			d.fault(n, "required with product esa: "+acceptedSite, "is missing")
+		case s.Product == DCDN, s.Product == CDN: // else the product or the site has its fault
+			d.fault(site, "it belongs to product esa", "has no meaning for product %s", s.Product)
+		}
+	})
 }
 
 // maxURLs bounds what one key can cost.
@@ -441,9 +481,11 @@ func (d *decoder) flag(n *yaml.Node) bool {
 	return d.is(n, aBool) && strings.EqualFold(n.Value, "true")
 }
 
-// number is a field that holds a whole number within its bounds.
+// number is a field that holds a whole number within the bounds of its name. In
+// a mapping of a product, that name begins with the product.
 func number[T any](name string, at func(*T) *int) field[T] {
-	return field[T]{name, "", func(d *decoder, n *yaml.Node, into *T) {
+	key := name[strings.LastIndexByte(name, '.')+1:]
+	return field[T]{key, "", func(d *decoder, n *yaml.Node, into *T) {
 		b := bounds[name]
 		v, err := strconv.Atoi(n.Value)
 		if n.ShortTag() != "!!int" || err != nil || v < b.min || v > b.max {

@@ -78,6 +78,7 @@ func Parse(name string, data []byte) (*Table, error) {
 	t := &Table{Refresh: defaultRefresh(), buckets: map[string]bucket{}}
 	object(d, root, tableFields, t)
 	d.index(t, root)
+	d.compareSites(t, root)
 	if len(d.faults) == 0 {
 		return t, nil
 	}
@@ -105,8 +106,15 @@ func defaultRefresh() Refresh {
 			DomainsPerRequest:     def("domains_per_request"),
 			DirectoriesPerRequest: def("directories_per_request"),
 			RequestBytes:          def("request_bytes"),
+			ESA: ESALimits{
+				URLsPerRequest:         def("esa.urls_per_request"),
+				DomainsPerRequest:      def("esa.domains_per_request"),
+				DirectoriesPerRequest:  def("esa.directories_per_request"),
+				IgnoreParamsPerRequest: def("esa.ignore_params_per_request"),
+				RequestBytes:           def("esa.request_bytes"),
+			},
 		},
-		CallsPerSecond: CallsPerSecond{DCDN: def("dcdn"), CDN: def("cdn")},
+		CallsPerSecond: CallsPerSecond{DCDN: def("dcdn"), CDN: def("cdn"), ESA: def("esa")},
 	}
 }
 
@@ -181,5 +189,25 @@ func (d *decoder) index(t *Table, root *yaml.Node) {
 		d.path = []step{{key: "rules"}, {index: i}}
 		d.fault(at, "join the two", "bucket %s and prefix %s are those of the rule on line %d",
 			quote(r.Bucket), quote(r.Prefix), t.Rules[repeats[i]].Line)
+	}
+}
+
+// compareSites faults a domain that is given two sites: a record belongs to one.
+func (d *decoder) compareSites(t *Table, root *yaml.Node) {
+	first := map[string]Spec{}
+	for i, r := range t.Rules {
+		for j, s := range r.Targets {
+			before, known := first[s.Domain]
+			switch {
+			case s.Site == 0 || s.Domain == "":
+			case !known:
+				first[s.Domain] = s
+			case s.Site != before.Site:
+				target := child(child(root, "rules").Content[i], "targets").Content[j]
+				d.path = []step{{key: "rules"}, {index: i}, {key: "targets"}, {index: j}, {key: "site"}}
+				d.fault(child(target, "site"), "a domain belongs to one site",
+					"%d is not the site of %s on line %d, which is %d", s.Site, quote(s.Domain), before.Line, before.Site)
+			}
+		}
 	}
 }

@@ -44,7 +44,8 @@ func TestLoad(t *testing.T) {
 	if d := cmp.Diff(want, got.Rules, cmpopts.IgnoreUnexported(Spec{})); d != "" {
 		t.Errorf("rules (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(Refresh{0, "fail", "warn", Limits{1000, 100, 10, 100, 262144}, CallsPerSecond{30, 50}}, got.Refresh); d != "" {
+	esa := ESALimits{1000, 10, 100, 100, 262144}
+	if d := cmp.Diff(Refresh{0, "fail", "warn", Limits{1000, 100, 10, 100, 262144, esa}, CallsPerSecond{30, 50, 10}}, got.Refresh); d != "" {
 		t.Errorf("refresh (-want +got):\n%s", d)
 	}
 }
@@ -54,11 +55,11 @@ func TestLoadRefresh(t *testing.T) {
 refresh:
   fold: 100
   on_quota_exceeded: directory
-  limits: {urls_per_request: 2, urls_per_domain: 3, domains_per_request: 4, directories_per_request: 5, request_bytes: 2048}
-  calls_per_second: {dcdn: 6}
+  limits: {urls_per_request: 2, urls_per_domain: 3, domains_per_request: 4, directories_per_request: 5, request_bytes: 2048, esa: {urls_per_request: 7, ignore_params_per_request: 8}}
+  calls_per_second: {dcdn: 6, esa: 9}
   unmatched: fail
 `).Refresh
-	if d := cmp.Diff(Refresh{100, "directory", "fail", Limits{2, 3, 4, 5, 2048}, CallsPerSecond{6, 50}}, got); d != "" {
+	if d := cmp.Diff(Refresh{100, "directory", "fail", Limits{2, 3, 4, 5, 2048, ESALimits{7, 10, 100, 8, 262144}}, CallsPerSecond{6, 50, 9}}, got); d != "" {
 		t.Errorf("refresh (-want +got):\n%s", d)
 	}
 }
@@ -169,8 +170,14 @@ var faultCases = []struct {
 	{"", "domain: " + strings.Repeat("a", 64) + ".com", `rules[0].targets[0].domain: "` + strings.Repeat("a", 64) + `.com" has a label longer than 63 characters; accepted: ` + acceptedDomain, true},
 	{"", "domain: " + strings.Repeat("a.", 126) + "com", `rules[0].targets[0].domain: "` + strings.Repeat("a.", 100) + `"… is longer than 253 characters; accepted: ` + acceptedDomain, true},
 	{"", "domain: 例子.com", `rules[0].targets[0].domain: "例子.com" has letters beyond ASCII; write "例子.com" in Punycode (xn--…): ossrefresh check shows it`, true},
-	{"", "product: DCDN", `rules[0].targets[0].product: "DCDN" is not one of the values; did you mean dcdn? accepted: dcdn, cdn`, true},
+	{"", "product: DCDN", `rules[0].targets[0].product: "DCDN" is not one of the values; did you mean dcdn? accepted: dcdn, cdn, esa`, true},
 	{"", "strip_prefix: web/", `rules[0].targets[0].strip_prefix: "web/" does not begin the prefix "www/"; write "www/", or less of it from its beginning`, false},
+	{"", "product: esa", `rules[0].targets[0].site: is missing; required with product esa: ` + acceptedSite, true},
+	{"", "product: esa\n      site: '7'", `rules[0].targets[0].site: is "7"; accepted: ` + acceptedSite, true},
+	{"", "product: esa\n      site: 0", `rules[0].targets[0].site: is "0" (a number); accepted: ` + acceptedSite, true},
+	{"", "product: esa\n      site: 1.5", `rules[0].targets[0].site: is "1.5" (a number); accepted: ` + acceptedSite, true},
+	{"", "site: 7", `rules[0].targets[0].site: has no meaning for product dcdn; it belongs to product esa`, true},
+	{"", "product: cdn\n      site: 7", `rules[0].targets[0].site: has no meaning for product cdn; it belongs to product esa`, true},
 	{"", "path: static/", `rules[0].targets[0].path: "static/" does not begin and end with a slash; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
 	{"", "path: /a//b/", `rules[0].targets[0].path: "/a//b/" has an empty segment; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
 	{"", "path: /../", `rules[0].targets[0].path: "/../" has a "." or ".." segment; accepted: a path such as "/" or "/static/", not percent-encoded`, true},
@@ -356,6 +363,9 @@ func TestFaultsOfNumbers(t *testing.T) {
 		"limits: {directories_per_request: x}": `t:3:37: refresh.limits.directories_per_request: is "x"; accepted: a whole number from 1 to 100`,
 		"limits: {request_bytes: 1.5e4}":       `t:3:27: refresh.limits.request_bytes: is "1.5e4" (a number); accepted: a whole number from 1024 to 1048576`,
 		"calls_per_second: {dcdn: 31}":         `t:3:28: refresh.calls_per_second.dcdn: is "31" (a number); accepted: a whole number from 1 to 30`,
+		"calls_per_second: {esa: 101}":         `t:3:27: refresh.calls_per_second.esa: is "101" (a number); accepted: a whole number from 1 to 100`,
+		"limits: {esa: {urls_per_domain: 9}}":  `t:3:18: refresh.limits.esa: unknown key "urls_per_domain"; accepted: urls_per_request, domains_per_request, directories_per_request, ignore_params_per_request, request_bytes`,
+		"limits: {esa: {urls_per_request: 0}}": `t:3:36: refresh.limits.esa.urls_per_request: is "0" (a number); accepted: a whole number from 1 to 1000`,
 		"calls_per_second: {cdn: '9'}":         `t:3:27: refresh.calls_per_second.cdn: is "9"; accepted: a whole number from 1 to 50`,
 		"on_quota_exceeded: stop":              `t:3:22: refresh.on_quota_exceeded: "stop" is not one of the values; accepted: fail, directory`,
 	} {

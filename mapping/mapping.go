@@ -36,6 +36,7 @@ type Product string
 const (
 	DCDN Product = "dcdn"
 	CDN  Product = "cdn"
+	ESA  Product = "esa" // Edge Security Acceleration
 )
 
 // Type is what one URL of a refresh stands for, as the API spells ObjectType
@@ -117,6 +118,9 @@ type Spec struct {
 	Domain string `json:"domain"`
 	// The product that the domain belongs to.
 	Product Product `json:"product,omitempty"`
+	// The id of the domain's site, as the console of ESA and its ListSites show
+	// it. For product esa, which needs it.
+	Site int64 `json:"site,omitempty"`
 	// Cut from the front of the key. The rule's prefix must begin with it. An
 	// empty one says that nothing is to be cut.
 	StripPrefix string `json:"strip_prefix,omitempty"`
@@ -196,6 +200,22 @@ type Limits struct {
 	DirectoriesPerRequest int `json:"directories_per_request,omitempty"`
 	// Bytes of ObjectPath in one request, form-encoded.
 	RequestBytes int `json:"request_bytes,omitempty"`
+	// What one request to ESA may hold instead.
+	ESA ESALimits `json:"esa,omitzero"`
+}
+
+// ESALimits says what one request to ESA may hold. It is always of one site.
+type ESALimits struct {
+	// URLs in one request.
+	URLsPerRequest int `json:"urls_per_request,omitempty"`
+	// Domains in one request.
+	DomainsPerRequest int `json:"domains_per_request,omitempty"`
+	// Directories in one request.
+	DirectoriesPerRequest int `json:"directories_per_request,omitempty"`
+	// URLs of type ignore_params in one request.
+	IgnoreParamsPerRequest int `json:"ignore_params_per_request,omitempty"`
+	// Bytes of Content in one request, form-encoded.
+	RequestBytes int `json:"request_bytes,omitempty"`
 }
 
 // CallsPerSecond says how many calls of each product may start in any one
@@ -205,6 +225,8 @@ type CallsPerSecond struct {
 	DCDN int `json:"dcdn,omitempty"`
 	// Calls to CDN.
 	CDN int `json:"cdn,omitempty"`
+	// Calls to ESA. What it takes is not documented.
+	ESA int `json:"esa,omitempty"`
 }
 
 // Map says what to refresh for o. It takes about the same time however many
@@ -344,7 +366,9 @@ func (r *Rule) filters(o Object) func(yield func(filterResult) bool) {
 // prefix is stripped.
 func (s *Spec) targets(into []Target, rest string, e Event) []Target {
 	dir, name := cutName(rest)
-	t := Target{Product: s.Product, Type: s.Type, Force: s.Force, Domain: s.Domain, Event: e}
+	t := Target{
+		Product: s.Product, Site: s.Site, Type: s.Type, Force: s.Force, Domain: s.Domain, Event: e,
+	}
 	if s.Type == Directory {
 		return s.appendSpellings(into, t, dir, "")
 	}

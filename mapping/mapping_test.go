@@ -101,13 +101,13 @@ func TestMap(t *testing.T) {
 }
 
 func TestMapTarget(t *testing.T) {
-	table := parse(t, oneRule("prefix: s/", "strip_prefix: s/, product: cdn, path: /p/, type: ignore_params, queries: [v=2], force: true"))
+	table := parse(t, oneRule("prefix: s/", "strip_prefix: s/, product: esa, site: 7, path: /p/, type: ignore_params, queries: [v=2], force: true"))
 	got := table.Map(Object{Bucket: "my-site", Key: "s/@.jpg", Event: Removed})
 	want := Match{Rule: &table.Rules[0], Targets: []Target{{
-		Product: CDN, Type: IgnoreParams, Force: true, Domain: "example.com", URL: "https://example.com/p/@.jpg", Event: Removed,
+		Product: ESA, Site: 7, Type: IgnoreParams, Force: true, Domain: "example.com", URL: "https://example.com/p/@.jpg", Event: Removed,
 		Fallback: []string{"https://example.com/p/@.jpg", "https://example.com/p/@.jpg?v=2"},
 	}, {
-		Product: CDN, Type: IgnoreParams, Force: true, Domain: "example.com", URL: "https://example.com/p/%40.jpg", Respelt: true, Event: Removed,
+		Product: ESA, Site: 7, Type: IgnoreParams, Force: true, Domain: "example.com", URL: "https://example.com/p/%40.jpg", Respelt: true, Event: Removed,
 		Fallback: []string{"https://example.com/p/%40.jpg", "https://example.com/p/%40.jpg?v=2"},
 	}}}
 	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Spec{})); d != "" {

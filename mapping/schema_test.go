@@ -62,6 +62,7 @@ func TestSchemaAgrees(t *testing.T) {
 		oneRule("", "path: /.a/..b/.../c./, index: [.i, ..i, ..., i.], queries: ['%2F=a%20b', 'a?b', '/']"),
 		oneRule("", "suffixes: ['!s', '@!s', /s, /.a/..b/.../, '-%2F%2e', /a.], index: [i], index_without_slash: true, clean_urls: true"),
 		oneRule("", "type: directory, force: true, spellings: all"), oneRule("", "type: ignore_params, force: false, suffixes: [-s], spellings: canonical"),
+		oneRule("", "product: esa, site: 1234567890123456, type: ignore_params"),
 		oneRule("", "index_without_slash: false, queries: ["+numbered(32)+"]"),
 		strings.Replace(oneRule("", ""), "example.com", strings.Repeat("a", 63)+".0x1.1a.0xg", 1),
 	}
@@ -86,6 +87,7 @@ func TestFieldsAgree(t *testing.T) {
 		reflect.TypeFor[Spec]():           names(specFields),
 		reflect.TypeFor[Refresh]():        names(refreshFields),
 		reflect.TypeFor[Limits]():         names(limitFields),
+		reflect.TypeFor[ESALimits]():      names(esaLimitFields),
 		reflect.TypeFor[CallsPerSecond](): names(callFields),
 	} {
 		var want []string
@@ -183,9 +185,16 @@ func refine(s *jsonschema.Schema) {
 	rule := s.Properties["rules"].Items
 	spec := rule.Properties["targets"].Items
 	refresh := s.Properties["refresh"]
-	for _, numbers := range []string{"limits", "calls_per_second"} {
-		for key, p := range refresh.Properties[numbers].Properties {
-			b := bounds[key]
+	limits := refresh.Properties["limits"]
+	for _, of := range []struct {
+		prefix  string // of the names of the bounds
+		numbers *jsonschema.Schema
+	}{{"", limits}, {"esa.", limits.Properties["esa"]}, {"", refresh.Properties["calls_per_second"]}} {
+		for key, p := range of.numbers.Properties {
+			if p.Type != "integer" {
+				continue
+			}
+			b := bounds[of.prefix+key]
 			p.Minimum, p.Maximum = new(float64(b.min)), new(float64(b.max))
 			p.Default, _ = json.Marshal(b.def)
 		}
@@ -193,6 +202,7 @@ func refine(s *jsonschema.Schema) {
 	fold := refresh.Properties["fold"]
 	fold.Minimum, fold.Maximum = new(float64(bounds["fold"].min)), new(float64(bounds["fold"].max))
 	fold.Default, _ = json.Marshal(bounds["fold"].def)
+	spec.Properties["site"].Minimum = new(1.0)
 	refresh.Properties["on_quota_exceeded"].Enum = enum(onQuota).Enum
 	refresh.Properties["unmatched"].Enum = enum(onUnmatched).Enum
 	spec.Properties["spellings"].Enum = enum(spellings).Enum
@@ -240,6 +250,14 @@ func refine(s *jsonschema.Schema) {
 				Properties: map[string]*jsonschema.Schema{"index_without_slash": {Enum: []any{true}}},
 			},
 			Then: withIndex,
+		},
+		{
+			If: &jsonschema.Schema{
+				Required:   []string{"product"},
+				Properties: map[string]*jsonschema.Schema{"product": {Enum: []any{"esa"}}},
+			},
+			Then: &jsonschema.Schema{Required: []string{"site"}},
+			Else: &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{"site": {Not: &jsonschema.Schema{}}}},
 		},
 		{
 			If: &jsonschema.Schema{Required: []string{"force"}},

@@ -1,24 +1,41 @@
 package mapping
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// Products returns the products of the table's targets, each once.
-func (t *Table) Products() []Product {
-	var all []Product
+// A Service is what has tasks and a quota of its own: a product, and of ESA a site.
+type Service struct {
+	Product Product
+	Site    int64 // ESA only
+}
+
+// String is "dcdn", or "esa, site 7".
+func (s Service) String() string {
+	if s.Site != 0 {
+		return fmt.Sprintf("%s, site %d", s.Product, s.Site)
+	}
+	return string(s.Product)
+}
+
+// Services returns the services that the table has for a domain, each once; for an
+// empty domain, those of all domains.
+func (t *Table) Services(domain string) []Service {
+	var all []Service
 	for _, r := range t.Rules {
 		for _, s := range r.Targets {
-			if !slices.Contains(all, s.Product) {
-				all = append(all, s.Product)
+			service := Service{s.Product, s.Site}
+			if (domain == "" || s.Domain == domain) && !slices.Contains(all, service) {
+				all = append(all, service)
 			}
 		}
 	}
 	return all
 }
 
-// TargetsOf returns what t refreshes of the type at a URL of the product, as the
+// TargetsOf returns what t refreshes of the type at a URL of the service, as the
 // API's lists of tasks spell it: perhaps without a scheme, perhaps with its path
 // decoded. A path with a "%" is not decoded, and stands for that spelling; any
 // other stands for all spellings. There are none if the URL is not one of t's.
@@ -26,7 +43,7 @@ func (t *Table) Products() []Product {
 // A Directory that stands for files of a rule is one of t's too: with Force, since
 // one of the files may have been removed. A target's path, and what is above one,
 // never stands for files: see [Table.Roots].
-func (t *Table) TargetsOf(product Product, typ Type, url string) []Target {
+func (t *Table) TargetsOf(service Service, typ Type, url string) []Target {
 	if !strings.Contains(url, "://") {
 		url = "https://" + url
 	}
@@ -37,7 +54,7 @@ func (t *Table) TargetsOf(product Product, typ Type, url string) []Target {
 		p, _ := cutURL(reading)
 		sources, _ := Sources(t, reading)
 		for _, source := range sources {
-			if source.Spec.Product != product {
+			if (Service{source.Spec.Product, source.Spec.Site}) != service {
 				continue
 			}
 			if typ == Directory && source.Spec.Type == File && roots == nil {

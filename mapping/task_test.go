@@ -53,7 +53,7 @@ rules:
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, target := range table.TargetsOf(tt.product, tt.typ, tt.url) {
+			for _, target := range table.TargetsOf(Service{Product: tt.product}, tt.typ, tt.url) {
 				got = append(got, target.URL)
 				if target.Product != tt.product || target.Type != tt.typ || target.Domain == "" {
 					t.Errorf("the target is %+v", target)

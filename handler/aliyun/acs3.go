@@ -18,10 +18,10 @@ const acs3 = "ACS3-HMAC-SHA256"
 
 // signACS3 completes a request for an operation of a version of an API: it adds
 // the common headers, orders the query and adds the signature of all of these
-// and of the body. The nonce must be new for each request.
+// and of the body. The nonce must be new for each request. It returns the signature.
 func signACS3(
 	req *http.Request, body []byte, action, version string, creds Credentials, now time.Time, nonce string,
-) {
+) (signature string) {
 	req.Header.Set("x-acs-action", action)
 	req.Header.Set("x-acs-version", version)
 	req.Header.Set("x-acs-date", now.UTC().Format(apiTime))
@@ -34,8 +34,10 @@ func signACS3(
 	canonical, signedHeaders := canonicalRequest(req)
 	mac := hmac.New(sha256.New, []byte(creds.AccessKeySecret))
 	mac.Write([]byte(acs3 + "\n" + hexSHA256([]byte(canonical))))
+	signature = hex.EncodeToString(mac.Sum(nil))
 	req.Header.Set("Authorization", acs3+" Credential="+creds.AccessKeyID+
-		",SignedHeaders="+signedHeaders+",Signature="+hex.EncodeToString(mac.Sum(nil)))
+		",SignedHeaders="+signedHeaders+",Signature="+signature)
+	return signature
 }
 
 // canonicalRequest returns the text whose hash is signed, and the names of the

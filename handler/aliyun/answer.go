@@ -125,9 +125,9 @@ func (a answer) deniesSuccess() bool {
 	return false
 }
 
-// receipt returns the API's word that it accepted a refresh. An answer without
-// a task id is accepted only if it says nothing else either. The error is that
-// of an answer in doubt.
+// receipt returns the API's word that it accepted a request. An answer without
+// a task id is accepted only if it says nothing else either, and never one of ESA,
+// whose success always has one. The error is that of an answer in doubt.
 func (a answer) receipt() (refresh.Receipt, *refresh.Error) {
 	task := a.taskID()
 	says := cmp.Or(a.message(), a.show(text(a.code), 128))
@@ -139,17 +139,27 @@ func (a answer) receipt() (refresh.Receipt, *refresh.Error) {
 	case task == "" && says != "":
 		reason := fmt.Sprintf("the answer has no task id, but says %q", says)
 		return refresh.Receipt{}, a.doubt("NoTaskId", reason)
+	case task == "" && needsTaskID[a.op]:
+		return refresh.Receipt{}, a.doubt("NoTaskId", "the answer has no task id")
 	}
 	return refresh.Receipt{TaskID: task, RequestID: a.requestID}, nil
 }
 
 // The names of the task id: the API reference's table has the first, its
-// samples the second.
-var taskIDNames = [...]string{"RefreshTaskId", "PushTaskId"}
+// samples the second; DCDN's preloading the third and ESA the fourth.
+var taskIDNames = [...]string{"RefreshTaskId", "PushTaskId", "PreloadTaskId", "TaskId"}
+
+// needsTaskID has the operations whose success always has a task id (PurgeCaches and
+// PreloadCaches, API reference).
+var needsTaskID = map[string]bool{"PurgeCaches": true, "PreloadCaches": true}
 
 func (a answer) taskID() string {
-	first, second := valueOf(a.fields[taskIDNames[0]]), valueOf(a.fields[taskIDNames[1]])
-	return a.show(cmp.Or(id(first), id(second)), 4000)
+	for _, name := range taskIDNames {
+		if id := id(valueOf(a.fields[name])); id != "" {
+			return a.show(id, 4000)
+		}
+	}
+	return ""
 }
 
 // hasOddTaskID reports whether a member that should hold a task id holds

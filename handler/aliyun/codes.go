@@ -11,6 +11,8 @@ const (
 	api     = "RefreshDcdnObjectCaches, API reference: error codes"
 	center  = "Alibaba Cloud error center: DCDN and CDN"
 	gateway = "Alibaba Cloud OpenAPI: common error codes"
+	preload = "PreloadDcdnObjectCaches and PreloadCaches, API reference: error codes"
+	assumed = "not documented: the table of errors of PurgeCaches is not known"
 )
 
 // A refusal is what one error code of the API, or a family of codes, means to a
@@ -35,6 +37,8 @@ var refusals = []refusal{
 	{"DomainOperationDenied", refresh.SplitDomains, center},
 	{"IllegalOperation*", refresh.SplitDomains, center}, // also IllegalOperationDomain
 	{"DomainInProtectedMode", refresh.SplitDomains, center},
+	{"InvalidContent", refresh.Halve, assumed}, // reported by people; see Client for the first one
+	{"InvalidParameter.RecordNotBelongToSite", refresh.SplitDomains, preload},
 	{"Forbidden*", refresh.SplitDomains, gateway}, // Forbidden.RAM: a policy may name domains
 	{"NoPermission*", refresh.SplitDomains, gateway},
 
@@ -44,6 +48,7 @@ var refusals = []refusal{
 	{"TooMany.Refresh", refresh.Busy, api},
 	{"TooManyRequests", refresh.Again, center},
 	{"InvalidDomain.Configure_failed", refresh.Busy, center},
+	{"PreloadQueueFull", refresh.AgainLater, preload},
 	{"Throttling*", refresh.Again, gateway},
 	{"ServiceUnavailable", refresh.Again, gateway},
 	{"ServiceBusy", refresh.Again, center},
@@ -54,6 +59,7 @@ var refusals = []refusal{
 
 	// Never, for more than this request.
 	{"InvalidObjectType.*", refresh.RefuseType, api}, // .Malformed, .ValueNotSupported
+	{"InvalidSiteId*", refresh.StopProduct, assumed}, // of one site: a submission has no other
 	{"OperationDenied", refresh.StopProduct, center},
 	{"CdnServiceNotFound", refresh.StopProduct, center},
 	{"DcdnServiceNotFound", refresh.StopProduct, center},
@@ -66,9 +72,10 @@ var refusals = []refusal{
 	{"MissingSecurityToken", refresh.StopAll, gateway},
 	{"MissingAccessKeyId", refresh.StopAll, gateway},
 
-	// The gateway did not find ObjectPath where it looked: see Client.
+	// The gateway did not find ObjectPath or Content where it looked: see Client.
 	{"MissingParameter", refresh.Pack, gateway},
 	{"MissingObjectPath", refresh.Pack, center},
+	{"MissingContent", refresh.Pack, assumed},
 }
 
 // classOf returns the class of an error code, and whether the table knows it.

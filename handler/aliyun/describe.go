@@ -13,7 +13,7 @@ import (
 
 // An Allowance is what an account may refresh of one type in a day.
 type Allowance struct {
-	Type   string `json:"type"` // File, Directory, IgnoreParams, Regex
+	Type   string `json:"type"` // File, Directory, IgnoreParams, Regex, Preload
 	Quota  int    `json:"quota"`
 	Remain int    `json:"remain"`
 }
@@ -38,7 +38,11 @@ func (c *Caller) Quota(ctx context.Context, product string) ([]Allowance, error)
 	}
 	var all []Allowance
 	for _, t := range []struct{ typ, prefix string }{
-		{"File", "Url"}, {"Directory", "Dir"}, {"IgnoreParams", "IgnoreParams"}, {"Regex", "Regex"},
+		{"File", "Url"},
+		{"Directory", "Dir"},
+		{"IgnoreParams", "IgnoreParams"},
+		{"Regex", "Regex"},
+		{"Preload", "Preload"},
 	} {
 		quota, noQuota := strconv.Atoi(text(valueOf(a.fields[t.prefix+"Quota"])))
 		remain, noRemain := strconv.Atoi(text(valueOf(a.fields[t.prefix+"Remain"])))
@@ -69,17 +73,25 @@ func (c *Caller) Tasks(ctx context.Context, product string, ids []string) ([]ref
 	return all, nil
 }
 
-// ListTasks returns a page of the tasks of a product, dcdn or cdn. Both products
-// take 5 calls a second of an account (DescribeDcdnRefreshTasks and
-// DescribeRefreshTasks, API reference). The error is a *[refresh.Error].
+// ListTasks returns a page of the tasks of a product, of esa those of the query's
+// Site. DCDN and CDN take 5 calls a second of an account (DescribeDcdnRefreshTasks and
+// DescribeRefreshTasks, API reference); for ESA that is not documented. The error is a
+// *[refresh.Error].
 func (c *Caller) ListTasks(ctx context.Context, product string, q refresh.TaskQuery) (refresh.TaskPage, error) {
 	p, err := c.client.product(product)
 	if err != nil {
 		return refresh.TaskPage{}, err
 	}
-	a, err := c.describe(ctx, p, p.describeTasks, taskParams(q))
+	params := taskParams(q)
+	if product == esa {
+		params = siteParams(q.Site, params)
+	}
+	a, err := c.describe(ctx, p, p.describeTasks, params)
 	if err != nil {
 		return refresh.TaskPage{}, err
+	}
+	if product == esa {
+		a.renameTaskFields()
 	}
 	page := refresh.TaskPage{Tasks: a.tasks()}
 	page.Total, _ = strconv.Atoi(text(valueOf(a.fields["TotalCount"])))

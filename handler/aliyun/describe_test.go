@@ -27,7 +27,7 @@ func TestQuota(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []Allowance{{"File", 10, remain}, {"Directory", 100, 100}, {"IgnoreParams", 100, 100}}
+		want := []Allowance{{"File", 10, remain}, {"Directory", 100, 100}, {"IgnoreParams", 100, 100}, {"Preload", 1000, 1000}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", product, diff)
 		}

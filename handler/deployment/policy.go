@@ -40,7 +40,9 @@ func (p Policy) String() string {
 // table's domains, lists what became of that, and sends to the dead-letter queue,
 // unless that is "". Region "*" is any. The actions and resources are those of
 // "RefreshDcdnObjectCaches, API reference" and "DescribeDcdnRefreshTasks, API
-// reference", of the same for CDN, and of "SendMessage" of Simple Message Queue.
+// reference", of the same for CDN, of "PurgeCaches, API reference", and of
+// "SendMessage" of Simple Message Queue. That DescribePurgeTasks can be restricted to
+// a site is not documented.
 func FunctionPolicy(table *mapping.Table, account, region, deadLetters string) Policy {
 	p := Policy{Version: "1"}
 	for _, api := range []struct {
@@ -58,6 +60,16 @@ func FunctionPolicy(table *mapping.Table, account, region, deadLetters string) P
 		if resources != nil {
 			p.Statement = append(p.Statement, allow(api.actions, resources))
 		}
+	}
+	var sites []string
+	for _, service := range table.Services("") {
+		if service.Site != 0 {
+			sites = append(sites, fmt.Sprintf("acs:esa:*:%s:site/%d", account, service.Site))
+		}
+	}
+	if sites != nil {
+		actions := []string{"esa:PurgeCaches", "esa:DescribePurgeTasks"}
+		p.Statement = append(p.Statement, allow(actions, sites))
 	}
 	if deadLetters != "" {
 		queue := fmt.Sprintf("acs:mns:%s:%s:/queues/%s/messages", region, account, deadLetters)

@@ -37,6 +37,7 @@ func answers(t *testing.T, r *rand.Rand) {
 	s.Roots = rules.Roots
 	s.Limits.URLsPerDomain = 1 + r.IntN(100)
 	s.CallsPerSecond[mapping.CDN] = 1 + r.IntN(30)
+	s.CallsPerSecond[mapping.ESA] = 1 + r.IntN(30)
 	api := randomAPI(r)
 	var accepted map[Key]Acceptance
 	for range 3 {
@@ -102,8 +103,8 @@ func checkCounts(t *testing.T, items []Item, result Result) {
 	}
 }
 
-// randomTargets are files and directories that cover some of them, of both
-// products, and files of every query.
+// randomTargets are files and directories that cover some of them, of three
+// products and two sites, and files of every query.
 func randomTargets(r *rand.Rand) []mapping.Target {
 	var targets []mapping.Target
 	for range 1 + r.IntN(300) {
@@ -112,13 +113,16 @@ func randomTargets(r *rand.Rand) []mapping.Target {
 		if r.IntN(10) == 0 {
 			t.Respelt, t.URL = true, t.URL+"[1]"
 		}
+		if r.IntN(3) == 0 {
+			t.Product, t.Site = mapping.ESA, 1+r.Int64N(2)
+		}
 		switch r.IntN(8) {
 		case 0:
 			t.Type, t.URL = mapping.Directory, fmt.Sprintf("https://%s/a%d/", t.Domain, r.IntN(4))
 		case 1:
 			t.Type, t.Fallback = mapping.IgnoreParams, []string{t.URL, t.URL + "?w=1"}
 		case 2:
-			t.Product = mapping.CDN
+			t.Product, t.Site = mapping.CDN, 0
 		}
 		targets = append(targets, t)
 	}

@@ -8,13 +8,14 @@ import (
 )
 
 // Limits are what one request may hold (RefreshDcdnObjectCaches, API
-// reference). All are at least 1.
+// reference). All are at least 1; those of ESA may be 0 where nothing is of ESA.
 type Limits struct {
 	URLsPerRequest        int
 	URLsPerDomain         int // in one request
 	DomainsPerRequest     int
 	DirectoriesPerRequest int
 	RequestBytes          int // of the form-encoded ObjectPath
+	ESA                   mapping.ESALimits
 }
 
 // Plan packs items into the fewest requests that the limits allow. For nₔ
@@ -78,6 +79,15 @@ func byDomain(items []Item) [][]Item {
 
 // of returns the limits of requests of one kind.
 func (l Limits) of(kind Kind) Limits {
+	if esa := l.ESA; kind.Product == mapping.ESA {
+		l = Limits{
+			esa.URLsPerRequest, esa.URLsPerRequest, esa.DomainsPerRequest,
+			esa.DirectoriesPerRequest, esa.RequestBytes, esa,
+		}
+		if kind.Type == mapping.IgnoreParams {
+			l.URLsPerRequest = min(l.URLsPerRequest, esa.IgnoreParamsPerRequest)
+		}
+	}
 	if kind.Type == mapping.Directory {
 		l.URLsPerRequest = min(l.URLsPerRequest, l.DirectoriesPerRequest)
 	}
@@ -157,7 +167,7 @@ type room struct{ urls, bytes int }
 func (r *room) take(items []Item, most int, empty bool) int {
 	n := 0
 	for n < min(len(items), most) && r.urls > 0 {
-		size := formSize(items[n].URL) + len("%0A")
+		size := added(items[n].Product, items[n].URL)
 		if size > r.bytes && !(empty && n == 0) {
 			break
 		}
@@ -166,6 +176,15 @@ func (r *room) take(items []Item, most int, empty bool) int {
 		n++
 	}
 	return n
+}
+
+// added is what a URL adds to the form of a request to the product. ESA takes URLs as
+// JSON, and so with quotes and a comma; the others take lines.
+func added(product mapping.Product, url string) int {
+	if product == mapping.ESA {
+		return formSize(url) + len("%22%22%2C")
+	}
+	return formSize(url) + len("%0A")
 }
 
 // formSize is the length of s in an application/x-www-form-urlencoded body.

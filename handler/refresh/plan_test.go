@@ -9,8 +9,16 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// defaults are the limits of RefreshDcdnObjectCaches, API reference.
-var defaults = Limits{URLsPerRequest: 1000, URLsPerDomain: 100, DomainsPerRequest: 10, DirectoriesPerRequest: 100, RequestBytes: 262144}
+// defaults are the limits of RefreshDcdnObjectCaches and, of ESA, of PurgeCaches, API
+// reference.
+var defaults = Limits{
+	URLsPerRequest: 1000, URLsPerDomain: 100, DomainsPerRequest: 10, DirectoriesPerRequest: 100,
+	RequestBytes: 262144,
+	ESA: mapping.ESALimits{
+		URLsPerRequest: 1000, DomainsPerRequest: 10, DirectoriesPerRequest: 100,
+		IgnoreParamsPerRequest: 100, RequestBytes: 262144,
+	},
+}
 
 // target makes a target of the domain; its rank comes from the event and the name.
 func target(domain, path string, event mapping.Event) mapping.Target {

@@ -194,6 +194,12 @@ func (q *submission) stoppedBy(it Item, searching bool) *Error {
 	return nil
 }
 
+// A bareCharacter is one that a spelling leaves unencoded, sent to a product.
+type bareCharacter struct {
+	product mapping.Product
+	c       byte
+}
+
 // bareCharacters returns the characters of a URL that only spellings beside the
 // canonical one leave unencoded, and that an API may refuse.
 func bareCharacters(url string) []byte {
@@ -360,6 +366,6 @@ func (q *submission) stopSpelling(it Item, err *Error) {
 	}
 	for _, c := range bare {
 		q.stop(scope{bare: c}, err)
-		q.refused.Store(c, err)
+		q.refused.Store(bareCharacter{it.Product, c}, err)
 	}
 }

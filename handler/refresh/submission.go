@@ -9,8 +9,8 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// A submission is what a [Submitter.Submit] has yet to do for one product, and
-// what has come of it so far. It knows neither goroutines nor the network and
+// A submission is what a [Submitter.Submit] has yet to do for one product, or one
+// site of ESA, and what has come of it so far. It knows neither goroutines nor the network and
 // reads no clock: next says what to send, settle what an answer means.
 //
 // At any time each item is in exactly one of these: a task (ready, waiting,
@@ -97,7 +97,9 @@ func newSubmission(s *Submitter, job Job, deadline time.Time, spent *spent) *sub
 		own:      map[string]bool{},
 	}
 	s.refused.Range(func(bare, err any) bool {
-		q.stop(scope{bare: bare.(byte)}, err.(*Error))
+		if bare := bare.(bareCharacter); bare.product == job.product() {
+			q.stop(scope{bare: bare.c}, err.(*Error))
+		}
 		return true
 	})
 	fallbacks := false

@@ -26,7 +26,7 @@ type Submitter struct {
 
 	mu      sync.Mutex // guards windows
 	windows map[mapping.Product]*window
-	// refused has the unencoded characters (byte) that the API does not take, with
+	// refused has the unencoded characters (bareCharacter) that an API does not take, with
 	// its refusal (*Error).
 	refused sync.Map
 }
@@ -47,7 +47,7 @@ type Job struct {
 }
 
 const (
-	inFlight    = 16                      // calls at once, of one product and invocation
+	inFlight    = 16                      // calls at once, of one product or site and invocation
 	minAttempt  = 250 * time.Millisecond  // with less time left no call is made
 	fairAttempt = 1500 * time.Millisecond // a call gets so much, if there is so much
 	maxAttempt  = 10 * time.Second        // the default read timeout of the vendor's SDKs
@@ -120,6 +120,14 @@ func (j Job) items() int {
 	return n
 }
 
+// product is that of the job's first request; empty where it has none.
+func (j Job) product() mapping.Product {
+	if len(j.Requests) == 0 {
+		return ""
+	}
+	return j.Requests[0].Product
+}
+
 // LastMoment is when the submission of so many items must be over, so that there
 // is time to report before the context's deadline: 1 second or 5 % of the time
 // left, whichever is more, and 0.1 ms an item, but at most half of the time left.
@@ -134,22 +142,28 @@ func LastMoment(ctx context.Context, items int) time.Time {
 	return deadline.Add(-min(margin, left/2))
 }
 
-// newSubmissions returns a submission for each product of the job, in the order
-// of its requests.
+// newSubmissions returns a submission for each product of the job, and of ESA for
+// each site, in the order of its requests: a site has its own quota, and what is
+// refused of one says nothing of another.
 func newSubmissions(s *Submitter, job Job, deadline time.Time) []*submission {
-	var products []mapping.Product
-	requests := map[mapping.Product][]Request{}
-	for _, r := range job.Requests {
-		if !slices.Contains(products, r.Product) {
-			products = append(products, r.Product)
-		}
-		requests[r.Product] = append(requests[r.Product], r)
+	type account struct {
+		product mapping.Product
+		site    int64
 	}
-	submissions := make([]*submission, len(products))
+	var accounts []account
+	requests := map[account][]Request{}
+	for _, r := range job.Requests {
+		a := account{r.Product, r.Site}
+		if !slices.Contains(accounts, a) {
+			accounts = append(accounts, a)
+		}
+		requests[a] = append(requests[a], r)
+	}
+	submissions := make([]*submission, len(accounts))
 	spent := new(spent)
-	for i, product := range products {
+	for i, a := range accounts {
 		part := job
-		part.Requests = requests[product]
+		part.Requests = requests[a]
 		submissions[i] = newSubmission(s, part, deadline, spent)
 	}
 	return submissions

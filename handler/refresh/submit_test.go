@@ -121,7 +121,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 func submitter() *Submitter {
-	return &Submitter{Limits: defaults, CallsPerSecond: map[mapping.Product]int{mapping.DCDN: 30, mapping.CDN: 50}}
+	return &Submitter{Limits: defaults, CallsPerSecond: map[mapping.Product]int{
+		mapping.DCDN: 30, mapping.CDN: 50, mapping.ESA: 10,
+	}}
 }
 
 // submit runs a submission of a minute under the test's clock, and checks what

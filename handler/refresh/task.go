@@ -40,6 +40,7 @@ func (s TaskStatus) Unsuccessful() bool {
 
 // A TaskQuery selects tasks.
 type TaskQuery struct {
+	Site   int64      // ESA only
 	Type   string     // of [Task.Type]; empty: every type, if the Status is empty too
 	Status TaskStatus // empty: every status
 

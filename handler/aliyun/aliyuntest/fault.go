@@ -52,8 +52,9 @@ func (f Fault) apply(q request, perform func() answer) answer {
 		a = f.answer(q)
 	}
 	if f.NoIDs {
-		delete(a.fields, "RefreshTaskId")
-		delete(a.fields, "PushTaskId")
+		for _, name := range [...]string{"RefreshTaskId", "PreloadTaskId", "PushTaskId", "TaskId"} {
+			delete(a.fields, name)
+		}
 	}
 	if f.NoRequestID {
 		delete(a.fields, "RequestId")

@@ -72,6 +72,9 @@ func (q *request) take(from string, values url.Values) {
 		q.ObjectPathIn = from
 		q.URLs = strings.Split(strings.ReplaceAll(path, "\r\n", "\n"), "\n")
 	}
+	if values.Get("Content") != "" {
+		q.ObjectPathIn = from
+	}
 	q.Type = q.params["ObjectType"]
 	q.Force = q.params["Force"] == "true"
 }
@@ -97,6 +100,9 @@ func (q *request) identify() {
 		q.token = q.params["SecurityToken"]
 	}
 	q.Product = products[q.version].name
+	if q.Product == "esa" {
+		q.readContent()
+	}
 }
 
 // requestID is made from the call's number, so that it is the same in each run of

@@ -21,6 +21,7 @@ func TestDescribeQuota(t *testing.T) {
 			"UrlQuota": "10", "UrlRemain": tt.urls,
 			"DirQuota": "100", "DirRemain": tt.directories,
 			"IgnoreParamsQuota": "0", "IgnoreParamsRemain": "0",
+			"PreloadQuota": "1000", "PreloadRemain": "1000",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", tt.action, diff)

@@ -3,6 +3,7 @@ package aliyuntest
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -53,20 +54,25 @@ func (s *Server) checkType(q request) *refusal {
 
 // checkPaths refuses the first wrong URL. Like the API, the refusal does not say
 // which one it is.
-func (s *Server) checkPaths(q request) *refusal {
+func (s *Server) checkPaths(q request) *refusal { return s.checkPathsOf(q, errPath) }
+
+func (s *Server) checkPathsOf(q request, wrong *refusal) *refusal {
 	if len(q.URLs) == 0 || s.PathInQuery && q.ObjectPathIn != "query" {
+		if q.Product == "esa" {
+			return missing("Content")
+		}
 		return missing("ObjectPath")
 	}
 	for _, raw := range q.URLs {
 		switch {
 		case malformed(raw), q.Type == "Directory" && !strings.HasSuffix(raw, "/"):
-			return errPath
+			return wrong
 		case strings.Contains(host(raw), "*"):
 			return errWildcard
 		case s.NoBareBrackets && strings.ContainsAny(raw, "[]|"):
-			return errPath
+			return wrong
 		case s.MalformedURLs != nil && s.MalformedURLs(raw):
-			return errPath
+			return wrong
 		}
 	}
 	return nil
@@ -101,28 +107,39 @@ func host(raw string) string {
 	return strings.ToLower(u.Host)
 }
 
-func (l Limits) orDefault() Limits {
+// of returns the limits of a product's requests.
+func (l Limits) of(product string) Limits {
+	perDomain, ignoreParams := cmp.Or(l.URLsPerDomain, 100), math.MaxInt
+	if product == "esa" {
+		perDomain, ignoreParams = math.MaxInt, 100
+	}
 	return Limits{
-		URLsPerRequest:        cmp.Or(l.URLsPerRequest, 1000),
-		URLsPerDomain:         cmp.Or(l.URLsPerDomain, 100),
-		DomainsPerRequest:     cmp.Or(l.DomainsPerRequest, 10),
-		DirectoriesPerRequest: cmp.Or(l.DirectoriesPerRequest, 100),
-		RequestBytes:          l.RequestBytes,
+		URLsPerRequest:         cmp.Or(l.URLsPerRequest, 1000),
+		URLsPerDomain:          perDomain,
+		DomainsPerRequest:      cmp.Or(l.DomainsPerRequest, 10),
+		DirectoriesPerRequest:  cmp.Or(l.DirectoriesPerRequest, 100),
+		IgnoreParamsPerRequest: cmp.Or(l.IgnoreParamsPerRequest, ignoreParams),
+		PreloadsPerRequest:     cmp.Or(l.PreloadsPerRequest, 100),
+		RequestBytes:           l.RequestBytes,
 	}
 }
 
 func (s *Server) checkLimits(q request) *refusal {
-	limits, urlsOf, most := s.Limits.orDefault(), map[string]int{}, 0
+	limits, urlsOf, most := s.Limits.of(q.Product), map[string]int{}, 0
 	for _, raw := range q.URLs {
 		urlsOf[host(raw)]++
 		most = max(most, urlsOf[host(raw)])
 	}
-	size := len(url.QueryEscape(q.params["ObjectPath"]))
+	size := len(url.QueryEscape(cmp.Or(q.params["Content"], q.params["ObjectPath"])))
 	switch {
 	case len(q.URLs) > limits.URLsPerRequest:
 		return overLimit(limits.URLsPerRequest, "URLs")
 	case q.Type == "Directory" && len(q.URLs) > limits.DirectoriesPerRequest:
 		return overLimit(limits.DirectoriesPerRequest, "directories")
+	case q.Type == "IgnoreParams" && len(q.URLs) > limits.IgnoreParamsPerRequest:
+		return overLimit(limits.IgnoreParamsPerRequest, "URLs without parameters")
+	case q.Type == "Preload" && len(q.URLs) > limits.PreloadsPerRequest:
+		return overLimit(limits.PreloadsPerRequest, "URLs")
 	case len(urlsOf) > limits.DomainsPerRequest:
 		return overLimit(limits.DomainsPerRequest, "domains")
 	case most > limits.URLsPerDomain:
@@ -149,7 +166,11 @@ func (s *Server) checkDomains(q request) *refusal {
 }
 
 // allowance is what has a quota of its own.
-type allowance struct{ product, kind string }
+type allowance struct {
+	product string
+	site    int64 // ESA only
+	kind    string
+}
 
 // of returns the day's quota of an ObjectType.
 func (q Quota) of(kind string) int {
@@ -158,6 +179,8 @@ func (q Quota) of(kind string) int {
 		return max(0, cmp.Or(q.Directories, 100))
 	case "IgnoreParams":
 		return max(0, cmp.Or(q.IgnoreParams, 100))
+	case "Preload":
+		return max(0, cmp.Or(q.Preloads, 1000))
 	}
 	return max(0, cmp.Or(q.URLs, 2000))
 }
@@ -165,16 +188,27 @@ func (q Quota) of(kind string) int {
 // checkQuota refuses the whole request if the quota is too small for it. Whether
 // the API would accept a part is not documented.
 func (s *Server) checkQuota(q request) *refusal {
-	if s.used[allowance{q.Product, q.Type}]+len(q.URLs) > s.Quota.of(q.Type) {
+	if s.used[allowance{q.Product, q.Site, q.Type}]+len(q.URLs) > s.Quota.of(q.Type) {
 		return errQuota
 	}
 	return nil
 }
 
 func (s *Server) accept(q request) answer {
+	name := "RefreshTaskId"
+	if s.PushTaskID {
+		name = "PushTaskId"
+	}
+	return success(q, map[string]any{name: s.record(q)})
+}
+
+// record notes what is accepted, and returns the task id.
+func (s *Server) record(q request) string {
 	id := strconv.Itoa(95248880 + q.N)
 	for _, raw := range q.URLs {
-		a := Accepted{Product: q.Product, Type: q.Type, Force: q.Force, URL: raw, TaskID: id, Call: q.N}
+		a := Accepted{
+			Product: q.Product, Site: q.Site, Type: q.Type, Force: q.Force, URL: raw, TaskID: id, Call: q.N,
+		}
 		end := Complete
 		if s.TaskEnd != nil {
 			end = cmp.Or(s.TaskEnd(a), Complete)
@@ -185,9 +219,6 @@ func (s *Server) accept(q request) answer {
 	if s.used == nil {
 		s.used = map[allowance]int{}
 	}
-	s.used[allowance{q.Product, q.Type}] += len(q.URLs)
-	if s.PushTaskID {
-		return success(q, map[string]any{"PushTaskId": id})
-	}
-	return success(q, map[string]any{"RefreshTaskId": id})
+	s.used[allowance{q.Product, q.Site, q.Type}] += len(q.URLs)
+	return id
 }

@@ -1,4 +1,4 @@
-// Package aliyuntest serves the refresh APIs of Alibaba Cloud DCDN and CDN on
+// Package aliyuntest serves the refresh APIs of Alibaba Cloud DCDN, CDN and ESA on
 // loopback or in memory. Like net/http/httptest, it is for programs and for
 // tests.
 //
@@ -6,7 +6,8 @@
 // description of the protocol. It takes the RPC signature (version 1.0) and
 // ACS3-HMAC-SHA256, GET and POST, and parameters in query and form. Limits, codes
 // and messages are those of "RefreshDcdnObjectCaches, API reference" unless its
-// fields say otherwise.
+// fields say otherwise. Of ESA little is documented: what is assumed is said where
+// it stands.
 //
 // A server speaks plain HTTP and JSON only and refreshes nothing. It never
 // resets a quota, since no document says when the API does. It does not measure
@@ -15,6 +16,7 @@
 package aliyuntest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -44,22 +46,26 @@ type Credential struct {
 // Limits bound one request. A zero field stands for the default beside it; a
 // very large number lifts the limit.
 type Limits struct {
-	URLsPerRequest        int // 1000
-	URLsPerDomain         int // 100
-	DomainsPerRequest     int // 10
-	DirectoriesPerRequest int // 100
-	RequestBytes          int // of the form-encoded ObjectPath; unlimited
+	URLsPerRequest         int // 1000
+	URLsPerDomain          int // 100; of ESA no limit, whatever stands here
+	DomainsPerRequest      int // 10
+	DirectoriesPerRequest  int // 100
+	IgnoreParamsPerRequest int // ESA: 100; DCDN and CDN: unlimited
+	RequestBytes           int // of the form-encoded ObjectPath or Content; unlimited
+	PreloadsPerRequest     int // 100
 }
 
-// Quota is what each product of the account may refresh in a day. A zero field
-// stands for the default beside it; a negative number means that nothing is left.
+// Quota is what each product of the account, and of ESA each site, may refresh in a
+// day. A zero field stands for the default beside it; a negative number means that
+// nothing is left. Those of ESA depend on a site's plan and are not documented.
 type Quota struct {
 	URLs         int // 2000
 	Directories  int // 100
 	IgnoreParams int // 100
+	Preloads     int // 1000
 }
 
-// Server serves both refresh APIs on one port. Action and Version say which one
+// Server serves the three refresh APIs on one port. Action and Version say which one
 // is meant. The zero value is ready to Start; set the fields before that.
 type Server struct {
 	Credentials []Credential // nil: TestCredential
@@ -87,7 +93,11 @@ type Server struct {
 	// where it is nil. It does not bind refreshes: Domains does.
 	Account []Domain
 
-	PathInQuery    bool // ObjectPath in the form is refused as MissingObjectPath
+	// Sites are the account's sites of ESA: the names by id, in lower case (nil:
+	// every site, with every domain).
+	Sites map[int64]string
+
+	PathInQuery    bool // ObjectPath or Content in the form is refused as missing
 	NoIgnoreParams bool // IgnoreParams is refused as InvalidObjectType.Malformed
 	PushTaskID     bool // the task id is called PushTaskId, as in the API reference's samples
 
@@ -104,6 +114,13 @@ type Server struct {
 	// correctly. It is called for one call at a time, in the order of arrival,
 	// and must not call the server's methods.
 	Fault func(Call) Fault
+
+	// Answered, unless nil, is called with each call once its answer is decided, for
+	// one call at a time. It must not call the server's methods.
+	Answered func(Call)
+
+	// Addr is where to listen, as host:port (empty: a free port of 127.0.0.1).
+	Addr string
 
 	// InMemory serves on pipes inside this process instead of loopback. Only
 	// clients that connect with Dial reach the server. For tests in virtual
@@ -128,23 +145,25 @@ type Server struct {
 // Call is a request that reached the server, accepted or not.
 type Call struct {
 	N            int    // place in the order of arrival, from 0
-	Product      string // "dcdn" or "cdn"; empty for an unknown Version
+	Product      string // "dcdn", "cdn" or "esa"; empty for an unknown Version
+	Site         int64  // ESA only
 	Action       string // as sent
-	Type         string // ObjectType as sent; empty means File
+	Type         string // ObjectType, or Type of ESA, as sent; empty means File
 	Force        bool
 	URLs         []string
 	AccessKeyID  string
-	ObjectPathIn string // "form", "query" or empty
+	ObjectPathIn string // "form", "query" or empty; of ESA it is where Content was
 	Time         time.Time
 
 	Status int    // HTTP status of the answer; 0: the connection was cut or left hanging
 	Code   string // the API's error code; empty: none, or not a string
 }
 
-// Accepted is one URL that the API accepted for refreshing.
+// Accepted is one URL that the API accepted for refreshing or preloading.
 type Accepted struct {
-	Product string // "dcdn" or "cdn"
-	Type    string // "File", "Directory" or "IgnoreParams"
+	Product string // "dcdn", "cdn" or "esa"
+	Site    int64  // ESA only
+	Type    string // "File", "Directory", "IgnoreParams" or "Preload"
 	Force   bool
 	URL     string // as sent
 	TaskID  string // shared by all URLs of the call
@@ -173,8 +192,7 @@ func NewTestServer(tb TB, s *Server) *Server {
 	return s
 }
 
-// Start listens on a free port of 127.0.0.1, or InMemory, sets URL and serves
-// until Close. It may be called once. Its error is that of listening.
+// Start listens on Addr, or InMemory, sets URL and serves until Close. It may be called once. Its error is that of listening.
 func (s *Server) Start() error {
 	l, err := s.listen()
 	if err != nil {
@@ -195,7 +213,7 @@ func (s *Server) listen() (net.Listener, error) {
 		s.memory = newMemory()
 		return s.memory, nil
 	}
-	return net.Listen("tcp", "127.0.0.1:0")
+	return net.Listen("tcp", cmp.Or(s.Addr, "127.0.0.1:0"))
 }
 
 // Dial connects to the started server, whatever the network and the address. It
@@ -269,6 +287,9 @@ func (s *Server) answer(q request) answer {
 	s.calls = append(s.calls, q.Call)
 	a := s.answerLocked(q)
 	s.calls[q.N].Status, s.calls[q.N].Code = a.status, a.code
+	if s.Answered != nil {
+		s.Answered(s.calls[q.N])
+	}
 	return a
 }
 
@@ -305,6 +326,7 @@ var products = map[string]struct {
 		"DescribeDcdnRefreshTaskById": (*Server).describeTasksByID,
 		"DescribeDcdnUserDomains":     (*Server).describeDomains,
 		"DescribeDcdnDomainConfigs":   (*Server).describeConfigs,
+		"PreloadDcdnObjectCaches":     (*Server).preload,
 	}},
 	"2018-05-10": {"cdn", map[string]operation{
 		"RefreshObjectCaches":      (*Server).refresh,
@@ -313,6 +335,14 @@ var products = map[string]struct {
 		"DescribeRefreshTaskById":  (*Server).describeTasksByID,
 		"DescribeUserDomains":      (*Server).describeDomains,
 		"DescribeCdnDomainConfigs": (*Server).describeConfigs,
+		"PushObjectCache":          (*Server).preload,
+	}},
+	"2024-09-10": {"esa", map[string]operation{
+		"PurgeCaches":          (*Server).purge,
+		"GetPurgeQuota":        (*Server).purgeQuota,
+		"DescribePurgeTasks":   (*Server).purgeTasks,
+		"PreloadCaches":        (*Server).preloadOfSite,
+		"DescribePreloadTasks": (*Server).preloadTasks,
 	}},
 }
 

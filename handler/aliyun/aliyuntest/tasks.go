@@ -134,29 +134,39 @@ func (s *Server) describeTasks(q request) answer {
 	if q.Product == "cdn" {
 		nested, directory = "CDNTask", "directory"
 	}
+	fields, list := s.page(query, func(t task) string {
+		status, _ := s.progress(t, q.Time)
+		return status
+	}, func(t task) map[string]any { return s.describe(t, q.Time, directory) })
+	fields["Tasks"] = map[string]any{nested: list}
+	return success(q, fields)
+}
+
+// page returns a page of the tasks that the query selects, the newest first, as
+// describe tells of them, and the fields that say which page it is.
+func (s *Server) page(
+	query taskQuery, status func(task) string, describe func(task) map[string]any,
+) (fields map[string]any, list []map[string]any) {
 	list, total := []map[string]any{}, 0
 	first := (query.page - 1) * query.size
 	for _, t := range slices.Backward(s.tasks) {
-		status, _ := s.progress(t, q.Time)
-		if !query.selects(t, status) {
+		if !query.selects(t, status(t)) {
 			continue
 		}
 		if first <= total && total < first+query.size {
-			list = append(list, s.describe(t, q.Time, directory))
+			list = append(list, describe(t))
 		}
 		total++
 	}
-	return success(q, map[string]any{
-		"PageNumber": query.page,
-		"PageSize":   query.size,
-		"TotalCount": total,
-		"Tasks":      map[string]any{nested: list},
-	})
+	return map[string]any{"PageNumber": query.page, "PageSize": query.size, "TotalCount": total}, list
 }
 
 // A taskQuery selects tasks. Empty fields select all.
 type taskQuery struct {
 	product, id, path, domain, kind, status string
+	site                                    int64
+
+	shows func(task) bool // nil: all
 
 	start, end time.Time
 	page, size int
@@ -248,7 +258,7 @@ func number(text string, byDefault int) int {
 
 func (query taskQuery) selects(t task, status string) bool {
 	created := t.created.Truncate(time.Second) // as CreationTime tells it
-	return t.Product == query.product &&
+	return (query.shows == nil || query.shows(t)) && t.Product == query.product && t.Site == query.site &&
 		(query.id == "" || t.TaskID == query.id) &&
 		(query.path == "" || t.URL == query.path) &&
 		(query.domain == "" || host(t.URL) == query.domain) &&

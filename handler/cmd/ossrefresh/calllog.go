@@ -55,6 +55,7 @@ type callLog struct {
 // A callView is one call of the refresh API.
 type callView struct {
 	Product    string   `json:"product"`
+	Site       int64    `json:"site,omitempty"` // ESA only, of what is sent by hand
 	Type       string   `json:"type"`
 	Count      int      `json:"count"` // of URLs
 	DurationMS float64  `json:"duration_ms,omitzero"`

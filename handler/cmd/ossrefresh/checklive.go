@@ -78,15 +78,12 @@ func hasProduct(table *mapping.Table, product mapping.Product) bool {
 	return len(domains(table, product)) > 0
 }
 
-// quotas asks what is left of the day, of each product of the table.
+// quotas asks what is left of the day, of each service of the table.
 func (v survey) quotas(ctx context.Context, table *mapping.Table) []liveQuota {
 	all := []liveQuota{}
-	for _, product := range []mapping.Product{mapping.DCDN, mapping.CDN} {
-		if !hasProduct(table, product) {
-			continue
-		}
-		q := liveQuota{quota: quota{string(product), []aliyun.Allowance{}}}
-		allowances, err := v.caller.Quota(ctx, string(product))
+	for _, service := range table.Services("") {
+		q := liveQuota{quota: quota{string(service.Product), service.Site, []aliyun.Allowance{}}}
+		allowances, err := allowancesOf(ctx, v.caller, service)
 		if err != nil {
 			q.Unknown = unanswered(err).Error()
 		}

@@ -166,22 +166,30 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 // could otherwise have any URL refreshed.
 func fromReport(report handler.Report, targets []refresh.Target) (content, bool) {
 	removed := map[targetView]bool{} // of each target of the event: whether its object was removed
-	for _, t := range targets {
-		key := newTarget(t.Target)
+	kinds := map[targetView]refresh.Kind{}
+	note := func(t mapping.Target) {
+		key := newTarget(t)
 		removed[key] = removed[key] || t.Event == mapping.Removed
+		kinds[key] = refresh.Kind{Site: t.Site, Force: t.Force || kinds[key].Force}
+	}
+	for _, t := range targets {
+		note(t.Target)
 		for _, url := range t.Fallback {
-			key := targetView{string(t.Product), string(mapping.File), url}
-			removed[key] = removed[key] || t.Event == mapping.Removed
+			file := t.Target
+			file.Type, file.Force, file.URL = mapping.File, false, url
+			note(file)
 		}
 	}
 	var c content
 	for _, g := range report.Failed {
 		for _, url := range g.URLs {
-			gone, asked := removed[targetView{g.Product, g.Type, url}]
+			key := targetView{g.Product, g.Type, url}
+			gone, asked := removed[key]
 			if !asked {
 				return content{}, false
 			}
 			t := urlTarget(mapping.Product(g.Product), mapping.Type(g.Type), url, domainOf(url))
+			t.Site, t.Force = kinds[key].Site, kinds[key].Force
 			c.targets = append(c.targets, t)
 			if gone { // the same again, which only adds that it comes first
 				t.Event = mapping.Removed

@@ -144,7 +144,8 @@ type sendResult struct {
 func (s *sendResult) plan(requests []refresh.Request) {
 	for _, r := range requests {
 		s.Requests = append(s.Requests, callView{
-			Product: string(r.Product), Type: string(r.Type), Count: len(r.Items), URLs: r.URLs(),
+			Product: string(r.Product), Site: r.Site, Type: string(r.Type),
+			Count: len(r.Items), URLs: r.URLs(),
 		})
 	}
 }
@@ -168,7 +169,8 @@ func (s *sendResult) accept(o refresh.Outcome) {
 	if i < 0 {
 		i = len(s.Requests)
 		s.Requests = append(s.Requests, callView{
-			Product: product, Type: typ, TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID,
+			Product: product, Site: o.Item.Site, Type: typ,
+			TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID,
 		})
 	}
 	r := &s.Requests[i]

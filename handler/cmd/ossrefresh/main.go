@@ -33,7 +33,7 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 }
 
-const description = `Try, explain and check what an object of OSS refreshes on Alibaba Cloud DCDN and CDN.
+const description = `Try, explain and check what an object of OSS refreshes on Alibaba Cloud DCDN, CDN and ESA.
 
 Exit status: 0 done, 1 something failed, 2 wrong usage.`
 
@@ -49,11 +49,13 @@ type commandLine struct {
 	Setup    setupCommand    `cmd:"" help:"Show what a deployment needs beside the function, and bring it about."`
 	Policy   policyCommand   `cmd:"" help:"Print the least RAM policy of the function, or of who deploys it."`
 	Refresh  refreshCommand  `cmd:"" help:"Refresh URLs by hand."`
+	Preload  preloadCommand  `cmd:"" help:"Load URLs into the caches."`
 	Verify   verifyCommand   `cmd:"" help:"Tell whether a node of the CDN serves what OSS holds."`
 	Replay   replayCommand   `cmd:"" help:"Refresh what dead letters list as failed."`
 	Probe    probeCommand    `cmd:"" help:"Settle by experiment what no document says of a domain."`
 	Quota    quotaCommand    `cmd:"" help:"Show what is left of the day's quota."`
 	Tasks    tasksCommand    `cmd:"" help:"Show the progress of refresh tasks."`
+	Emulate  emulateCommand  `cmd:"" help:"Serve the refresh APIs on this machine, for any client."`
 }
 
 // run runs a command line and returns the exit status.

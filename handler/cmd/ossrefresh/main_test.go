@@ -125,7 +125,11 @@ func startAPI(ts *testscript.TestScript, _ bool, args []string) {
 // accepted is the script command that prints what the API has accepted.
 func accepted(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, a := range ts.Value(apiKey{}).(*aliyuntest.Server).Accepted() {
-		fmt.Fprintln(ts.Stdout(), a.Product, a.Type, a.URL)
+		force := ""
+		if a.Force {
+			force = " force"
+		}
+		fmt.Fprintf(ts.Stdout(), "%s %s %s%s\n", a.Product, a.Type, a.URL, force)
 	}
 }
 

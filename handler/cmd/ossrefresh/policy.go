@@ -21,7 +21,7 @@ type policyCommand struct {
 }
 
 func (*policyCommand) Help() string {
-	return `The policy allows refreshing just the domains of the table. The function's role needs it; setup gives it to it.
+	return `The policy allows refreshing just the domains of the table, and of ESA just its sites. The function's role needs it; setup gives it to it.
 
 Examples:
 

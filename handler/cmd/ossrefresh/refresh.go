@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,13 +16,17 @@ import (
 
 type refreshCommand struct {
 	tableFlag
-	Type    string        `enum:"file,directory,ignore_params" default:"file" help:"What the URLs stand for: file, directory or ignore_params (the file with every query)."`
-	Product string        `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
+	Type string `enum:"file,directory,ignore_params" default:"file" help:"What the URLs stand for: file, directory or ignore_params (the file with every query)."`
+	productFlag
 	Exact   bool          `help:"Send the URLs only as they are given, in no other spelling."`
 	Since   string        `placeholder:"TIME" help:"Refresh what the listing of a bucket says was put since then: 2026-11-20T08:00:00Z, or 2h for two hours ago. The bucket's name stands in place of the URLs."`
 	Live    bool          `help:"Send the requests; without it they are only shown."`
-	Timeout time.Duration `default:"2m" help:"When to give up."`
+	Wait    bool          `help:"With --live: wait until the API calls the refreshes complete, which takes 5 to 6 minutes."`
+	Preload bool          `help:"With --wait: then preload the URLs that were given, as far as the API calls them complete."`
+	Timeout time.Duration `default:"2m" help:"When to give up sending."`
 	URLs    []string      `arg:"" name:"url" sep:"none" help:"URLs, or - for standard input with one a line."`
+
+	verb string // the command that hints name, if it is not refresh
 }
 
 func (*refreshCommand) Help() string {
@@ -35,11 +40,12 @@ Examples:
     ossrefresh refresh --exact 'https://www.example.com/a[1].jpg'
     ossrefresh refresh --live --type directory www.example.com/docs/
     ossrefresh refresh --live --product cdn - <urls.txt
+    ossrefresh refresh --live --wait --preload https://www.example.com/setup.zip
     ossrefresh refresh --since 2h my-site`
 }
 
 func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
-	if err := checkTimeout(cmd.Timeout); err != nil {
+	if err := cmd.check(); err != nil {
 		return err
 	}
 	if cmd.Since != "" {
@@ -49,15 +55,16 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	targets, err := cmd.targets(urls)
-	if err != nil {
-		return err
-	}
 	table, err := tableOf(cmd.tableFlag)
 	if err != nil {
 		return err
 	}
+	targets, err := cmd.targets(urls, table)
+	if err != nil {
+		return err
+	}
 	doubtDomains(c, table, targets)
+	given := targets
 	if !cmd.Exact {
 		targets = respelt(targets, table)
 	}
@@ -65,11 +72,59 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	sending, cancel := context.WithTimeout(ctx, cmd.Timeout)
+	defer cancel()
+	doc := refreshment{sendResult: newSendResult(cmd.Live), Added: addedURLs(targets)}
+	start := time.Now()
+	sender.send(sending, &doc.sendResult, targets, nil)
+	failure := doc.failure()
+	if cmd.Wait {
+		failure = errors.Join(failure, cmd.waitAndPreload(ctx, c, &doc, given, start))
+	}
+	return errors.Join(c.show(doc), failure)
+}
+
+// check refuses flags that make no sense together.
+func (cmd *refreshCommand) check() error {
+	switch {
+	case cmd.Wait && !cmd.Live:
+		return misuse(errors.New("--wait: in a dry run there is nothing to wait for"), "give --live too")
+	case cmd.Preload && !cmd.Wait:
+		return misuse(errors.New("--preload: only what is refreshed can be preloaded"),
+			"give --live and --wait too")
+	case cmd.Preload && cmd.Type != "file":
+		return misuse(fmt.Errorf("--preload: the API preloads files, not type %s", cmd.Type),
+			"give URLs of files")
+	}
+	return errors.Join(checkTimeout(cmd.Timeout), cmd.validate())
+}
+
+// waitAndPreload waits until the refreshes have ended and preloads the given targets
+// that are complete.
+func (cmd *refreshCommand) waitAndPreload(
+	ctx context.Context, c *console, doc *refreshment, given []mapping.Target, start time.Time,
+) error {
+	caller, err := callerFrom(c.getenv)
+	if err != nil {
+		return err
+	}
+	failure := doc.wait(ctx, c, caller, start)
+	if !cmd.Preload || ctx.Err() != nil {
+		return failure
+	}
+	preloader, err := newPreloader(c, true)
+	if err != nil {
+		return errors.Join(failure, err)
+	}
+	targets := doc.complete(given)
+	for i := range targets {
+		targets[i].Type = preloaded
+	}
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
-	doc := refreshment{newSendResult(cmd.Live), addedURLs(targets)}
-	sender.send(ctx, &doc.sendResult, targets, nil)
-	return errors.Join(c.show(doc), doc.failure())
+	done := preload(ctx, preloader, targets)
+	doc.Preloaded = &done
+	return errors.Join(failure, done.failure())
 }
 
 // urls are those of the command line, with standard input in place of a "-".
@@ -119,17 +174,20 @@ func listFile(arg string) (file string, ok bool) {
 
 // command is the command line for other URLs, as a shell takes it.
 func (cmd *refreshCommand) command(urls ...string) string {
-	words := []string{"ossrefresh refresh"}
+	words := []string{"ossrefresh " + cmp.Or(cmd.verb, "refresh")}
 	if cmd.Mapping != "" {
 		words = append(words, "--mapping "+shellWord(cmd.Mapping))
 	}
-	if cmd.Product != "dcdn" {
+	if cmd.Product != "" {
 		words = append(words, "--product "+cmd.Product)
+	}
+	if cmd.Site != 0 {
+		words = append(words, fmt.Sprint("--site ", cmd.Site))
 	}
 	if cmd.Type != "file" {
 		words = append(words, "--type "+cmd.Type)
 	}
-	if cmd.Exact {
+	if cmd.Exact && cmd.verb == "" {
 		words = append(words, "--exact")
 	}
 	if cmd.Live {
@@ -175,8 +233,11 @@ var types = map[string]mapping.Type{
 	"ignore_params": mapping.IgnoreParams,
 }
 
-// targets makes a target of each URL; the error has all that are not valid URLs.
-func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
+// targets makes a target of each URL for each product that its domain belongs to; the
+// error has all that are not valid URLs.
+func (cmd *refreshCommand) targets(
+	urls []string, table *mapping.Table,
+) ([]mapping.Target, error) {
 	var targets []mapping.Target
 	var faults []error
 	var hints []string
@@ -195,8 +256,15 @@ func (cmd *refreshCommand) targets(urls []string) ([]mapping.Target, error) {
 			}
 			continue
 		}
-		targets = append(targets,
-			urlTarget(mapping.Product(cmd.Product), types[cmd.Type], full, domain))
+		services, err := cmd.of(table, domain)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range services {
+			t := urlTarget(p.Product, types[cmd.Type], full, domain)
+			t.Site = p.Site
+			targets = append(targets, t)
+		}
 	}
 	if len(faults) > 0 {
 		if len(hints) == 0 {
@@ -263,16 +331,16 @@ func (cmd *refreshCommand) suits(full string) (instead string, err error) {
 // respelt returns the targets and, behind them, the other spellings of their
 // URLs that the table has for their domains.
 func respelt(targets []mapping.Target, table *mapping.Table) []mapping.Target {
-	seen := map[string]bool{}
+	seen := map[targetView]bool{}
 	for _, t := range targets {
-		seen[t.URL] = true
+		seen[newTarget(t)] = true
 	}
 	all := slices.Clone(targets)
 	for _, t := range targets {
 		for _, url := range mapping.Respell(t.URL, table.SpellingsOf(t.Domain)) {
-			if !seen[url] {
-				seen[url] = true
-				t.URL, t.Respelt = url, true
+			t.URL, t.Respelt = url, true
+			if !seen[newTarget(t)] {
+				seen[newTarget(t)] = true
 				all = append(all, t)
 			}
 		}
@@ -283,17 +351,19 @@ func respelt(targets []mapping.Target, table *mapping.Table) []mapping.Target {
 func addedURLs(targets []mapping.Target) []string {
 	added := []string{}
 	for _, t := range targets {
-		if t.Respelt {
+		if t.Respelt && !slices.Contains(added, t.URL) {
 			added = append(added, t.URL)
 		}
 	}
 	return added
 }
 
-// A refreshment is a submission of URLs that were named by hand.
+// A refreshment is a sending of URLs that were named by hand.
 type refreshment struct {
 	sendResult
-	Added []string `json:"added"` // URLs that were not named: other spellings
+	Added     []string    `json:"added"`           // URLs that were not named: other spellings
+	Tasks     []tasks     `json:"tasks,omitempty"` // as they are after waiting
+	Preloaded *preloading `json:"preloaded,omitempty"`
 }
 
 // text marks the URLs that were added.
@@ -316,4 +386,11 @@ func (r refreshment) text(p *page) {
 		s.Failed[i].URLs = marked(s.Failed[i].URLs)
 	}
 	s.text(p)
+	for _, list := range r.Tasks {
+		list.text(p)
+	}
+	if r.Preloaded != nil {
+		p.title("PRELOADING")
+		r.Preloaded.text(p)
+	}
 }

@@ -13,7 +13,7 @@ import (
 // since refreshes what was put into a bucket since a time, as far as its listing
 // tells: for changes that no trigger has seen.
 func (cmd *refreshCommand) since(ctx context.Context, c *console) error {
-	if len(cmd.URLs) != 1 || cmd.Type != "file" || cmd.Product != "dcdn" {
+	if len(cmd.URLs) != 1 || cmd.Type != "file" || cmd.Product != "" {
 		return misuse(errors.New("--since takes the name of one bucket; the table says the rest"),
 			"run ossrefresh refresh --since 2h BUCKET")
 	}

@@ -11,12 +11,14 @@ import (
 
 	"oss-cdn-refresh/handler/aliyun"
 	"oss-cdn-refresh/handler/refresh"
+	"oss-cdn-refresh/mapping"
 )
 
 type tasksCommand struct {
-	Product string   `enum:"dcdn,cdn" default:"dcdn" help:"dcdn or cdn."`
-	Wait    bool     `help:"Wait until all tasks have ended; a refresh takes 5 to 6 minutes."`
-	IDs     []string `arg:"" name:"id" sep:"none" help:"Task ids, apart or joined by commas."`
+	tableFlag
+	productFlag
+	Wait bool     `help:"Wait until all tasks have ended; a refresh takes 5 to 6 minutes."`
+	IDs  []string `arg:"" name:"id" sep:"none" help:"Task ids, apart or joined by commas."`
 }
 
 func (*tasksCommand) Help() string {
@@ -25,7 +27,8 @@ func (*tasksCommand) Help() string {
 Examples:
 
     ossrefresh tasks 95248880
-    ossrefresh tasks --wait 95248880,95248881`
+    ossrefresh tasks --wait 95248880,95248881
+    ossrefresh tasks --product esa --site 123456789012345 15940956620`
 }
 
 func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
@@ -33,17 +36,20 @@ func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
 	if len(ids) == 0 {
 		return misuse(errors.New("there is no task id"), "give the ids that a refresh has printed")
 	}
+	account, err := oneService(cmd.tableFlag, cmd.productFlag)
+	if err != nil {
+		return err
+	}
 	caller, err := callerFrom(c.getenv)
 	if err != nil {
 		return err
 	}
-	doc := tasks{Product: cmd.Product}
+	doc := tasks{Product: string(account.Product), Site: account.Site, since: time.Now().Add(-taskDays)}
 	err = doc.ask(ctx, c, caller, ids, cmd.Wait)
 	c.showProgress("")
 	if doc.Tasks == nil {
 		return err
 	}
-	doc.note(ids)
 	return errors.Join(c.show(doc), cmp.Or(err, doc.failure()))
 }
 
@@ -54,13 +60,22 @@ func (t *tasks) ask(
 ) error {
 	// The pauses grow: the operation takes 30 calls a second of the whole
 	// account (DescribeDcdnRefreshTaskById, API reference).
+	failures := 0
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 15*time.Second) {
-		found, err := caller.Tasks(ctx, t.Product, ids)
+		found, err := t.find(ctx, caller, ids)
+		var refusal *refresh.Error
+		if errors.As(err, &refusal) && refusal.Class.Retryable() && wait && failures < maxUnanswered {
+			failures++
+			if sleep(ctx, pause) == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("asking for the tasks: %w", unanswered(err))
 		}
+		failures = 0
 		t.Tasks = append([]refresh.Task{}, found...)
-		if !wait || !t.pending() {
+		if t.note(ids); !wait || !t.pending() {
 			return nil
 		}
 		c.showProgress("%s", t.summary())
@@ -70,11 +85,14 @@ func (t *tasks) ask(
 	}
 }
 
+// maxUnanswered is how often in a row a question may fail while somebody waits.
+const maxUnanswered = 5
+
 // ids returns the ids one by one: the report of a refresh joins them by commas.
 func (cmd *tasksCommand) ids() []string {
 	var ids []string
 	for _, arg := range cmd.IDs {
-		ids = append(ids, strings.FieldsFunc(arg, separates)...)
+		ids = append(ids, taskIDs(arg)...)
 	}
 	return ids
 }
@@ -91,11 +109,30 @@ func sleep(ctx context.Context, pause time.Duration) error {
 // Tasks are the tasks that were asked for, one a URL.
 type tasks struct {
 	Product string         `json:"product"`
+	Site    int64          `json:"site,omitempty"` // ESA only
 	Tasks   []refresh.Task `json:"tasks"`
 	Unknown []string       `json:"unknown"` // ids
+
+	since    time.Time // when the tasks were created, at the earliest
+	patience time.Time // until then, what the API does not know is not listed yet
+}
+
+// find asks for the tasks.
+func (t *tasks) find(ctx context.Context, caller *aliyun.Caller, ids []string) ([]refresh.Task, error) {
+	if t.Site != 0 {
+		return caller.SiteTasks(ctx, t.Site, ids, t.since)
+	}
+	return caller.Tasks(ctx, t.Product, ids)
+}
+
+func (t tasks) service() mapping.Service {
+	return mapping.Service{Product: mapping.Product(t.Product), Site: t.Site}
 }
 
 func (t tasks) pending() bool {
+	if len(t.Unknown) > 0 && time.Now().Before(t.patience) {
+		return true
+	}
 	return slices.ContainsFunc(t.Tasks, func(task refresh.Task) bool {
 		return task.Status.Open()
 	})
@@ -147,7 +184,7 @@ func wasOrWere(n int) string {
 }
 
 func (t tasks) text(p *page) {
-	p.title("%s: %s", t.Product, t.summary())
+	p.title("%s: %s", t.service(), t.summary())
 	var rows [][]string
 	for _, task := range t.Tasks {
 		rows = append(rows, []string{

@@ -142,12 +142,12 @@ func (cmd *verifyCommand) questions(
 func (cmd *verifyCommand) ofURLs(
 	ctx context.Context, c *console, table verifyTable,
 ) ([]question, error) {
-	given := refreshCommand{Type: "file", Product: "dcdn", URLs: cmd.Args}
+	given := refreshCommand{Type: "file", productFlag: productFlag{Product: "dcdn"}, URLs: cmd.Args}
 	urls, err := given.urls(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := given.targets(urls)
+	targets, err := given.targets(urls, table.table)
 	if err != nil {
 		return nil, err
 	}

@@ -180,7 +180,7 @@ func processed(address string, o object) bool {
 func (t verifyTable) target(q question) mapping.Target {
 	target := urlTarget(mapping.DCDN, mapping.File, q.url, domainOf(q.url))
 	if found, err := mapping.Sources(t.table, q.url); err == nil && len(found) > 0 {
-		target.Product = found[0].Spec.Product
+		target.Product, target.Site = found[0].Spec.Product, found[0].Spec.Site
 	}
 	for _, o := range q.objects {
 		match := t.shown.Map(created(o))
