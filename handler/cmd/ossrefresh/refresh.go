@@ -89,6 +89,9 @@ func (cmd *refreshCommand) check() error {
 	switch {
 	case cmd.Wait && !cmd.Live:
 		return misuse(errors.New("--wait: in a dry run there is nothing to wait for"), "give --live too")
+	case cmd.Wait && cmd.Since != "":
+		return misuse(errors.New("--wait: with --since, the end of tasks is not waited for"),
+			"leave --wait out, and give the ids that are printed to ossrefresh tasks --wait")
 	case cmd.Preload && !cmd.Wait:
 		return misuse(errors.New("--preload: only what is refreshed can be preloaded"),
 			"give --live and --wait too")
