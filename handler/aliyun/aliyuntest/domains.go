@@ -9,9 +9,10 @@ import (
 // A Domain is a domain of the account that a [Server] serves, as the operations
 // on domains tell of it.
 type Domain struct {
-	Product string // dcdn or cdn
+	Product string // dcdn, cdn or esa
+	Site    int64  // ESA only: the site whose record it is
 	Name    string
-	Status  string   // empty: online
+	Status  string   // empty: online; of ESA, anything else is a record that is not proxied
 	Sources []Source // origins
 	Configs []Config // in the API's order
 }

@@ -217,3 +217,47 @@ func TestAddrAndAnswered(t *testing.T) {
 		t.Error("a second server listens on the same port")
 	}
 }
+
+func TestSitesAndRecords(t *testing.T) {
+	origin := []Source{{Type: "oss", Content: "b.oss-cn-hangzhou.aliyuncs.com"}}
+	s := NewTestServer(t, &Server{
+		Sites: map[int64]string{8: "b.com", 7: "a.com"},
+		Account: []Domain{
+			{Product: "esa", Site: 7, Name: "www.a.com", Sources: origin},
+			{Product: "esa", Site: 7, Name: "dns.a.com", Status: "not proxied", Sources: []Source{{Type: "ipaddr", Content: "192.0.2.1"}}},
+			{Product: "esa", Site: 8, Name: "www.b.com", Sources: origin},
+			{Product: "dcdn", Name: "www.c.com", Sources: origin},
+		},
+	})
+	tests := []struct {
+		name, action string
+		parameters   parameters
+		want         string // parts of the body, in order
+		code         string
+	}{
+		{"sites", "ListSites", nil, `"SiteId":7,"SiteName":"a.com","Status":"active" "SiteName":"b.com" "TotalCount":2`, ""},
+		{"a page", "ListSites", parameters{"PageSize": "1", "PageNumber": "2"}, `"Sites":[{"AccessType" "SiteName":"b.com"`, ""},
+		{"past the end", "ListSites", parameters{"PageNumber": "3"}, `"Sites":[] "TotalCount":2`, ""},
+		{"records", "ListRecords", parameters{"SiteId": "7"}, `"Proxied":true "RecordName":"www.a.com" "RecordSourceType":"OSS" "Proxied":false "RecordName":"dns.a.com" "RecordType":"A/AAAA" "TotalCount":2`, ""},
+		{"no site", "ListRecords", nil, "", "MissingSiteId"},
+		{"another's site", "ListRecords", parameters{"SiteId": "9"}, "", "InvalidSiteId"},
+		{"page zero", "ListSites", parameters{"PageNumber": "0"}, "", "InvalidPageNumber"},
+		{"page size", "ListRecords", parameters{"SiteId": "7", "PageSize": "501"}, "", "InvalidPageSize"},
+		{"a search", "ListSites", parameters{"SiteName": "a.com"}, "", "NotEmulated"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := s.send(t, purging(tt.action, tt.parameters))
+			if a.code() != tt.code {
+				t.Fatalf("got %q, want %q", a.code(), tt.code)
+			}
+			rest := a.body
+			for _, part := range strings.Fields(tt.want) {
+				before, after, found := strings.Cut(rest, part)
+				if rest = after; !found {
+					t.Fatalf("no %s after %s", part, before)
+				}
+			}
+		})
+	}
+}

@@ -94,7 +94,7 @@ type Server struct {
 	Account []Domain
 
 	// Sites are the account's sites of ESA: the names by id, in lower case (nil:
-	// every site, with every domain).
+	// every site, with every domain; ListSites lists none then).
 	Sites map[int64]string
 
 	PathInQuery    bool // ObjectPath or Content in the form is refused as missing
@@ -343,6 +343,8 @@ var products = map[string]struct {
 		"DescribePurgeTasks":   (*Server).purgeTasks,
 		"PreloadCaches":        (*Server).preloadOfSite,
 		"DescribePreloadTasks": (*Server).preloadTasks,
+		"ListSites":            (*Server).listSites,
+		"ListRecords":          (*Server).listRecords,
 	}},
 }
 
