@@ -11,13 +11,13 @@ import (
 // A Domain is a domain of the account, as the product lists it.
 type Domain struct {
 	Name    string // in lower case; a wildcard begins with "." or "*."
-	Status  string // online, offline, configuring, configure_failed, checking, check_failed
+	Status  string // online, offline, configuring, configure_failed, checking, check_failed; see also Records
 	Sources []Source
 }
 
 // A Source is an origin of a domain.
 type Source struct {
-	Type    string // oss, ipaddr, domain; of CDN also fc_domain
+	Type    string // oss, ipaddr, domain; of CDN also fc_domain; of ESA s3, lb (load balancer), op (origin pool)
 	Content string // a host or an address; of type oss: my-site.oss-cn-hangzhou.aliyuncs.com
 }
 
