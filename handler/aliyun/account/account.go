@@ -47,7 +47,8 @@ var undecidable = map[string]string{
 type Domain struct {
 	aliyun.Domain
 	Product mapping.Product
-	Configs []aliyun.Config // those of Functions
+	Site    int64           // ESA only
+	Configs []aliyun.Config // those of Functions; of ESA none, which has rules of its own
 	Unread  string          // why there are no Configs; empty: they were read
 }
 
@@ -73,6 +74,7 @@ const (
 type Reading struct {
 	Domain  string
 	Product mapping.Product
+	Site    int64 // ESA only
 	Verdict Verdict
 	Reason  string // of a verdict that is not Decided, as the end of a sentence
 
@@ -126,8 +128,10 @@ type TTL struct {
 
 // Read tells what a domain says about the table.
 func Read(d Domain) Reading {
-	r := Reading{Domain: d.Name, Product: d.Product}
+	r := Reading{Domain: d.Name, Product: d.Product, Site: d.Site}
 	switch {
+	case d.Status == "not proxied":
+		return r.not(NotServing, "ESA only resolves its name: it is not proxied")
 	case d.Status != "online":
 		return r.not(NotServing, "its status is "+d.Status)
 	case strings.HasPrefix(d.Name, ".") || strings.HasPrefix(d.Name, "*"):
@@ -141,6 +145,9 @@ func Read(d Domain) Reading {
 	}
 	if r.findBucket(d); r.Verdict == NoBucket {
 		return r
+	}
+	if d.Product == mapping.ESA {
+		r.note("The rules of its site were not read: where they rewrite paths, add strip_prefix and path.")
 	}
 	r.findWhatDepends(d)
 	r.findRewrites(d)

@@ -31,6 +31,8 @@ func (r *Reading) findBucket(d Domain) {
 	switch {
 	case len(origins) == 0:
 		r.not(NoBucket, "it has no origin")
+	case slices.ContainsFunc(d.Sources, isPool):
+		r.not(Undecided, "its origin is a group of servers, which may have buckets: "+describe(d.Sources))
 	case len(r.Buckets) == 0:
 		r.not(NoBucket, "its origin is not a bucket of OSS: "+describe(d.Sources))
 	case len(origins) > 1:
@@ -50,6 +52,10 @@ func (r *Reading) findBucket(d Domain) {
 		}
 	}
 }
+
+// isPool reports whether a source of ESA is a load balancer or an origin pool, whose
+// members its record does not tell.
+func isPool(s aliyun.Source) bool { return s.Type == "lb" || s.Type == "op" }
 
 // ofSource returns the bucket that is a source; empty: it is something else. The
 // platform adds oss_auth to a domain whose source it takes for a bucket, as it

@@ -61,14 +61,13 @@ func (c *comparison) spec(at place) *mapping.Spec {
 // target compares a target with its domain.
 func (c *comparison) target(at place) {
 	rule, spec := &c.table.Rules[at.rule], c.spec(at)
-	if spec.Product != mapping.DCDN && spec.Product != mapping.CDN {
-		c.remark(at, "", "%s is not compared: only domains of DCDN and CDN are", spec.Domain)
-		return
-	}
 	r := c.find(spec.Domain, spec.Product)
 	switch {
 	case r == nil:
 		c.stranger(at)
+	case r.Site != spec.Site:
+		c.differs(at, fmt.Sprintf("write site: %d", r.Site),
+			"%s does not belong to the site %d", spec.Domain, spec.Site)
 	case r.Verdict == NotServing:
 		c.differs(at, "run this again when it is online, or take the target out",
 			"%s is not in service: %s", spec.Domain, r.Reason)
@@ -79,8 +78,13 @@ func (c *comparison) target(at place) {
 		r.Verdict == Decided && r.Bucket != rule.Bucket:
 		c.differs(at, "write bucket: "+strings.Join(r.Buckets, " or "),
 			"%s does not show the bucket %s", spec.Domain, rule.Bucket)
+	case r.Verdict == Undecided && r.Domain != spec.Domain:
+		c.remark(at, "", "%s is not compared: the account has it as the wildcard %s",
+			spec.Domain, r.Domain)
 	case r.Verdict == Undecided:
 		c.remark(at, "", "%s is not compared: %s", spec.Domain, r.Reason)
+	case spec.Product == mapping.ESA:
+		// Its rules, which were not read, may show an object at any path.
 	default:
 		c.path(at, r)
 		if !c.differing(at) {
@@ -111,12 +115,17 @@ func (c *comparison) find(domain string, product mapping.Product) *Reading {
 // stranger tells of a domain that the account does not have of the product.
 func (c *comparison) stranger(at place) {
 	spec := c.spec(at)
-	for _, product := range []mapping.Product{mapping.DCDN, mapping.CDN} {
-		if product != spec.Product && c.find(spec.Domain, product) != nil {
-			c.differs(at, "write product: "+string(product),
-				"%s is a domain of %s", spec.Domain, strings.ToUpper(string(product)))
-			return
+	for _, product := range []mapping.Product{mapping.DCDN, mapping.CDN, mapping.ESA} {
+		r := c.find(spec.Domain, product)
+		if product == spec.Product || r == nil {
+			continue
 		}
+		write := "write product: " + string(product)
+		if r.Site != 0 {
+			write += fmt.Sprintf(" and site: %d", r.Site)
+		}
+		c.differs(at, write, "%s is a domain of %s", spec.Domain, strings.ToUpper(string(product)))
+		return
 	}
 	c.differs(at, "write a domain of the account, or ask with credentials of its account",
 		"%s is not a domain of this account's %s", spec.Domain, strings.ToUpper(string(spec.Product)))
@@ -284,6 +293,7 @@ func (c *comparison) absent(i int) {
 			key := longer(rule.Prefix, m.Key)
 			switch {
 			case !overlap(rule.Prefix, m.Key) || !c.owns(i, key) || c.has(i, r, m):
+			case r.Product == mapping.ESA && at.target >= 0: // by its rules it may be elsewhere
 			case at.target < 0:
 				c.remark(place{i, 0}, "add a target for it, if visitors ask for these there",
 					"keys that begin with %q are shown by %s too, for which this rule has no target",

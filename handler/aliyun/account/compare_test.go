@@ -75,7 +75,7 @@ func TestCompare(t *testing.T) {
 		"wildcard": {
 			"- {bucket: my-site, targets: [{domain: www.example.com}]}",
 			[]Reading{Read(wild)},
-			[]string{"2: rules[0].targets[0]: www.example.com is not compared: it is a wildcard: the table needs each name that people ask for"},
+			[]string{"2: rules[0].targets[0]: www.example.com is not compared: the account has it as the wildcard .example.com"},
 		},
 		"beside a wildcard": {
 			"- {bucket: my-site, targets: [{domain: a.b.example.com}]}",
@@ -212,5 +212,36 @@ func TestCompare(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// The rules of ESA's sites are not read, so that only the site and the bucket of such a
+// domain are compared.
+func TestCompareWithESA(t *testing.T) {
+	record := func(name string, site int64, bucket string) Reading {
+		d := domain().with("oss " + bucket + ".oss-cn-hangzhou.aliyuncs.com")
+		d.Name, d.Product, d.Site = name, mapping.ESA, site
+		return Read(d)
+	}
+	const head = "  - bucket: my-site\n    prefix: a/\n    targets: [{domain: v.example.com, product: esa, "
+	tests := map[string]struct{ target, want string }{
+		"the same":     {"site: 7}]", ""},
+		"another path": {"site: 7, strip_prefix: a/, path: /b/, queries: ['v=2']}]", ""},
+		"another site": {"site: 8}]", "differs 4: rules[0].targets[0]: v.example.com does not belong to the site 8; write site: 7"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := strings.Join(found(t, head+tt.target, record("v.example.com", 7, "my-site")), "\n"); got != tt.want {
+				t.Errorf("found %q, want %q", got, tt.want)
+			}
+		})
+	}
+	got := found(t, head+"site: 7}]", record("v.example.com", 7, "b"), record("w.example.com", 7, "my-site"))
+	want := []string{
+		"differs 4: rules[0].targets[0]: v.example.com does not show the bucket my-site; write bucket: b",
+		"4: rules[0].targets[0]: w.example.com (esa) shows the bucket my-site too, and the table does not have it; add a target for it, if its visitors need a refresh",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -97,6 +98,9 @@ func (w *writer) target(r rule, t target) {
 	w.line("      - domain: " + quoted(t.reading.Domain))
 	w.comment(indent, "of "+strings.ToUpper(string(t.reading.Product))+", "+t.reading.Origin)
 	w.line(indent + "product: " + string(t.reading.Product))
+	if t.reading.Site != 0 {
+		w.line(indent + "site: " + strconv.FormatInt(t.reading.Site, 10))
+	}
 	if t.By != "" {
 		w.comment(indent, t.By)
 	}
