@@ -24,7 +24,7 @@ type initCommand struct {
 }
 
 func (*initCommand) Help() string {
-	return `Asks the account for its DCDN and CDN domains, takes those whose origin is a bucket of OSS, and writes the table that follows from their settings. Comments in it tell where each line comes from, and why a domain is not in it. Nothing of the account is changed; no settings that hold keys are asked for.
+	return `Asks the account for its domains of DCDN, CDN and ESA, takes those whose origin is a bucket of OSS, and writes the table that follows from their settings. Comments in it tell where each line comes from, and why a domain is not in it. Nothing of the account is changed; no settings that hold keys are asked for.
 
 The credentials are read from ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN.
 
@@ -96,7 +96,7 @@ func (cmd *initCommand) checkDomains(domains []account.Domain, refused []product
 		for _, e := range refused {
 			text = e.Error() + "; " + operatorHint
 		}
-		return hint(fmt.Errorf("the account has no domain %q of DCDN or CDN that was listed", name), text)
+		return hint(fmt.Errorf("the account has no domain %q of DCDN, CDN or ESA that was listed", name), text)
 	}
 	return nil
 }
@@ -177,6 +177,7 @@ type draft struct {
 type draftDomain struct {
 	Domain  string   `json:"domain"`
 	Product string   `json:"product"`
+	Site    int64    `json:"site,omitempty"` // ESA only
 	In      bool     `json:"in"`
 	Bucket  string   `json:"bucket,omitempty"`
 	Reason  string   `json:"reason"` // where its bucket is known from, or why it is not in
@@ -189,7 +190,7 @@ func newDraft(file string, readings []account.Reading, refused []productError) *
 	}
 	for _, r := range readings {
 		d := draftDomain{
-			Domain: r.Domain, Product: string(r.Product), In: r.Verdict == account.Decided,
+			Domain: r.Domain, Product: string(r.Product), Site: r.Site, In: r.Verdict == account.Decided,
 			Bucket: r.Bucket, Reason: r.Reason, Notes: append([]string{}, r.Notes...),
 		}
 		if d.In {

@@ -93,9 +93,9 @@ func TestScripts(t *testing.T) {
 // apiKey leads to a script's refresh API.
 type apiKey struct{}
 
-// startAPI is the script command "api [quota=N] [forbidden=DOMAIN] [account=FILE]":
-// it starts a refresh API that ossrefresh finds in the environment. The file has
-// the account's domains.
+// startAPI is the script command "api [quota=N] [forbidden=DOMAIN] [account=FILE]
+// [site=ID:NAME]…": it starts a refresh API that ossrefresh finds in the environment.
+// The file has the account's domains.
 func startAPI(ts *testscript.TestScript, _ bool, args []string) {
 	api := ts.Value(apiKey{}).(*aliyuntest.Server)
 	for _, arg := range args {
@@ -109,8 +109,16 @@ func startAPI(ts *testscript.TestScript, _ bool, args []string) {
 			api.Forbidden = []string{value}
 		case "account":
 			ts.Check(json.Unmarshal([]byte(ts.ReadFile(value)), &api.Account))
+		case "site":
+			id, name, _ := strings.Cut(value, ":")
+			n, err := strconv.ParseInt(id, 10, 64)
+			ts.Check(err)
+			if api.Sites == nil {
+				api.Sites = map[int64]string{}
+			}
+			api.Sites[n] = name
 		default:
-			ts.Fatalf("usage: api [quota=N] [forbidden=DOMAIN] [account=FILE]")
+			ts.Fatalf("usage: api [quota=N] [forbidden=DOMAIN] [account=FILE] [site=ID:NAME]…")
 		}
 	}
 	ts.Check(api.Start())

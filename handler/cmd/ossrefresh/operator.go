@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"oss-cdn-refresh/handler/deployment"
@@ -39,43 +40,77 @@ func (cmd *policyCommand) operator(c *console) error {
 // operatorPolicy is the least for init, check --live, refresh, quota and tasks,
 // and what of it is inferred. Table may be nil. The actions and resources are
 // those of the API references of DescribeDcdnUserDomains, DescribeUserDomains,
-// DescribeDcdnDomainConfigs, DescribeCdnDomainConfigs, RefreshDcdnObjectCaches and
-// RefreshObjectCaches; those of the quotas have all resources only.
+// DescribeDcdnDomainConfigs, DescribeCdnDomainConfigs, RefreshDcdnObjectCaches,
+// RefreshObjectCaches and PurgeCaches; those of the quotas have all resources only.
 func operatorPolicy(table *mapping.Table, account string) (p deployment.Policy, inferred []string) {
 	p.Version = "1"
 	allow := func(resources []string, actions ...string) {
 		p.Statement = append(p.Statement, deployment.Statement{Effect: "Allow", Action: actions, Resource: resources})
 	}
 	for _, api := range []struct {
-		product                             mapping.Product
-		list, configs, refresh, quota, task string
+		product     mapping.Product
+		list        []string // what init and check --live ask
+		refresh     string
+		quota, task string
+		inferred    []string
 	}{
 		{
-			mapping.DCDN, "dcdn:DescribeDcdnUserDomains", "dcdn:DescribeDcdnDomainConfigs",
-			"dcdn:RefreshDcdnObjectCaches", "dcdn:DescribeDcdnRefreshQuota",
-			"dcdn:DescribeDcdnRefreshTaskById",
+			mapping.DCDN,
+			[]string{"dcdn:DescribeDcdnUserDomains", "dcdn:DescribeDcdnDomainConfigs"},
+			"dcdn:RefreshDcdnObjectCaches", "dcdn:DescribeDcdnRefreshQuota", "dcdn:DescribeDcdnRefreshTaskById",
+			[]string{"dcdn:DescribeDcdnRefreshTaskById"},
 		},
 		{
-			mapping.CDN, "cdn:DescribeUserDomains", "cdn:DescribeCdnDomainConfigs",
+			mapping.CDN,
+			[]string{"cdn:DescribeUserDomains", "cdn:DescribeCdnDomainConfigs"},
 			"cdn:RefreshObjectCaches", "cdn:DescribeRefreshQuota", "cdn:DescribeRefreshTaskById",
+			[]string{"cdn:DescribeRefreshTaskById"},
+		},
+		{
+			mapping.ESA,
+			[]string{"esa:ListSites", "esa:ListRecords"},
+			"esa:PurgeCaches", "esa:GetPurgeQuota", "esa:DescribePurgeTasks",
+			[]string{"esa:ListSites", "esa:ListRecords", "esa:DescribePurgeTasks"},
 		},
 	} {
-		resource := func(domain string) string {
-			return fmt.Sprintf("acs:%s:*:%s:domain/%s", api.product, account, domain)
+		resource := func(of string) string {
+			if api.product == mapping.ESA {
+				return fmt.Sprintf("acs:esa:*:%s:site/%s", account, of)
+			}
+			return fmt.Sprintf("acs:%s:*:%s:domain/%s", api.product, account, of)
 		}
 		refreshed := []string{resource("*")}
 		if table != nil {
 			refreshed = nil
-			for _, domain := range domains(table, api.product) {
-				refreshed = append(refreshed, resource(domain))
+			for _, of := range owners(table, api.product) {
+				refreshed = append(refreshed, resource(of))
 			}
 		}
-		allow([]string{resource("*")}, api.list, api.configs)
+		listed := resource("*")
+		if api.product == mapping.ESA {
+			listed = "*"
+		}
+		allow([]string{listed}, api.list...)
 		if refreshed != nil {
 			allow(refreshed, api.refresh)
 		}
 		allow([]string{"*"}, api.quota, api.task)
-		inferred = append(inferred, api.task)
+		inferred = append(inferred, api.inferred...)
 	}
 	return p, inferred
+}
+
+// owners are what a policy names of a product: the table's domains, and of ESA its
+// sites.
+func owners(table *mapping.Table, product mapping.Product) []string {
+	if product != mapping.ESA {
+		return domains(table, product)
+	}
+	var sites []string
+	for _, service := range table.Services("") {
+		if service.Product == mapping.ESA {
+			sites = append(sites, strconv.FormatInt(service.Site, 10))
+		}
+	}
+	return sites
 }

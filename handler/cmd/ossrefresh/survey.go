@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"oss-cdn-refresh/handler/aliyun"
@@ -21,14 +23,16 @@ type survey struct {
 
 // asked are the operations that a survey calls, for those who must allow them.
 const asked = "DescribeDcdnUserDomains, DescribeDcdnDomainConfigs, " +
-	"DescribeUserDomains and DescribeCdnDomainConfigs"
+	"DescribeUserDomains, DescribeCdnDomainConfigs, ListSites and ListRecords"
 
 // pauses lie between two calls for settings. Those of DCDN may be 30 a second of
 // the account, those of CDN 100 (DescribeDcdnDomainConfigs and
-// DescribeCdnDomainConfigs, API reference): some are left for others.
+// DescribeCdnDomainConfigs, API reference): some are left for others. Of ESA, where
+// the number is not documented, they lie between two sites.
 var pauses = map[mapping.Product]time.Duration{
 	mapping.DCDN: time.Second / 25,
 	mapping.CDN:  time.Second / 50,
+	mapping.ESA:  time.Second / 5,
 }
 
 // inFlight is how many calls may wait for their answers.
@@ -61,14 +65,59 @@ func (v survey) domains(ctx context.Context, product mapping.Product) ([]account
 	}
 }
 
+// records lists the records of all sites of ESA. A host belongs to the site with the
+// longest name that it ends with, of those that are in service if there is one.
+func (v survey) records(ctx context.Context) ([]account.Domain, error) {
+	sites, err := patiently(ctx, func() ([]aliyun.Site, error) { return v.caller.Sites(ctx) })
+	if err != nil {
+		return nil, fmt.Errorf("asking for the sites of esa: %w", unanswered(err))
+	}
+	active := func(s aliyun.Site) int {
+		if s.Status == "active" {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(sites, func(a, b aliyun.Site) int {
+		return cmp.Or(active(b)-active(a), len(b.Name)-len(a.Name))
+	})
+	var all []account.Domain
+	for i, site := range sites {
+		v.console.showProgress("esa: records of %d of %s", i, plural(len(sites), "site"))
+		records, err := patiently(ctx, func() ([]aliyun.Domain, error) {
+			return v.caller.Records(ctx, site)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("asking for the records of %s, a site of esa: %w",
+				site.Name, unanswered(err))
+		}
+		for _, d := range records {
+			of := func(s aliyun.Site) bool { return d.Name == s.Name || strings.HasSuffix(d.Name, "."+s.Name) }
+			closest := max(0, slices.IndexFunc(sites, of))
+			known := slices.IndexFunc(all, func(other account.Domain) bool { return other.Name == d.Name })
+			switch {
+			case known < 0:
+				all = append(all, account.Domain{Domain: d, Product: mapping.ESA, Site: sites[closest].ID})
+			case all[known].Site == site.ID: // several records of one name
+				all[known].Sources = append(all[known].Sources, d.Sources...)
+			}
+		}
+		if err := sleep(ctx, pauses[mapping.ESA]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 // settle reads the settings of the domains that are wanted. What the API refuses
-// for one domain is noted there; any other error ends it.
+// for one domain is noted there; any other error ends it. Domains of ESA have rules
+// instead, which are not read.
 func (v survey) settle(
 	ctx context.Context, domains []account.Domain, wanted func(account.Domain) bool,
 ) error {
 	var asked []int
 	for i, d := range domains {
-		if wanted(d) {
+		if d.Product != mapping.ESA && wanted(d) {
 			asked = append(asked, i)
 		}
 	}
@@ -141,15 +190,20 @@ func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}
 }
 
-// take asks both products for their domains, and for the settings of those that
-// are wanted. A product that may not be asked, or is not activated, is told of;
-// there is no answer where that is so of both.
+// take asks the products for their domains, and for the settings of those that are
+// wanted. A product that may not be asked, or is not activated, is told of; there is
+// no answer where that is so of all.
 func (v survey) take(
 	ctx context.Context, wanted func(account.Domain) bool,
 ) (all []account.Domain, refused []productError, err error) {
 	defer v.console.showProgress("")
-	for _, product := range []mapping.Product{mapping.DCDN, mapping.CDN} {
-		domains, err := v.domains(ctx, product)
+	products := []mapping.Product{mapping.DCDN, mapping.CDN, mapping.ESA}
+	for _, product := range products {
+		list := func() ([]account.Domain, error) { return v.domains(ctx, product) }
+		if product == mapping.ESA {
+			list = func() ([]account.Domain, error) { return v.records(ctx) }
+		}
+		domains, err := list()
 		var refusal *refresh.Error
 		switch {
 		case err == nil:
@@ -161,8 +215,12 @@ func (v survey) take(
 			return nil, nil, err
 		}
 	}
-	if len(refused) == 2 {
-		return nil, nil, hint(errors.Join(refused[0].error, refused[1].error), operatorHint)
+	if len(refused) == len(products) {
+		var all []error
+		for _, r := range refused {
+			all = append(all, r.error)
+		}
+		return nil, nil, hint(errors.Join(all...), operatorHint)
 	}
 	if err := v.settle(ctx, all, wanted); err != nil {
 		return nil, nil, err

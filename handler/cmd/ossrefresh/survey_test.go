@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"oss-cdn-refresh/handler/aliyun"
 	"oss-cdn-refresh/handler/aliyun/account"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
@@ -106,7 +108,16 @@ func TestSurveyInTrouble(t *testing.T) {
 			},
 			read: 2,
 		},
-		"both products": {
+		"no site may be listed": {
+			fault: func(c aliyuntest.Call) aliyuntest.Fault {
+				if c.Action == "ListSites" {
+					return forbidden
+				}
+				return aliyuntest.Fault{}
+			},
+			read: 4, refused: "[esa]",
+		},
+		"all products": {
 			fault: func(aliyuntest.Call) aliyuntest.Fault { return forbidden },
 			err:   "asking for the domains of dcdn: DescribeDcdnUserDomains: Forbidden.RAM",
 		},
@@ -155,4 +166,47 @@ func TestSurveyInTrouble(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A host is of the site with the longest name that it ends with, whichever lists it. A
+// site that is not in service has its records only where no other has them.
+func TestSurveyOfNestedSites(t *testing.T) {
+	record := func(site int64, name, bucket string) aliyuntest.Domain {
+		return aliyuntest.Domain{
+			Product: "esa", Site: site, Name: name,
+			Sources: []aliyuntest.Source{{Type: "oss", Content: bucket + ".oss-cn-hangzhou.aliyuncs.com"}},
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		domains, _, _, err := surveyOf(t, &aliyuntest.Server{
+			Sites: map[int64]string{1: "example.com", 2: "b.example.com", 3: "xample.com"},
+			Account: []aliyuntest.Domain{
+				record(1, "www.example.com", "one"),
+				record(1, "www.b.example.com", "old"),
+				record(2, "www.b.example.com", "two"),
+				record(1, "img.b.example.com", "three"),
+				record(2, "b.example.com", "four"),
+				record(2, "b.example.com", "five"),
+				record(3, "xample.com", "six"),
+			},
+		})
+		got := map[string]string{}
+		for _, d := range domains {
+			var buckets []string
+			for _, s := range d.Sources {
+				buckets = append(buckets, account.OfHost(s.Content))
+			}
+			got[d.Name] = fmt.Sprint(d.Product, " ", d.Site, " ", buckets)
+		}
+		want := map[string]string{
+			"www.example.com":   "esa 1 [one]",
+			"www.b.example.com": "esa 2 [two]",
+			"img.b.example.com": "esa 2 [three]",
+			"b.example.com":     "esa 2 [four five]",
+			"xample.com":        "esa 3 [six]",
+		}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("error %v\n%s", err, diff)
+		}
+	})
 }
