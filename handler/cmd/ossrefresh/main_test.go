@@ -65,14 +65,20 @@ func (m masked) Write(text []byte) (int, error) {
 var update = flag.Bool("update", false, "rewrite testdata")
 
 func TestScripts(t *testing.T) {
+	params := scripts(t)
+	params.Dir, params.UpdateScripts = "testdata", *update
+	testscript.Run(t, params)
+}
+
+// scripts returns what every script has: servers that it may start, the function's
+// binary as fc, and the folder of the samples as EVENTS.
+func scripts(t *testing.T) testscript.Params {
 	events, err := filepath.Abs("../../../events")
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+	return testscript.Params{
 		RequireExplicitExec: true,
-		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			if err := os.Symlink(function, filepath.Join(env.WorkDir, "fc")); err != nil {
 				return err
@@ -85,9 +91,9 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"api": startAPI, "accepted": accepted, "status": status, "cloud": startCloud,
-			"bucket": startBucket, "holds": holds, "web": startWeb, "zeros": zeros,
+			"bucket": startBucket, "ran": ran, "holds": holds, "web": startWeb, "zeros": zeros,
 		},
-	})
+	}
 }
 
 // apiKey leads to a script's refresh API.

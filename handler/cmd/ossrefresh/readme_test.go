@@ -88,8 +88,8 @@ func TestReadmeSaysWhatProbeCosts(t *testing.T) {
 	}
 	cost := probe.NewPlan(site).Cost()
 	for _, tt := range []struct{ name, objects, refreshes string }{
-		{"README.md", "%d small objects", "%d URLs, %d directories and %d\nIgnoreParams"},
-		{"README.zh-CN.md", "%d 个小对象", "%d 个 URL、%d 个目录和 %d 个 IgnoreParams"},
+		{"mapping/README.md", "%d small objects", "%d URLs, %d directories and %d\nIgnoreParams"},
+		{"mapping/README.zh-CN.md", "%d 个小对象", "%d 个 URL、%d 个目录和 %d 个 IgnoreParams"},
 	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "..", tt.name))
 		if err != nil {
