@@ -130,7 +130,7 @@ func barsOfPace(t *testing.T, function string) []bar {
 	return []bar{{
 		what: fmt.Sprintf("simulation: %d uploads, an invocation each, on %d instances of %g of a core at %v a call, against the API's own pace",
 			paceUploads, instances, paceCores, paceLatency),
-		most: 1.5, value: float64(got.wall) / float64(best),
+		most: 1.3, value: float64(got.wall) / float64(best),
 		function: seconds(got.wall) + " (" + got.way + ")", ref: seconds(best),
 	}}
 }
