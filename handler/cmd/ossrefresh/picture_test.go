@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -71,6 +72,45 @@ func TestPictureOfARun(t *testing.T) {
 		if diff != "" {
 			keep(t, name, diff, func() []byte { return []byte(picture(printed.String())) })
 		}
+	}
+}
+
+// The picture of the forecast's page carries the hash of the page that it shows.
+func TestPictureOfTheForecast(t *testing.T) {
+	pictures := enterStudio(t)
+	if err := os.WriteFile("my-site.log", siteHistory(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var printed, complaints bytes.Buffer
+	args := []string{
+		"forecast", "--bucket", "my-site", "--git-log", "my-site.log", "--html", "forecast.html",
+	}
+	if status := run(args, nil, &printed, &complaints, os.Getenv); status != 1 {
+		t.Fatalf("exit %d, want 1, since the quota is exceeded: %s", status, &complaints)
+	}
+	page, err := os.ReadFile("forecast.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := fmt.Sprintf("Page SHA-256\x00%x", sha256.Sum256(page))
+	for _, th := range themes {
+		name := filepath.Join(pictures, "forecast-"+th.name+".png")
+		drawn, _ := os.ReadFile(name) // none is stale
+		if bytes.Contains(drawn, []byte(mark)) {
+			continue
+		}
+		keep(t, name, "the page is another one", func() []byte {
+			chromium := findBrowser()
+			if chromium == "" {
+				t.Fatal("there is no Chromium to show the page; hint: apt-get install chromium")
+			}
+			dir, err := os.Getwd()
+			if err != nil {
+				t.Fatal(err)
+			}
+			img := screenshot(t, chromium, filepath.Join(dir, "forecast.html"), th)
+			return encodePNG(t, inFewColors(img), mark)
+		})
 	}
 }
 
