@@ -16,12 +16,19 @@ import (
 // browser finds a Chromium that runs headless.
 func browser(t *testing.T) string {
 	t.Helper()
+	path := findBrowser()
+	if path == "" {
+		t.Skip("there is no Chromium here (apt-get install chromium)")
+	}
+	return path
+}
+
+func findBrowser() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	t.Skip("there is no Chromium here (apt-get install chromium)")
 	return ""
 }
 
@@ -89,17 +96,24 @@ document.title = results.join(" ");
 // title is what a page's scripts have made of its title.
 func title(t *testing.T, chromium, page, width string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu",
-		"--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync",
-		"--user-data-dir="+t.TempDir(), "--window-size="+width+",900", "--dump-dom",
-		(&url.URL{Scheme: "file", Path: page}).String()).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := browse(t, chromium, page, "--window-size="+width+",900", "--dump-dom")
 	_, rest, _ := strings.Cut(string(out), "<title>")
 	title, _, _ := strings.Cut(rest, "</title>")
 	return title
+}
+
+// browse shows a page in Chromium and returns what that prints.
+func browse(t *testing.T, chromium, page string, args ...string) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	args = append(args, "--headless", "--no-sandbox", "--disable-gpu",
+		"--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(),
+		(&url.URL{Scheme: "file", Path: page}).String())
+	out, err := exec.CommandContext(ctx, chromium, args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
