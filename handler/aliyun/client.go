@@ -210,7 +210,7 @@ func (c *Caller) submit(
 ) (refresh.Receipt, error) {
 	answer, refusal := c.do(ctx, p, request, divisible)
 	if refusal != nil {
-		return refresh.Receipt{}, c.switchPlacement(p, refusal, inQuery)
+		return refresh.Receipt{}, switchPlacement(p, refusal, divisible, inQuery)
 	}
 	receipt, doubt := answer.receipt()
 	if doubt != nil {
@@ -221,19 +221,29 @@ func (c *Caller) submit(
 }
 
 // switchPlacement handles the answer that ObjectPath or Content is missing: the next
-// try puts it into the query. If it was there already, the error is permanent.
-func (c *Caller) switchPlacement(p *product, err *refresh.Error, wasInQuery bool) error {
-	if p.acs3 && !p.placed.Load() && !wasInQuery && invalidContent(err.Code) {
-		err.Class = refresh.Pack // it may just be that the API did not look into the form
-	}
-	if err.Class != refresh.Pack || err.Unsent {
+// try has it in the other place. If that was the form, the request goes again, packed
+// for the query where it can be; else the error is permanent.
+//
+// What ESA answers to a Content that it does not find is not documented. Until it has
+// accepted something, a code that may mean that is taken for it; of one that comes in
+// the query too, the class bounds the search for the URLs at fault.
+func switchPlacement(p *product, err *refresh.Error, divisible, wasInQuery bool) error {
+	missing := err.Class == refresh.Pack && !err.Unsent
+	mayMean := invalidContent(err.Code) || err.Class == refresh.Unknown
+	unsure := p.acs3 && !p.placed.Load() && mayMean
+	if !missing && !unsure {
 		return err
 	}
 	p.inQuery.Store(!wasInQuery)
-	if wasInQuery {
+	switch {
+	case wasInQuery && missing:
 		err.Class = refresh.Permanent
-	} else {
-		err.Bytes = maxLine / 2
+	case wasInQuery:
+		err.Class = refresh.Unknown
+	case divisible:
+		err.Class, err.Bytes = refresh.Pack, maxLine/2
+	default:
+		err.Class = refresh.AgainNow
 	}
 	return err
 }

@@ -22,6 +22,7 @@ import (
 
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 	"oss-cdn-refresh/handler/refresh"
+	"oss-cdn-refresh/mapping"
 )
 
 // plainKey are credentials without a token.
@@ -193,7 +194,7 @@ func TestClasses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			api := always(t, test.fault)
-			e := refused(t, caller(api), call("dcdn", photo))
+			e := refused(t, caller(api), call("dcdn", photo, photo+"2"))
 			if e.Code != test.code || e.Class != test.class {
 				t.Errorf("%q is of class %v, want %q and %v", e.Code, e.Class, test.code, test.class)
 			}
@@ -252,7 +253,7 @@ func TestKeptConnectionThatIsGoneIsTriedAtOnce(t *testing.T) {
 func TestObjectPathMovesToTheQuery(t *testing.T) {
 	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{PathInQuery: true})
 	c := caller(api)
-	e := refused(t, c, call("dcdn", photo))
+	e := refused(t, c, call("dcdn", photo, photo+"2"))
 	if e.Class != refresh.Pack || e.Bytes <= 0 || e.Unsent {
 		t.Fatalf("the first answer is %+v", e)
 	}
@@ -274,6 +275,28 @@ func TestObjectPathMovesToTheQuery(t *testing.T) {
 	}
 	if n := len(api.Calls()); n != 3 {
 		t.Errorf("%d calls, want 3", n)
+	}
+}
+
+// What cannot be packed any smaller goes again as it is: a process may have no other
+// event than this one.
+func TestOneURLMovesToTheQuery(t *testing.T) {
+	for _, product := range []string{"dcdn", "cdn", "esa"} {
+		api := aliyuntest.NewTestServer(t, &aliyuntest.Server{PathInQuery: true})
+		item := refresh.Target{Target: mapping.Target{
+			Product: mapping.Product(product), Type: mapping.File, Domain: "www.example.com", URL: photo,
+		}}
+		if product == "esa" {
+			item.Site = 7
+		}
+		s := submitter(t)
+		requests := refresh.Plan(refresh.Debounce([]refresh.Target{item}), s.Limits)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		result := s.Submit(ctx, refresh.Job{API: caller(api), Requests: requests})
+		if o := result.Outcomes; len(o) != 1 || o[0].Err != nil || result.Calls != 2 {
+			t.Errorf("%s: %d calls, and the outcomes %+v", product, result.Calls, o)
+		}
 	}
 }
 

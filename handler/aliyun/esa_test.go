@@ -115,6 +115,63 @@ func TestInvalidContentAfterSuccessIsOfAURL(t *testing.T) {
 	}
 }
 
+// Until ESA has accepted something, a code that nobody knows may mean that it does not
+// find Content. That it refuses everything costs a bounded number of calls.
+func TestUnknownCodesOfESAInTheForm(t *testing.T) {
+	for name, tt := range map[string]struct {
+		code     string
+		inQuery  bool // it takes Content there
+		accepted int
+	}{
+		"of its own words":           {"InvalidParameter.Content", true, 200},
+		"InvalidContent":             {"InvalidContent", true, 200},
+		"in both":                    {"InvalidParameter.Content", false, 0},
+		"InvalidContent, everywhere": {"InvalidContent", false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := aliyuntest.NewTestServer(t, &aliyuntest.Server{
+				Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+					if c.ObjectPathIn == "form" || !tt.inQuery {
+						return aliyuntest.Fault{Status: 400, Code: tt.code}
+					}
+					return aliyuntest.Fault{}
+				},
+			})
+			var targets []refresh.Target
+			for i := range 200 {
+				domain := fmt.Sprintf("w%d.example.com", i%5)
+				targets = append(targets, refresh.Target{Record: i, Target: mapping.Target{
+					Product: mapping.ESA, Site: 7, Type: mapping.File, Domain: domain,
+					URL: fmt.Sprintf("https://%s/%d.png", domain, i),
+				}})
+			}
+			s := submitter(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			requests := refresh.Plan(refresh.Debounce(targets), s.Limits)
+			result := s.Submit(ctx, refresh.Job{API: caller(api), Requests: requests})
+			accepted := len(api.Accepted())
+			if accepted != tt.accepted || result.Calls > 100 || len(result.Outcomes) != 200 {
+				t.Errorf("%d URLs are accepted after %d calls, with %d outcomes",
+					accepted, result.Calls, len(result.Outcomes))
+			}
+		})
+	}
+}
+
+// submitter has the limits that a table has unless it says otherwise.
+func submitter(t *testing.T) *refresh.Submitter {
+	t.Helper()
+	table, err := mapping.Parse("t", []byte("rules: [{bucket: site, targets: [{domain: a.example.com}]}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &refresh.Submitter{
+		Limits:         refresh.Limits(table.Refresh.Limits),
+		CallsPerSecond: map[mapping.Product]int{mapping.DCDN: 1000, mapping.CDN: 1000, mapping.ESA: 1000},
+	}
+}
+
 // All of a publish is accepted whether the API looks into the form or the query, at
 // the first try or after a wrong URL.
 func TestSubmitToSites(t *testing.T) {
@@ -133,13 +190,7 @@ func TestSubmitToSites(t *testing.T) {
 				Product: mapping.ESA, Site: 1 + int64(i%2), Type: mapping.File, Domain: "www.example.com", URL: url,
 			}})
 		}
-		table, err := mapping.Parse("t", []byte("rules: [{bucket: site, targets: [{domain: a.example.com}]}]"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &refresh.Submitter{
-			Limits: refresh.Limits(table.Refresh.Limits), CallsPerSecond: map[mapping.Product]int{mapping.ESA: 1000},
-		}
+		s := submitter(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		requests := refresh.Plan(refresh.Debounce(targets), s.Limits)
