@@ -77,18 +77,24 @@ func (s *Submitter) Submit(ctx context.Context, job Job) Result {
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
 	over := ctx.Done()
-	for {
+	for turn := 0; ; {
 		now := time.Now()
+		// Each in its turn, one request at a time: several sites share a product's
+		// calls a second, and none may use them up. It is over when none has one.
 		wake, done := time.Time{}, true
-		for _, sub := range submissions {
+		for idle := 0; idle < len(submissions); turn++ {
+			sub := submissions[turn%len(submissions)]
 			t, at := sub.next(now)
-			for ; t != nil; t, at = sub.next(now) {
+			if t != nil {
 				go s.call(ctx, job.API, t, t.call(), sub.callTimeout(t, now), answers)
+				wake, done, idle = time.Time{}, true, 0
+				continue
 			}
 			if !at.IsZero() && (wake.IsZero() || at.Before(wake)) {
 				wake = at
 			}
 			done = done && sub.done()
+			idle++
 		}
 		if done {
 			return collect(submissions)

@@ -1126,3 +1126,33 @@ func TestSubmitRefusedSpellings(t *testing.T) {
 		}
 	})
 }
+
+// Several sites share the calls a second of ESA's API: one that is throttled costs the
+// others no URL.
+func TestSubmitThrottledSiteStarvesNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &script{latency: 200 * time.Millisecond, answer: func(_ int, call Call) error {
+			if call.Site == 1 {
+				return refusal(Again)
+			}
+			return nil
+		}}
+		targets := append(files("a.example.com", 40_000), files("b.example.com", 3000)...)
+		for i := range targets {
+			targets[i].Product, targets[i].Site = mapping.ESA, 1
+			if targets[i].Domain == "b.example.com" {
+				targets[i].Site = 2
+			}
+		}
+		start := time.Now()
+		result, _ := submit(t, submitter(), api, targets)
+		if n := len(failures(result)); n != 40_000 {
+			t.Errorf("%d are refused, want those of the site that is throttled", n)
+		}
+		for _, c := range api.calls {
+			if took := c.start.Sub(start); c.Site == 2 && took > 2*time.Second {
+				t.Errorf("a call of the other site began after %v", took)
+			}
+		}
+	})
+}
