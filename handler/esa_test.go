@@ -3,8 +3,11 @@ package handler_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 )
@@ -45,5 +48,44 @@ func TestThreeProducts(t *testing.T) {
 				t.Errorf("refreshed %q of %d targets, want %q", refreshed, report.Targets, want)
 			}
 		})
+	}
+}
+
+// A group has the URLs of one site: its task id is of use there only.
+func TestReportSaysTheSite(t *testing.T) {
+	l := newLab(t, &aliyuntest.Server{Forbidden: []string{"b.example.com", "c.example.com"}}, `
+rules:
+  - bucket: site
+    targets:
+      - {domain: a.example.com, product: esa, site: 1}
+      - {domain: b.example.com, product: esa, site: 2}
+      - {domain: c.example.com, product: esa, site: 3}
+      - {domain: d.example.com}
+`)
+	report, err := l.handle(t, put(1), time.Minute)
+	if err == nil || report == nil {
+		t.Fatalf("%v", err)
+	}
+	log := l.log.take()
+	got := map[string]int64{}
+	for _, g := range slices.Concat(report.Refreshed, report.Failed) {
+		got[strings.Join(g.URLs, " ")] = g.Site
+	}
+	want := map[string]int64{
+		"https://a.example.com/some/folder/file-0.png": 1, "https://b.example.com/some/folder/file-0.png": 2,
+		"https://c.example.com/some/folder/file-0.png": 3, "https://d.example.com/some/folder/file-0.png": 0,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for msg, sites := range map[string][]int64{"refreshed": {0, 1}, "failed": {2, 3}} {
+		var logged []int64
+		for _, line := range decode[struct{ Site int64 }](t, log, msg) {
+			logged = append(logged, line.Site)
+		}
+		slices.Sort(logged)
+		if diff := cmp.Diff(sites, logged); diff != "" {
+			t.Errorf("%s: %s", msg, diff)
+		}
 	}
 }

@@ -139,7 +139,7 @@ func (g Group) log(
 
 // attrs are the group's facts without its URLs.
 func (g Group) attrs(first bool) []slog.Attr {
-	attrs := []slog.Attr{slog.String("product", g.Product), slog.String("type", g.Type)}
+	attrs := []slog.Attr{slog.String("product", g.Product), site(g.Site), slog.String("type", g.Type)}
 	if g.Code != "" {
 		attrs = append(attrs,
 			slog.String("code", shorten(g.Code, maxText)), slog.Bool("retryable", *g.Retryable))

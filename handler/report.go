@@ -70,7 +70,8 @@ type Unmatch struct {
 
 // A Group is what has one fate: accepted as one task, or failed with one code.
 type Group struct {
-	Product   string   `json:"product"` // dcdn, cdn, esa
+	Product   string   `json:"product"`        // dcdn, cdn, esa
+	Site      int64    `json:"site,omitempty"` // of ESA
 	Type      string   `json:"type"`    // File, Directory, IgnoreParams
 	Code      string   `json:"code,omitempty"`
 	Error     string   `json:"error,omitempty"`
@@ -224,12 +225,13 @@ func group(list []refresh.Outcome) outcomes {
 // A label is what the items of a group have in common.
 type label struct {
 	product, typ, code, taskID, requestID, doubt string
+	site                                         int64
 	spelling, recalled                           bool
 }
 
 func labelOf(o *refresh.Outcome) label {
 	l := label{
-		product: string(o.Item.Product), typ: string(o.Item.Type),
+		product: string(o.Item.Product), site: o.Item.Site, typ: string(o.Item.Type),
 		spelling: o.Spelling, recalled: o.Recalled, doubt: o.Doubt,
 	}
 	if o.Err != nil {
@@ -242,7 +244,7 @@ func labelOf(o *refresh.Outcome) label {
 
 func newGroup(l label, err *refresh.Error) Group {
 	g := Group{
-		Product: l.product, Type: l.typ, Code: l.code, TaskID: l.taskID, RequestID: l.requestID,
+		Product: l.product, Site: l.site, Type: l.typ, Code: l.code, TaskID: l.taskID, RequestID: l.requestID,
 		Recalled: l.recalled, Doubt: l.doubt,
 	}
 	if err != nil {

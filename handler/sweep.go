@@ -40,23 +40,15 @@ func (h *Handler) sweep(ctx context.Context, table *mapping.Table, report *Repor
 		return
 	}
 	var trace Trace
-	services := table.Services("")
-	listsEnd := halfway(ctx)
-	for i, service := range services {
-		log := &taskLog{
-			TaskLister: h.platform.Tasks(ctx), service: service,
-			until: time.Now(), calls: sweepCalls / len(services),
-		}
-		share := time.Until(listsEnd) / time.Duration(len(services)-i)
-		since, total, err := log.read(ctx, share)
-		if err != nil {
-			h.logSweepError(ctx, service, err)
+	for _, log := range h.readTaskLogs(ctx, table.Services("")) {
+		if log.err != nil {
+			h.logSweepError(ctx, log.service, log.err)
 		}
 		seen := log.seen()
 		sweep.Tasks += seen
-		sweep.Unseen += max(0, total-seen)
-		for _, failed := range failedURLs(log.tasks, since) {
-			targets := table.TargetsOf(service, failed.typ, failed.url)
+		sweep.Unseen += max(0, log.total-seen)
+		for _, failed := range failedURLs(log.tasks, log.since) {
+			targets := table.TargetsOf(log.service, failed.typ, failed.url)
 			if len(targets) == 0 {
 				sweep.Foreign++
 				continue
@@ -172,55 +164,83 @@ type serviceTask struct {
 	refresh.Task
 }
 
+// readTaskLogs reads the lists of tasks of all services, within half of the time. Those
+// with few tasks come first, so that the calls which they do not need are the others'.
+func (h *Handler) readTaskLogs(ctx context.Context, services []mapping.Service) []*taskLog {
+	end, left := halfway(ctx), sweepCalls
+	var logs []*taskLog
+	spend := func(log *taskLog, share int, read func(context.Context), remaining int) {
+		within := time.Until(end) / time.Duration(remaining)
+		ctx, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		log.calls = share
+		read(ctx)
+		left -= share - log.calls
+	}
+	for i, service := range services {
+		log := &taskLog{TaskLister: h.platform.Tasks(ctx), service: service, until: time.Now()}
+		logs = append(logs, log)
+		spend(log, 3, log.readFirst, len(services)-i) // once, and twice again
+	}
+	sort.SliceStable(logs, func(i, j int) bool { return logs[i].total < logs[j].total })
+	for i, log := range logs {
+		remaining := len(logs) - i
+		spend(log, max(0, left/remaining), log.readRest, remaining)
+	}
+	return logs
+}
+
 // A taskLog reads the API's lists of tasks, a bounded number of pages.
 type taskLog struct {
 	refresh.TaskLister
 	service mapping.Service
 	until   time.Time // of the lists: later tasks would shift the pages
 	calls   int       // that may still be made
-	tasks   []serviceTask
+
+	first refresh.TaskPage // of the last 24 hours
+	total int              // of the tasks of the last 24 hours
+	tasks []serviceTask
+	since time.Time // since when every task was seen
+	err   error     // why no more were
 }
 
-// read reads all tasks of the last 24 hours, in the time. Where these have more
-// pages than there are calls, it reads those that failed, and of the others only the
-// latest, as many as it can. It returns since when it has seen every task, and how
-// many there are in 24 hours. Where a page is missing, it has seen every task of no
-// time: it cannot tell what failed from what was refreshed since, nor how often a URL
-// was tried.
-func (l *taskLog) read(
-	ctx context.Context, most time.Duration,
-) (since time.Time, total int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, most)
-	defer cancel()
-	since = l.until.Add(-sweepWindow)
-	page, err := l.list(ctx, refresh.TaskQuery{Since: since})
-	if err != nil {
-		return l.until, 0, err
+// readFirst reads the first page of the tasks of the last 24 hours.
+func (l *taskLog) readFirst(ctx context.Context) {
+	l.since = l.until
+	l.first, l.err = l.list(ctx, refresh.TaskQuery{Since: l.until.Add(-sweepWindow)})
+	l.total = l.first.Total
+}
+
+// readRest reads the other tasks of the last 24 hours. Where these have more pages
+// than there are calls, it reads those that failed, and of the others only the latest,
+// as many as it can. Where a page is missing, it has seen every task of no time: it
+// cannot tell what failed from what was refreshed since, nor how often a URL was tried.
+func (l *taskLog) readRest(ctx context.Context) {
+	if l.err != nil {
+		return
 	}
-	total = page.Total
-	perPage := len(page.Tasks)
-	if page.More && pages(total, perPage)-1 > l.calls {
-		if all, err := l.unsuccessful(ctx, since); err != nil || !all {
-			return l.until, total, err
+	since, all := l.until.Add(-sweepWindow), false
+	page, perPage := l.first, len(l.first.Tasks)
+	if page.More && pages(l.total, perPage)-1 > l.calls {
+		if all, l.err = l.unsuccessful(ctx, since); l.err != nil || !all {
+			return
 		}
 	}
 	window := float64(sweepWindow)
 	for page.More && pages(page.Total, perPage)-1 > l.calls {
 		if l.calls <= 0 {
-			return l.until, total, nil
+			return
 		}
 		// Tasks are not spread evenly: a fifth of the calls is left for that.
 		window *= float64(l.calls*perPage) / float64(page.Total) * 0.8
 		since = l.until.Add(-time.Duration(window))
-		if page, err = l.list(ctx, refresh.TaskQuery{Since: since}); err != nil {
-			return l.until, total, err
+		if page, l.err = l.list(ctx, refresh.TaskQuery{Since: since}); l.err != nil {
+			return
 		}
 	}
-	all, err := l.rest(ctx, refresh.TaskQuery{Since: since}, page)
-	if err != nil || !all {
-		return l.until, total, err
+	if all, l.err = l.rest(ctx, refresh.TaskQuery{Since: since}, page); l.err == nil && all {
+		l.since = since
 	}
-	return since, total, nil
 }
 
 // seen counts the tasks that were read. A task may be in several lists.
@@ -238,7 +258,11 @@ func pages(tasks, perPage int) int { return (tasks + perPage - 1) / max(1, perPa
 // unsuccessful reads the tasks that failed or timed out. It reports whether it has
 // read all of them.
 func (l *taskLog) unsuccessful(ctx context.Context, since time.Time) (all bool, err error) {
-	for _, typ := range []string{"file", "directory"} { // the API takes no status without a type
+	types := []string{"file", "directory"} // the API takes no status without a type
+	if l.service.Product == mapping.ESA {
+		types = append(types, "ignoreparams") // which the others' lists do not have
+	}
+	for _, typ := range types {
 		for _, status := range []refresh.TaskStatus{refresh.TaskFailed, refresh.TaskTimeout} {
 			if status == refresh.TaskTimeout && l.service.Product == mapping.ESA {
 				continue // ESA has no such status (DescribePurgeTasks, API reference)
@@ -316,7 +340,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // logFailedTask logs what failed after it was accepted.
 func (h *Handler) logFailedTask(ctx context.Context, f failedURL, again bool) {
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelWarn, "task_failed",
-		slog.String("product", string(f.service.Product)), site(f.service), slog.String("type", string(f.typ)),
+		slog.String("product", string(f.service.Product)), site(f.service.Site), slog.String("type", string(f.typ)),
 		slog.String("url", shorten(f.url, maxList)),
 		slog.String("task_id", shorten(f.task.ID, maxText)),
 		slog.String("status", string(f.task.Status)), slog.Int("tries", f.count),
@@ -334,16 +358,16 @@ func (h *Handler) logSweepError(ctx context.Context, service mapping.Service, er
 			"give it the policy that ossrefresh policy prints"
 	}
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelError, "sweep_failed",
-		slog.String("product", string(service.Product)), site(service), slog.String("error", shorten(err.Error(), maxText)),
+		slog.String("product", string(service.Product)), site(service.Site), slog.String("error", shorten(err.Error(), maxText)),
 		slog.String("hint", hint))
 }
 
-// site is the site of a service that has one.
-func site(s mapping.Service) slog.Attr {
-	if s.Site == 0 {
+// site is the id of a site; 0: none.
+func site(id int64) slog.Attr {
+	if id == 0 {
 		return slog.Attr{} // which is left out
 	}
-	return slog.Int64("site", s.Site)
+	return slog.Int64("site", id)
 }
 
 // isNoPermission reports whether a code says that the role may not make a call. The

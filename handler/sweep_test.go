@@ -487,3 +487,49 @@ func TestSweepOfWhatAlwaysFails(t *testing.T) {
 		}
 	})
 }
+
+// Services without tasks take no calls from those that have many: what failed hours
+// ago is found as it is without them.
+func TestSweepBesideIdleSites(t *testing.T) {
+	for _, sites := range []int{0, 3, 9} {
+		t.Run(fmt.Sprint(sites), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				table := "rules:\n  - bucket: site\n    targets:\n      - {domain: w0.example.com}\n"
+				for i := range sites {
+					table += fmt.Sprintf("      - {domain: e%d.example.com, product: esa, site: %d}\n", i, i+1)
+				}
+				l := newLab(t, &aliyuntest.Server{
+					InMemory: true, TaskTime: 4 * time.Minute,
+					TaskEnd: func(a aliyuntest.Accepted) string {
+						if strings.HasSuffix(a.URL, "bad.png") {
+							return "Failed"
+						}
+						return "Complete"
+					},
+				}, table)
+				api := l.platform.API(t.Context())
+				for call := range 12 { // 1,200 tasks over 12 hours: 24 pages
+					urls := []string{"https://w0.example.com/bad.png"}
+					for i := range 100 {
+						urls = append(urls, fmt.Sprintf("https://w0.example.com/%d-%d.png", call, i))
+					}
+					if call > 0 {
+						urls = urls[1:]
+					}
+					if _, err := api.Refresh(t.Context(), refresh.Call{Product: "dcdn", Type: "File", URLs: urls[:min(100, len(urls))]}); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Hour)
+				}
+				before := len(l.api.Calls())
+				report, _ := l.sweep(t)
+				if s := report.Sweep; s.Again != 1 || s.Unseen != 0 || s.Tasks != 1200 {
+					t.Errorf("the sweep is %+v, want the failed URL again", s)
+				}
+				if calls := len(l.api.Calls()) - before; calls > 41 {
+					t.Errorf("%d calls", calls)
+				}
+			})
+		})
+	}
+}
