@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -152,24 +151,20 @@ func LastMoment(ctx context.Context, items int) time.Time {
 // each site, in the order of its requests: a site has its own quota, and what is
 // refused of one says nothing of another.
 func newSubmissions(s *Submitter, job Job, deadline time.Time) []*submission {
-	type account struct {
-		product mapping.Product
-		site    int64
-	}
-	var accounts []account
-	requests := map[account][]Request{}
+	var services []mapping.Service
+	requests := map[mapping.Service][]Request{}
 	for _, r := range job.Requests {
-		a := account{r.Product, r.Site}
-		if !slices.Contains(accounts, a) {
-			accounts = append(accounts, a)
+		service := mapping.Service{Product: r.Product, Site: r.Site}
+		if requests[service] == nil {
+			services = append(services, service)
 		}
-		requests[a] = append(requests[a], r)
+		requests[service] = append(requests[service], r)
 	}
-	submissions := make([]*submission, len(accounts))
+	submissions := make([]*submission, len(services))
 	spent := new(spent)
-	for i, a := range accounts {
+	for i, service := range services {
 		part := job
-		part.Requests = requests[a]
+		part.Requests = requests[service]
 		submissions[i] = newSubmission(s, part, deadline, spent)
 	}
 	return submissions
