@@ -158,6 +158,7 @@ func (w *probeWorld) count() {
 func (w *probeWorld) serveOSS(rw http.ResponseWriter, r *http.Request) {
 	w.count()
 	if r.Method == w.refused {
+		io.Copy(io.Discard, r.Body) // else a client that is writing yet may lose the answer
 		w.oss.refuse(rw, http.StatusForbidden, "AccessDenied")
 		return
 	}
