@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -39,6 +40,7 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	if lambdaEcho, err = Build(context.Background(), "./testdata/lambda-echo", dir); err != nil {
 		return 0, err
 	}
+	_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
 	return m.Run(), nil
 }
 
@@ -269,6 +271,7 @@ func TestKill(t *testing.T) {
 }
 
 func TestNoAnswerInTime(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		args  []string
@@ -280,6 +283,7 @@ func TestNoAnswerInTime(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			p := NewTestFunctionCompute(t, Program{Path: fcEcho, Args: test.args})
 			_, err := p.Invoke(t.Context(), Invocation{Payload: []byte("hang"), Timeout: time.Second})
 			var timeout *TimeoutError
