@@ -299,6 +299,7 @@ func TestCredentialsAreThoseOfTheInvocation(t *testing.T) {
 // No secret may show in what the function prints or answers, whatever goes
 // wrong on the way: its SDK signs in the URL.
 func TestSecretsStaySecret(t *testing.T) {
+	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -318,6 +319,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 	for name, server := range faults {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			api := &aliyuntest.Server{URL: "http://" + closed.Addr().String()}
 			if server != nil {
 				api = aliyuntest.NewTestServer(t, server)
