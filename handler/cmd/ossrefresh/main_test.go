@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +29,10 @@ import (
 type suite struct{ m *testing.M }
 
 func (s suite) Run() int {
+	_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // as in ./handler
+	}
 	dir, err := os.MkdirTemp("", "ossrefresh")
 	if err == nil {
 		defer os.RemoveAll(dir)
@@ -65,6 +70,7 @@ func (m masked) Write(text []byte) (int, error) {
 var update = flag.Bool("update", false, "rewrite testdata")
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	events, err := filepath.Abs("../../../events")
 	if err != nil {
 		t.Fatal(err)
