@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +28,10 @@ import (
 // The binary that ships is what these tests run.
 var binary string
 
-func TestMain(m *testing.M) { runtimetest.Main(m, ".", &binary) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
+	runtimetest.Main(m, ".", &binary)
+}
 
 const table = `
 rules:
