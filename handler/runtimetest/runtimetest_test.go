@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,10 +35,12 @@ func buildAndRun(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	if fcEcho, err = Build(context.Background(), "./testdata/fc-echo", dir); err != nil {
-		return 0, err
-	}
-	if lambdaEcho, err = Build(context.Background(), "./testdata/lambda-echo", dir); err != nil {
+	var building sync.WaitGroup
+	var fcErr, lambdaErr error
+	building.Go(func() { fcEcho, fcErr = Build(context.Background(), "./testdata/fc-echo", dir) })
+	building.Go(func() { lambdaEcho, lambdaErr = Build(context.Background(), "./testdata/lambda-echo", dir) })
+	building.Wait()
+	if err := errors.Join(fcErr, lambdaErr); err != nil {
 		return 0, err
 	}
 	_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
