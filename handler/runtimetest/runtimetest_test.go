@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,8 +44,18 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	if err := errors.Join(fcErr, lambdaErr); err != nil {
 		return 0, err
 	}
-	_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
+	if !fuzzing() {
+		_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
+	}
 	return m.Run(), nil
+}
+
+// fuzzing reports whether a target is fuzzed, of which -parallel says how many
+// processes do so. It is asked before the flags are parsed.
+func fuzzing() bool {
+	return slices.ContainsFunc(os.Args, func(arg string) bool {
+		return strings.HasPrefix(arg, "-test.fuzz=")
+	})
 }
 
 // invoke fails the test unless there was an answer, be it an error.

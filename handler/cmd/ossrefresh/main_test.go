@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +30,9 @@ import (
 type suite struct{ m *testing.M }
 
 func (s suite) Run() int {
-	_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
+	if !fuzzing() {
+		_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // as in ./handler
 	}
@@ -43,6 +46,14 @@ func (s suite) Run() int {
 		return 1
 	}
 	return s.m.Run()
+}
+
+// fuzzing reports whether a target is fuzzed, of which -parallel says how many
+// processes do so. It is asked before the flags are parsed.
+func fuzzing() bool {
+	return slices.ContainsFunc(os.Args, func(arg string) bool {
+		return strings.HasPrefix(arg, "-test.fuzz=")
+	})
 }
 
 // function is the real one's binary.
