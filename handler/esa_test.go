@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +13,7 @@ import (
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 )
 
-const threeProducts = `
+const threeProductsTable = `
 rules:
   - bucket: site
     targets:
@@ -26,27 +27,7 @@ rules:
 func TestThreeProducts(t *testing.T) {
 	for _, silent := range []string{"", "dcdn", "cdn", "esa"} {
 		t.Run("silent: "+silent, func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
-				return aliyuntest.Fault{Hang: c.Product == silent}
-			}}, threeProducts)
-			report, err := l.handle(t, put(1), 1500*time.Millisecond)
-			if report == nil || (err != nil) != (silent != "") {
-				t.Fatalf("the error is %v", err)
-			}
-			var refreshed []string
-			for _, g := range report.Refreshed {
-				refreshed = append(refreshed, fmt.Sprint(g.Product, " ", g.URLs))
-			}
-			var want []string
-			for _, p := range []string{"dcdn", "cdn", "esa"} {
-				if p != silent {
-					want = append(want, fmt.Sprintf("%s [https://%c.example.com/some/folder/file-0.png]", p, p[0]))
-				}
-			}
-			if !slices.Equal(refreshed, want) || report.Targets != 3 {
-				t.Errorf("refreshed %q of %d targets, want %q", refreshed, report.Targets, want)
-			}
+			synctest.Test(t, func(t *testing.T) { threeProducts(t, silent) })
 		})
 	}
 }
@@ -87,5 +68,28 @@ rules:
 		if diff := cmp.Diff(sites, logged); diff != "" {
 			t.Errorf("%s: %s", msg, diff)
 		}
+	}
+}
+
+func threeProducts(t *testing.T, silent string) {
+	l := newLab(t, &aliyuntest.Server{InMemory: true, Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+		return aliyuntest.Fault{Hang: c.Product == silent}
+	}}, threeProductsTable)
+	report, err := l.handle(t, put(1), 1500*time.Millisecond)
+	if report == nil || (err != nil) != (silent != "") {
+		t.Fatalf("the error is %v", err)
+	}
+	var refreshed []string
+	for _, g := range report.Refreshed {
+		refreshed = append(refreshed, fmt.Sprint(g.Product, " ", g.URLs))
+	}
+	var want []string
+	for _, p := range []string{"dcdn", "cdn", "esa"} {
+		if p != silent {
+			want = append(want, fmt.Sprintf("%s [https://%c.example.com/some/folder/file-0.png]", p, p[0]))
+		}
+	}
+	if !slices.Equal(refreshed, want) || report.Targets != 3 {
+		t.Errorf("refreshed %q of %d targets, want %q", refreshed, report.Targets, want)
 	}
 }

@@ -196,12 +196,14 @@ func TestSweepOfALargeAccount(t *testing.T) {
 // dry run asks and sends nothing.
 func TestSweepWithoutPermission(t *testing.T) {
 	for _, code := range []string{"Forbidden.RAM", "NoPermission"} {
-		t.Run(code, func(t *testing.T) { sweepWithoutPermission(t, code) })
+		t.Run(code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { sweepWithoutPermission(t, code) })
+		})
 	}
 }
 
 func sweepWithoutPermission(t *testing.T, code string) {
-	l := newLab(t, &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+	l := newLab(t, &aliyuntest.Server{InMemory: true, Fault: func(c aliyuntest.Call) aliyuntest.Fault {
 		return aliyuntest.Fault{Status: 403, Code: code}
 	}}, siteTable)
 	report, _ := l.sweep(t)

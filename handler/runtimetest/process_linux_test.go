@@ -8,6 +8,7 @@ import (
 )
 
 func TestFreeze(t *testing.T) {
+	t.Parallel()
 	p := NewTestFunctionCompute(t, Program{Path: fcEcho})
 	for range 2 {
 		invoke(t, p, "echo")
@@ -38,30 +39,34 @@ func TestCloseKillsFrozen(t *testing.T) {
 
 // A busy process uses no more than its share, whichever way the machine has.
 func TestShare(t *testing.T) {
-	for name, share := range map[string]func(*Process) error{
-		"of this machine": func(p *Process) error {
+	t.Parallel()
+	for name, share := range map[string]func(*testing.T, *Process) error{
+		"of this machine": func(t *testing.T, p *Process) error {
 			way, err := p.Share(0.1)
 			t.Logf("by %s", way)
 			return err
 		},
-		"by signals": func(p *Process) error {
+		"by signals": func(_ *testing.T, p *Process) error {
 			go p.byTurns(0.1)
 			return nil
 		},
 	} {
-		p := NewTestFunctionCompute(t, Program{Path: fcEcho})
-		invoke(t, p, "echo")
-		if err := share(p); err != nil {
-			t.Fatal(err)
-		}
-		invoke(t, p, "spin\n800ms")
-		p.Kill()
-		if used := p.CPUTime(); used > 400*time.Millisecond {
-			t.Errorf("%s: of 800 ms, a tenth of a core was used for %v", name, used)
-		}
-		if _, err := os.Stat(p.group); p.group != "" && err == nil {
-			t.Errorf("the control group %s is left", p.group)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := NewTestFunctionCompute(t, Program{Path: fcEcho})
+			invoke(t, p, "echo")
+			if err := share(t, p); err != nil {
+				t.Fatal(err)
+			}
+			invoke(t, p, "spin\n800ms")
+			p.Kill()
+			if used := p.CPUTime(); used > 400*time.Millisecond {
+				t.Errorf("of 800 ms, a tenth of a core was used for %v", used)
+			}
+			if _, err := os.Stat(p.group); p.group != "" && err == nil {
+				t.Errorf("the control group %s is left", p.group)
+			}
+		})
 	}
 	p := NewTestFunctionCompute(t, Program{Path: fcEcho})
 	if _, err := p.Share(5); err == nil {

@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,13 +36,26 @@ func buildAndRun(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	if fcEcho, err = Build(context.Background(), "./testdata/fc-echo", dir); err != nil {
+	var building sync.WaitGroup
+	var fcErr, lambdaErr error
+	building.Go(func() { fcEcho, fcErr = Build(context.Background(), "./testdata/fc-echo", dir) })
+	building.Go(func() { lambdaEcho, lambdaErr = Build(context.Background(), "./testdata/lambda-echo", dir) })
+	building.Wait()
+	if err := errors.Join(fcErr, lambdaErr); err != nil {
 		return 0, err
 	}
-	if lambdaEcho, err = Build(context.Background(), "./testdata/lambda-echo", dir); err != nil {
-		return 0, err
+	if !fuzzing() {
+		_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
 	}
 	return m.Run(), nil
+}
+
+// fuzzing reports whether a target is fuzzed, of which -parallel says how many
+// processes do so. It is asked before the flags are parsed.
+func fuzzing() bool {
+	return slices.ContainsFunc(os.Args, func(arg string) bool {
+		return strings.HasPrefix(arg, "-test.fuzz=")
+	})
 }
 
 // invoke fails the test unless there was an answer, be it an error.
@@ -269,6 +285,7 @@ func TestKill(t *testing.T) {
 }
 
 func TestNoAnswerInTime(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		args  []string
@@ -280,6 +297,7 @@ func TestNoAnswerInTime(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			p := NewTestFunctionCompute(t, Program{Path: fcEcho, Args: test.args})
 			_, err := p.Invoke(t.Context(), Invocation{Payload: []byte("hang"), Timeout: time.Second})
 			var timeout *TimeoutError

@@ -38,7 +38,7 @@ func (s *Server) refresh(q request) answer {
 // says that the API would accept a part.
 func (s *Server) checkPolicy(q request) *refusal {
 	for _, raw := range q.URLs {
-		if slices.Contains(s.Forbidden, host(raw)) {
+		if len(s.Forbidden) > 0 && slices.Contains(s.Forbidden, host(raw)) {
 			return errRAM
 		}
 	}
@@ -127,8 +127,9 @@ func (l Limits) of(product string) Limits {
 func (s *Server) checkLimits(q request) *refusal {
 	limits, urlsOf, most := s.Limits.of(q.Product), map[string]int{}, 0
 	for _, raw := range q.URLs {
-		urlsOf[host(raw)]++
-		most = max(most, urlsOf[host(raw)])
+		domain := host(raw)
+		urlsOf[domain]++
+		most = max(most, urlsOf[domain])
 	}
 	size := len(url.QueryEscape(cmp.Or(q.params["Content"], q.params["ObjectPath"])))
 	switch {

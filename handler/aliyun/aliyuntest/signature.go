@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/base64"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -171,14 +170,15 @@ func stringToSign(q request) string {
 
 // percentEncode escapes every byte but the unreserved ones of RFC 3986.
 func percentEncode(s string) string {
-	var b strings.Builder
+	const digits = "0123456789ABCDEF"
+	b := make([]byte, 0, 2*len(s))
 	for _, c := range []byte(s) {
 		isLetter := 'a' <= c|0x20 && c|0x20 <= 'z'
 		if isLetter || '0' <= c && c <= '9' || strings.IndexByte("-_.~", c) >= 0 {
-			b.WriteByte(c)
+			b = append(b, c)
 		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
+			b = append(b, '%', digits[c>>4], digits[c&15])
 		}
 	}
-	return b.String()
+	return string(b)
 }

@@ -149,8 +149,10 @@ func (s *Server) page(
 ) (fields map[string]any, list []map[string]any) {
 	list, total := []map[string]any{}, 0
 	first := (query.page - 1) * query.size
+	// A task was created at a whole second, as CreationTime tells it.
+	start, end := query.start.Truncate(time.Second), query.end.Truncate(time.Second).Add(time.Second)
 	for _, t := range slices.Backward(s.tasks) {
-		if !query.selects(t, status(t)) {
+		if t.created.Before(start) || !t.created.Before(end) || !query.selects(t, status) {
 			continue
 		}
 		if first <= total && total < first+query.size {
@@ -256,13 +258,12 @@ func number(text string, byDefault int) int {
 	return n
 }
 
-func (query taskQuery) selects(t task, status string) bool {
-	created := t.created.Truncate(time.Second) // as CreationTime tells it
+// selects leaves the times to page.
+func (query taskQuery) selects(t task, status func(task) string) bool {
 	return (query.shows == nil || query.shows(t)) && t.Product == query.product && t.Site == query.site &&
 		(query.id == "" || t.TaskID == query.id) &&
 		(query.path == "" || t.URL == query.path) &&
 		(query.domain == "" || host(t.URL) == query.domain) &&
 		(query.kind == "" || strings.EqualFold(t.Type, query.kind)) &&
-		(query.status == "" || status == query.status) &&
-		!created.Before(query.start.Truncate(time.Second)) && !created.After(query.end)
+		(query.status == "" || status(t) == query.status)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +28,10 @@ import (
 // The binary that ships is what these tests run.
 var binary string
 
-func TestMain(m *testing.M) { runtimetest.Main(m, ".", &binary) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
+	runtimetest.Main(m, ".", &binary)
+}
 
 const table = `
 rules:
@@ -299,6 +303,7 @@ func TestCredentialsAreThoseOfTheInvocation(t *testing.T) {
 // No secret may show in what the function prints or answers, whatever goes
 // wrong on the way: its SDK signs in the URL.
 func TestSecretsStaySecret(t *testing.T) {
+	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -318,6 +323,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 	for name, server := range faults {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			api := &aliyuntest.Server{URL: "http://" + closed.Addr().String()}
 			if server != nil {
 				api = aliyuntest.NewTestServer(t, server)

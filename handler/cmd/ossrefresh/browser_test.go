@@ -53,6 +53,7 @@ func gitHistory(t *testing.T, n, pages int) string {
 // In a browser, the page draws a bar a day and the quota, and a proposal that is
 // switched on is drawn too. Nothing goes wrong and nothing is loaded.
 func TestForecastPageInABrowser(t *testing.T) {
+	t.Parallel()
 	chromium := browser(t)
 	page := filepath.Join(t.TempDir(), "page.html")
 	var stdout, stderr bytes.Buffer
@@ -85,11 +86,14 @@ document.title = results.join(" ");
 		t.Fatal(err)
 	}
 	for _, width := range []string{"500", "1200"} { // no window of Chromium is narrower
-		got := title(t, chromium, page, width)
-		want := "quota:1 first:20 last:0 first off:0 last on:20 fits:true loaded:0"
-		if got != want {
-			t.Errorf("%s wide\n got %s\nwant %s", width, got, want)
-		}
+		t.Run(width, func(t *testing.T) {
+			t.Parallel()
+			got := title(t, chromium, page, width)
+			want := "quota:1 first:20 last:0 first off:0 last on:20 fits:true loaded:0"
+			if got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
 	}
 }
 

@@ -34,12 +34,13 @@ import (
 // the refresh API on loopback, of which an accepted refresh purges nginx after a
 // while, the function, and verify, which says what a visitor gets.
 func TestChain(t *testing.T) {
-	c := newChain(t)
+	t.Parallel()
+	whole := newChain(t)
 	const created, removed = "ObjectCreated:PutObject", "ObjectRemoved:DeleteObject"
 	const site, awkward = "https://www.example.com/", `docs/photo (1) + [2] 图 100%&'~.jpg`
 
 	t.Run("an index page", func(t *testing.T) {
-		c.t = t
+		c := whole.in(t)
 		c.put("www/docs/index.html", "first")
 		c.visit(site+"docs/", site+"docs/index.html")
 		c.verify(0, "fresh", "www/docs/index.html")
@@ -52,7 +53,7 @@ func TestChain(t *testing.T) {
 		}
 	})
 	t.Run("a removal", func(t *testing.T) {
-		c.t = t
+		c := whole.in(t)
 		c.put("www/old.txt", "secret")
 		c.visit(site + "old.txt")
 		c.remove("www/old.txt")
@@ -64,7 +65,7 @@ func TestChain(t *testing.T) {
 		}
 	})
 	t.Run("a cached 404", func(t *testing.T) {
-		c.t = t
+		c := whole.in(t)
 		c.visit(site + "new.txt")
 		c.put("www/new.txt", "new")
 		c.verify(1, "missing", "www/new.txt")
@@ -72,7 +73,7 @@ func TestChain(t *testing.T) {
 		c.verify(0, "fresh", "www/new.txt", "--wait")
 	})
 	t.Run("an awkward name", func(t *testing.T) {
-		c.t = t
+		c := whole.in(t)
 		c.put("www/"+awkward, "first")
 		c.verify(0, "fresh", "www/"+awkward)
 		c.put("www/"+awkward, "second")
@@ -81,7 +82,7 @@ func TestChain(t *testing.T) {
 		c.verify(0, "fresh", "www/"+awkward, "--wait")
 	})
 	t.Run("verify refreshes what no event did", func(t *testing.T) {
-		c.t = t
+		c := whole.in(t)
 		c.put("www/missed.txt", "first")
 		c.visit(site + "missed.txt")
 		c.put("www/missed.txt", "second")
@@ -128,6 +129,14 @@ func newChain(t *testing.T) *chain {
 		RequestID: func(context.Context) string { return "1-67a0" },
 	})
 	return c
+}
+
+// in is the chain in a test of its own, beside others with other keys.
+func (c *chain) in(t *testing.T) *chain {
+	t.Parallel()
+	one := *c
+	one.t = t
+	return &one
 }
 
 func (c *chain) getenv(name string) string { return c.env[name] }

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +30,12 @@ import (
 type suite struct{ m *testing.M }
 
 func (s suite) Run() int {
+	if !fuzzing() {
+		_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // as in ./handler
+	}
 	dir, err := os.MkdirTemp("", "ossrefresh")
 	if err == nil {
 		defer os.RemoveAll(dir)
@@ -38,6 +46,14 @@ func (s suite) Run() int {
 		return 1
 	}
 	return s.m.Run()
+}
+
+// fuzzing reports whether a target is fuzzed, of which -parallel says how many
+// processes do so. It is asked before the flags are parsed.
+func fuzzing() bool {
+	return slices.ContainsFunc(os.Args, func(arg string) bool {
+		return strings.HasPrefix(arg, "-test.fuzz=")
+	})
 }
 
 // function is the real one's binary.
@@ -65,6 +81,7 @@ func (m masked) Write(text []byte) (int, error) {
 var update = flag.Bool("update", false, "rewrite testdata")
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	params := scripts(t)
 	params.Dir, params.UpdateScripts = "testdata", *update
 	testscript.Run(t, params)

@@ -197,6 +197,7 @@ rules:
 // Every command of the READMEs runs, against APIs on this machine. What it needs and a
 // README cannot give, such as the address of a node, is added.
 func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range readmes {
 		for _, file := range []string{name + ".md", name + ".zh-CN.md"} {

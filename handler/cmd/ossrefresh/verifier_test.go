@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -137,11 +136,7 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 // What only the tool uses is not linked into the deployed functions.
 func TestFunctionsDoNotLinkTheTool(t *testing.T) {
 	linked := func(pkg string) []string {
-		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "oss-cdn-refresh/handler/cmd/"+pkg).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool {
+		return slices.DeleteFunc(deps(t, pkg), func(name string) bool {
 			return name != "oss-cdn-refresh/handler/edge" && name != "oss-cdn-refresh/handler/probe" && !strings.HasPrefix(name, "github.com/aliyun/alibabacloud-oss-go-sdk-v2/")
 		})
 	}

@@ -13,6 +13,7 @@ import (
 // What did not come to a good end is not preloaded, however the API spells it, and the
 // command fails. A question that is not answered is asked again.
 func TestWaitPreloadsOnlyWhatIsComplete(t *testing.T) {
+	t.Parallel()
 	const good, bad = "https://www.example.com/%E5%9B%BE.png", "https://www.example.com/b.png"
 	for name, path := range map[string]func(string) string{
 		"as sent": nil, "without scheme": aliyuntest.WithoutScheme, "decoded": aliyuntest.Decoded,
