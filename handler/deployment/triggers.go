@@ -130,12 +130,13 @@ func knownTriggers(s Settings, f Found) []string {
 }
 
 // StaleTriggers returns the names of triggers that the function may have and
-// should not: the other path's, and those of an earlier table as far as the mark
-// of the trigger's role knows them. Serverless Devs never removes one unasked,
+// should not: the other path's, those of an earlier table as far as the mark of the
+// trigger's role knows them, and those that s.yaml by itself has deployed. Serverless Devs never removes one unasked,
 // and with two triggers each change is refreshed twice. The burst trigger stays
 // while its queue holds messages.
-func StaleTriggers(s Settings, f Found) []string {
+func StaleTriggers(s Settings, f Found, ofS []string) []string {
 	stale := union([]string{plainTrigger, burstTrigger}, knownTriggers(s, f))
+	stale = union(stale, ofS)
 	return slices.DeleteFunc(stale, func(name string) bool {
 		drains := name == burstTrigger && f.Queues[s.Names().Queue].Messages > 0
 		return drains || slices.Contains(s.Triggers(), name)
