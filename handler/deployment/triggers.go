@@ -102,10 +102,11 @@ func (p *planner) triggers(mark Mark) []string {
 }
 
 // newTriggers notes the buckets that get a trigger which the function has not had
-// before. In a first deployment there was none to see their changes.
+// before. In a first deployment there was none to see their changes, unless it takes
+// the place of an older version's.
 func (p *planner) newTriggers() {
 	known := knownTriggers(p.Settings, p.found)
-	if p.Burst || len(known) == 0 {
+	if p.Burst || len(known) == 0 && !p.succeeds() {
 		return
 	}
 	for _, source := range p.Sources() {
