@@ -258,9 +258,9 @@ func (s *Spec) MostURLs() int {
 
 // fewer says what would bring MostURLs down.
 func (s *Spec) fewer() string {
-	hint := "give fewer queries or suffixes"
+	hint := "divide the queries or suffixes among several targets of the domain"
 	if s.Spellings != SpellCanonical {
-		hint += ", or spellings: " + SpellCanonical
+		hint += ", or set spellings: " + SpellCanonical
 		if s.Spellings == SpellAll {
 			hint += " or " + SpellCommon
 		}

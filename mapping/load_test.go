@@ -209,9 +209,9 @@ var faultCases = []struct {
 	{"", "suffixes: [!!str +s]", `rules[0].targets[0].suffixes[0]: "+s" has a character that must be percent-encoded; ` + acceptedSuffix, true},
 	{"", "suffixes: [/../x]", `rules[0].targets[0].suffixes[0]: "/../x" has a "." or ".." segment; ` + acceptedSuffix, true},
 	{"", "suffixes: [-/%2e.]", `rules[0].targets[0].suffixes[0]: "-/%2e." has a "." or ".." segment; ` + acceptedSuffix, true},
-	{"", "spellings: all\n      queries: [" + numbered(14) + "]", `rules[0].targets[0]: one key can have 225 URLs, of which 200 are the most; give fewer queries or suffixes, or spellings: canonical or common`, false},
-	{"", "index: [i]\n      index_without_slash: true\n      queries: [" + numbered(11) + "]", `rules[0].targets[0]: one key can have 216 URLs, of which 200 are the most; give fewer queries or suffixes, or spellings: canonical`, false},
-	{"", "type: ignore_params\n      suffixes: [" + numbered(200) + "]\n      spellings: canonical", `rules[0].targets[0]: one key can have 201 URLs, of which 200 are the most; give fewer queries or suffixes`, false},
+	{"", "spellings: all\n      queries: [" + numbered(14) + "]", `rules[0].targets[0]: one key can have 225 URLs, of which 200 are the most; divide the queries or suffixes among several targets of the domain, or set spellings: canonical or common`, false},
+	{"", "index: [i]\n      index_without_slash: true\n      queries: [" + numbered(11) + "]", `rules[0].targets[0]: one key can have 216 URLs, of which 200 are the most; divide the queries or suffixes among several targets of the domain, or set spellings: canonical`, false},
+	{"", "type: ignore_params\n      suffixes: [" + numbered(200) + "]\n      spellings: canonical", `rules[0].targets[0]: one key can have 201 URLs, of which 200 are the most; divide the queries or suffixes among several targets of the domain`, false},
 	// What people type into one value.
 	{"bucket: ‘my-site’", "", `rules[0].bucket: "‘my-site’" has ‘ (U+2018), which no bucket name has; write "my-site"`, true},
 	{"bucket: ｍｙ－site", "", `rules[0].bucket: "ｍｙ－site" has ｍ (U+FF4D), which no bucket name has; write "my-site"`, true},

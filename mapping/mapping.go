@@ -157,7 +157,7 @@ type Spec struct {
 	others       rowSet // that spell its path in another way than root does
 	respellings  rowSet // that Spellings asks for
 	stripNothing bool   // an empty strip_prefix was written: Warnings keeps quiet
-	chosen       bool   // spellings was written: Warnings keeps quiet
+	chosen       bool   // spellings was written: Warnings keeps quiet, and UnsetSpellings
 }
 
 // prepare works out what appendSpellings needs.

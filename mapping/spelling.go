@@ -223,3 +223,16 @@ func (t *Table) SpellingsOf(domain string) string {
 	}
 	return SpellCommon
 }
+
+// UnsetSpellings counts the targets that leave spellings at the default.
+func (t *Table) UnsetSpellings() int {
+	n := 0
+	for _, r := range t.Rules {
+		for _, s := range r.Targets {
+			if !s.chosen {
+				n++
+			}
+		}
+	}
+	return n
+}

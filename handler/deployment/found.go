@@ -123,6 +123,9 @@ func Read(ctx context.Context, cloud Caller, s Settings) (Found, error) {
 		r.role(n.TriggerRole)
 		r.policies(n.Role)
 		r.policy(n.TriggerRole)
+		if s.Adopt && s.Name == DefaultName {
+			r.oldRoles()
+		}
 		if s.Burst {
 			for _, name := range slices.Sorted(maps.Keys(serviceRoles)) {
 				r.role(name)
@@ -226,6 +229,27 @@ func (r *reader) role(name string) {
 		}
 	}
 	r.found.Roles[name] = role
+}
+
+// oldRoles are those that an older version's deployment had: its owner made them, the
+// second for the triggers of other functions too.
+var oldRoles = []struct{ name, service string }{
+	{DefaultName, "fc.aliyuncs.com"},
+	{"AliyunOSSEventNotificationRole", "oss.aliyuncs.com"},
+}
+
+// oldRoles reads them. Who may not look at them is not told of them.
+func (r *reader) oldRoles() {
+	for _, old := range oldRoles {
+		if r.err != nil {
+			return
+		}
+		r.role(old.name)
+		var e *Error
+		if errors.As(r.err, &e) && e.Refused() {
+			r.err = nil
+		}
+	}
 }
 
 // policies reads the function's policy, and those that it was too long for.

@@ -129,6 +129,7 @@ func NewPlan(s Settings, f Found) Plan {
 		mark.Triggers = p.triggers(mark)
 		p.role(p.names.TriggerRole, "oss.aliyuncs.com", mark)
 		p.triggerPolicy()
+		p.oldRoles()
 		p.serviceRoles()
 	}
 	if !s.Adopt {
@@ -303,7 +304,8 @@ func (p *planner) queue(q wantedQueue) {
 		}
 		ours := p.ownsQueue(q.key)
 		if !ours && p.Adopt && calls == nil { // the project's mark makes it ours
-			ours = true
+			p.add(Item{Kind: kindQueue, Name: name, State: There, Notes: []string{"adopted"}})
+			return
 		}
 		p.decide(kindQueue, name, ours, differs, calls)
 	}
@@ -332,6 +334,33 @@ func (p *planner) role(name, service string, mark Mark) {
 		calls = []Call{update}
 	}
 	p.decide(kindRole, name, p.owns(have.Description), differs, calls)
+}
+
+// oldRoles says what becomes of the roles of an older version's deployment. They are
+// not adopted: other functions, and other regions, may have them, while the names of
+// today are of one deployment in one region, which may be given just what it needs.
+func (p *planner) oldRoles() {
+	if !p.succeeds() || p.HoldWatch { // another run says it, when the function is deployed
+		return
+	}
+	for i, in := range []string{p.names.Role, p.names.TriggerRole} {
+		old, there := p.found.Roles[oldRoles[i].name]
+		if !there {
+			continue
+		}
+		notes := []string{"of an older version; " + in + " takes its place"}
+		then := "once that is deployed, delete it, if nothing else has it"
+		if len(old.Attached) > 0 {
+			then += "; its policies: " + strings.Join(old.Attached, ", ")
+		}
+		p.add(Item{Kind: kindRole, Name: old.Name, State: Kept, Notes: append(notes, then)})
+	}
+}
+
+// succeeds reports whether there is the function's role of an older version.
+func (p *planner) succeeds() bool {
+	old, there := p.found.Roles[oldRoles[0].name]
+	return p.Adopt && there && strings.Contains(old.Trust, oldRoles[0].service)
 }
 
 // sameJSON compares documents by their values; a list of one is that one.

@@ -47,15 +47,11 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 	props := member(&doc, "resources", "refresh", "props")
 	vars := member(&doc, "vars")
 	like, others := byType(member(props, "triggers"))
-	if vars == nil || like == nil {
-		return nil, errors.New("s.yaml has no vars, or no trigger of type oss to start from")
+	if err := s.accept(vars, props, like); err != nil {
+		return nil, err
 	}
-	for _, source := range s.Sources() {
-		if strings.Contains(source.Prefix, "${") {
-			return nil, fmt.Errorf("the prefix %q of bucket %s has a ${, which Serverless Devs "+
-				"takes for a variable; leave it out of the rule's prefix and use include",
-				source.Prefix, source.Bucket)
-		}
+	if member(vars, "name") == nil {
+		others = complete(props, others)
 	}
 	n := s.Names()
 	role, triggerRole := s.RoleARNs()
@@ -75,7 +71,7 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 	drop(member(&doc, "resources", "refresh"), "actions") // scripts/deploy has built it
 	set(props, "role", scalar(role))
 	set(props, "code", scalar("./fc"))
-	list := s.plain(like, triggerRole)
+	var list *yaml.Node
 	if s.Burst {
 		var err error
 		if list, err = s.burst(); err != nil {
@@ -87,6 +83,8 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 			set(concurrency, "reservedConcurrency", number(burstInstances))
 			set(environment, "INSTANCES", scalar(fmt.Sprint(burstInstances)))
 		}
+	} else {
+		list = s.plain(like, triggerRole)
 	}
 	list.Content = append(others, list.Content...)
 	set(props, "triggers", list)
@@ -101,16 +99,69 @@ func (s Settings) WriteS(template []byte) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// accept says what of s.yaml, or of the table, WriteS cannot make a deployment of.
+func (s Settings) accept(vars, props, like *yaml.Node) error {
+	switch {
+	case vars == nil || props == nil:
+		return errors.New("s.yaml has no vars, or no resource that is called refresh")
+	case like == nil && !s.Burst:
+		return errors.New("s.yaml has no trigger of type oss to start from; " +
+			"take the one of this version's s.yaml, or deploy with --burst")
+	}
+	function, name := member(props, "functionName"), s.Names().Function
+	if function != nil && function.Value != "${vars.name}" && function.Value != name {
+		return fmt.Errorf("s.yaml calls the function %q, and this deployment is %q; "+
+			"set OSSREFRESH_NAME to the function's name, or write functionName: ${vars.name}",
+			function.Value, name)
+	}
+	for _, source := range s.Sources() {
+		if strings.Contains(source.Prefix, "${") {
+			return fmt.Errorf("the prefix %q of bucket %s has a ${, which Serverless Devs "+
+				"takes for a variable; leave it out of the rule's prefix and use include",
+				source.Prefix, source.Bucket)
+		}
+	}
+	return nil
+}
+
+// complete gives an s.yaml of an older version, which knew no vars.name, what the
+// function and its alerts read of today's.
+func complete(props *yaml.Node, triggers []*yaml.Node) []*yaml.Node {
+	environment := member(props, "environmentVariables")
+	for _, v := range []struct {
+		name  string
+		value *yaml.Node
+	}{
+		{"INSTANCES", member(props, "concurrencyConfig", "reservedConcurrency")},
+		{"MAX_RETRIES", member(props, "asyncInvokeConfig", "maxAsyncRetryAttempts")},
+	} {
+		if environment != nil && v.value != nil && place(environment, v.name) < 0 {
+			set(environment, v.name, scalar(v.value.Value))
+		}
+	}
+	var sweep yaml.Node
+	_ = yaml.Unmarshal([]byte(`
+triggerName: sweep
+triggerType: timer
+triggerConfig:
+  cronExpression: '@every 10m'
+  enable: true
+  payload: sweep
+`), &sweep) // it is YAML: a test reads it
+	return append(triggers, sweep.Content[0])
+}
+
 // byType returns the OSS trigger of s.yaml, and those of other types, which both
-// paths keep. They come before a stream: the component fc3 looks at no trigger
+// paths keep, but for the one that WriteS makes for bursts. They come before a stream: the component fc3 looks at no trigger
 // behind a stream that has not changed (src/subCommands/deploy/impl/trigger.ts).
 func byType(triggers *yaml.Node) (oss *yaml.Node, others []*yaml.Node) {
 	if triggers == nil {
 		return nil, nil
 	}
 	for _, trigger := range triggers.Content {
-		kind := member(trigger, "triggerType")
+		kind, name := member(trigger, "triggerType"), member(trigger, "triggerName")
 		switch {
+		case name != nil && name.Value == burstTrigger:
 		case kind == nil || kind.Value != "oss":
 			others = append(others, trigger)
 		case oss == nil:
@@ -118,6 +169,25 @@ func byType(triggers *yaml.Node) (oss *yaml.Node, others []*yaml.Node) {
 		}
 	}
 	return oss, others
+}
+
+// OSSTriggers returns the names of the OSS triggers of s.yaml, which only s.yaml by
+// itself deploys under them.
+func OSSTriggers(template []byte) []string {
+	var doc yaml.Node
+	_ = yaml.Unmarshal(template, &doc) // WriteS says what is wrong with it
+	triggers := member(&doc, "resources", "refresh", "props", "triggers")
+	if triggers == nil {
+		return nil
+	}
+	var names []string
+	for _, trigger := range triggers.Content {
+		kind, name := member(trigger, "triggerType"), member(trigger, "triggerName")
+		if kind != nil && name != nil && kind.Value == "oss" {
+			names = append(names, name.Value)
+		}
+	}
+	return names
 }
 
 // plain has an OSS trigger for each source, like that of s.yaml.

@@ -3,6 +3,7 @@ package deployment_test
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -110,7 +111,12 @@ func TestBurstTriggerIsThatOfSYAML(t *testing.T) {
 // generated returns the props of the file that is made of s.yaml.
 func generated(t *testing.T, s deployment.Settings) map[string]any {
 	t.Helper()
-	text, err := s.WriteS(template(t))
+	return generatedFrom(t, s, template(t))
+}
+
+func generatedFrom(t *testing.T, s deployment.Settings, template []byte) map[string]any {
+	t.Helper()
+	text, err := s.WriteS(template)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +148,103 @@ func TestOtherTriggersStay(t *testing.T) {
 	}
 }
 
+// oldS is s.yaml as it was before the variable name: without what came with it.
+func oldS(t *testing.T) string {
+	t.Helper()
+	text := string(template(t))
+	for _, part := range []string{
+		`  name: \$\{env\('OSSREFRESH_NAME'.*\n`, ` +INSTANCES: .*\n`, ` +MAX_RETRIES: .*\n`,
+		`        - triggerName: sweep\n(          .*\n)+`,
+	} {
+		shorter := regexp.MustCompile("(?m)^"+part).ReplaceAllString(text, "")
+		if shorter == text {
+			t.Fatalf("s.yaml has no %s", part)
+		}
+		text = shorter
+	}
+	return strings.Replace(text, "functionName: ${vars.name}", "functionName: oss-cdn-refresh", 1)
+}
+
+// Of an older s.yaml, the same is made.
+func TestOldS(t *testing.T) {
+	s := settings(t, twoDomains)
+	for _, s.Burst = range []bool{false, true} {
+		want := generated(t, s)
+		want["functionName"] = "oss-cdn-refresh"
+		if diff := cmp.Diff(want, generatedFrom(t, s, []byte(oldS(t)))); diff != "" {
+			t.Errorf("burst %t (-s.yaml +older)\n%s", s.Burst, diff)
+		}
+	}
+	few := strings.Replace(oldS(t), "reservedConcurrency: 10", "reservedConcurrency: 3", 1)
+	s.Burst = false
+	environment := generatedFrom(t, s, []byte(few))["environmentVariables"].(map[string]any)
+	if environment["INSTANCES"] != "3" {
+		t.Errorf("of 3 instances, INSTANCES is %v", environment["INSTANCES"])
+	}
+}
+
+// Who switched the trigger burst on in s.yaml gets the one that --burst makes, and
+// without it none.
+func TestBurstTriggerOfOldS(t *testing.T) {
+	text := oldS(t)
+	at := strings.Index(text, "        # - triggerName: burst\n")
+	on := text[:at] + strings.ReplaceAll(text[at:], "        # ", "        ")
+	s := settings(t, twoDomains)
+	for _, s.Burst = range []bool{false, true} {
+		want := generatedFrom(t, s, []byte(text))
+		if diff := cmp.Diff(want, generatedFrom(t, s, []byte(on))); diff != "" {
+			t.Errorf("burst %t (-off +on)\n%s", s.Burst, diff)
+		}
+	}
+	first := strings.Index(on, "        - triggerName: oss\n")
+	alone := []byte(on[:first] + on[strings.Index(on, "        - triggerName: burst\n"):])
+	want := generatedFrom(t, s, []byte(text))
+	if diff := cmp.Diff(want, generatedFrom(t, s, alone)); diff != "" {
+		t.Errorf("without the trigger oss (-with +without)\n%s", diff)
+	}
+	s.Burst = false
+	_, err := s.WriteS(alone)
+	wantError(t, err, "s.yaml has no trigger of type oss to start from; "+
+		"take the one of this version's s.yaml, or deploy with --burst")
+}
+
+// A function of another name would be left with its triggers.
+func TestOtherFunction(t *testing.T) {
+	s := settings(t, twoDomains)
+	text := strings.Replace(oldS(t), "functionName: oss-cdn-refresh", "functionName: purge", 1)
+	_, err := s.WriteS([]byte(text))
+	wantError(t, err, `s.yaml calls the function "purge", and this deployment is "oss-cdn-refresh"; `+
+		"set OSSREFRESH_NAME to the function's name, or write functionName: ${vars.name}")
+	s.Name = "purge"
+	if got := generatedFrom(t, s, []byte(text))["functionName"]; got != "purge" {
+		t.Errorf("function %s", got)
+	}
+}
+
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || err.Error() != want {
+		t.Errorf("\n got %v\nwant %s", err, want)
+	}
+}
+
+// OSS's triggers of s.yaml are deployed under other names, or not at all.
+func TestTriggersOfS(t *testing.T) {
+	text := strings.Replace(string(template(t)), "      triggers:\n",
+		"      triggers:\n        - {triggerName: images, triggerType: oss}\n", 1)
+	names := deployment.OSSTriggers([]byte(text))
+	if diff := cmp.Diff([]string{"images", "oss"}, names); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	stale := deployment.StaleTriggers(settings(t, twoDomains), deployment.Found{}, names)
+	if diff := cmp.Diff([]string{"burst", "images", "oss"}, stale); diff != "" {
+		t.Errorf("stale (-want +got)\n%s", diff)
+	}
+	if names := deployment.OSSTriggers(nil); names != nil {
+		t.Errorf("of no file: %v", names)
+	}
+}
+
 func TestStaleTriggers(t *testing.T) {
 	server := deploymenttest.NewTestServer(t, nil)
 	find := func(s deployment.Settings) string {
@@ -149,7 +252,7 @@ func TestStaleTriggers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.Join(deployment.StaleTriggers(s, found), ",")
+		return strings.Join(deployment.StaleTriggers(s, found, nil), ",")
 	}
 	plain := settings(t, twoDomains)
 	moved := settings(t, strings.ReplaceAll(twoDomains, "bucket: my-site", "bucket: new-site"))

@@ -102,10 +102,11 @@ func (p *planner) triggers(mark Mark) []string {
 }
 
 // newTriggers notes the buckets that get a trigger which the function has not had
-// before. In a first deployment there was none to see their changes.
+// before. In a first deployment there was none to see their changes, unless it takes
+// the place of an older version's.
 func (p *planner) newTriggers() {
 	known := knownTriggers(p.Settings, p.found)
-	if p.Burst || len(known) == 0 {
+	if p.Burst || len(known) == 0 && !p.succeeds() {
 		return
 	}
 	for _, source := range p.Sources() {
@@ -130,12 +131,13 @@ func knownTriggers(s Settings, f Found) []string {
 }
 
 // StaleTriggers returns the names of triggers that the function may have and
-// should not: the other path's, and those of an earlier table as far as the mark
-// of the trigger's role knows them. Serverless Devs never removes one unasked,
+// should not: the other path's, those of an earlier table as far as the mark of the
+// trigger's role knows them, and those that s.yaml by itself has deployed. Serverless Devs never removes one unasked,
 // and with two triggers each change is refreshed twice. The burst trigger stays
 // while its queue holds messages.
-func StaleTriggers(s Settings, f Found) []string {
+func StaleTriggers(s Settings, f Found, ofS []string) []string {
 	stale := union([]string{plainTrigger, burstTrigger}, knownTriggers(s, f))
+	stale = union(stale, ofS)
 	return slices.DeleteFunc(stale, func(name string) bool {
 		drains := name == burstTrigger && f.Queues[s.Names().Queue].Messages > 0
 		return drains || slices.Contains(s.Triggers(), name)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -35,7 +36,8 @@ func (cmd *checkCommand) Run(ctx context.Context, c *console) error {
 	var faults mapping.Faults
 	if errors.As(err, &faults) && c.json {
 		v := verdict{
-			File: cmd.file(), Faults: newFaults(faults), Warnings: []fault{}, Targets: []sample{},
+			File: cmd.file(), Faults: newFaults(faults), Warnings: []fault{}, Notes: []string{},
+			Targets: []sample{},
 		}
 		return errors.Join(c.show(v), err)
 	}
@@ -57,6 +59,7 @@ type verdict struct {
 	Domains  int      `json:"domains"`
 	Faults   []fault  `json:"faults"`
 	Warnings []fault  `json:"warnings"`
+	Notes    []string `json:"notes"` // what may not be expected
 	Targets  []sample `json:"targets"`
 
 	brief bool // faults and warnings only
@@ -115,7 +118,12 @@ func punycode(domain string) (name string, ok bool) {
 func newVerdict(file string, table *mapping.Table, warnings mapping.Faults) verdict {
 	v := verdict{
 		File: file, Rules: len(table.Rules), Domains: len(domains(table, "")),
-		Faults: []fault{}, Warnings: newFaults(warnings), Targets: []sample{},
+		Faults: []fault{}, Warnings: newFaults(warnings), Notes: []string{}, Targets: []sample{},
+	}
+	if n := table.UnsetSpellings(); n > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("spellings: %s, the default, holds for %s; "+
+			"older versions refreshed one spelling of a name, as spellings: %s does",
+			mapping.SpellCommon, plural(n, "target"), mapping.SpellCanonical))
 	}
 	for i := range table.Rules {
 		r := &table.Rules[i]
@@ -145,6 +153,9 @@ func (v verdict) text(p *page) {
 	p.line("%s: no fault; %s, %s, %s, %s", v.File, plural(v.Rules, "rule"),
 		plural(len(v.Targets), "target"), plural(v.Domains, "domain"),
 		plural(len(v.Warnings), "warning"))
+	for _, note := range v.Notes {
+		p.line("  note: %s", note)
+	}
 	p.title("RULES")
 	p.rows(v.ruleRows())
 	p.title("SAMPLES")

@@ -72,7 +72,9 @@ func (cmd *setupCommand) Run(ctx context.Context, c *console) error {
 		return cmd.stopped(c, doc, settings, err)
 	}
 	if cmd.Print == "triggers" {
-		_, err := fmt.Fprintln(c.out, strings.Join(deployment.StaleTriggers(settings, found), ","))
+		template, _ := os.ReadFile("s.yaml") // without it, there are no triggers of it
+		stale := deployment.StaleTriggers(settings, found, deployment.OSSTriggers(template))
+		_, err := fmt.Fprintln(c.out, strings.Join(stale, ","))
 		return err
 	}
 	if cmd.Write != "" {

@@ -17,10 +17,10 @@ import (
 // cloudKey leads to a script's account in the cloud.
 type cloudKey struct{}
 
-// startCloud is the script command "cloud [permanent] [refuse=OPERATION:CODE] [queue=NAME]":
-// it starts an account that has nothing, or such a queue, and that ossrefresh
-// finds in the environment, with a token or with a permanent key. An operation is
-// refused until the command is given again.
+// startCloud is the script command "cloud [permanent] [refuse=OPERATION:CODE] [queue=NAME]
+// [role=NAME:SERVICE]…": it starts an account that has nothing, or such a queue and
+// roles, and that ossrefresh finds in the environment, with a token or with a permanent
+// key. An operation is refused until the command is given again.
 func startCloud(ts *testscript.TestScript, _ bool, args []string) {
 	refused, code, credential := "", "", aliyuntest.TestCredential
 	cloud, again := ts.Value(cloudKey{}).(*deploymenttest.Server)
@@ -36,8 +36,14 @@ func startCloud(ts *testscript.TestScript, _ bool, args []string) {
 			refused, code, _ = strings.Cut(value, ":")
 		case "queue":
 			cloud.Queues = map[string]*deploymenttest.Queue{value: {Retention: 345600}}
+		case "role":
+			name, service, _ := strings.Cut(value, ":")
+			if cloud.Roles == nil {
+				cloud.Roles = map[string]*deploymenttest.Role{}
+			}
+			cloud.Roles[name] = roleOf(service)
 		default:
-			ts.Fatalf("usage: cloud [permanent] [refuse=OPERATION:CODE] [queue=NAME]")
+			ts.Fatalf("usage: cloud [permanent] [refuse=OPERATION:CODE] [queue=NAME] [role=NAME:SERVICE]…")
 		}
 	}
 	cloud.Between(func() {
@@ -57,6 +63,13 @@ func startCloud(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", credential.AccessKeyID)
 	ts.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", credential.AccessKeySecret)
 	ts.Setenv("ALIBABA_CLOUD_SECURITY_TOKEN", credential.SecurityToken)
+}
+
+// roleOf returns a role that a service may assume, as people make it by hand.
+func roleOf(service string) *deploymenttest.Role {
+	return &deploymenttest.Role{Trust: fmt.Sprintf(`{"Version": "1", "Statement": [{
+		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": [%q]}}]}`,
+		service)}
 }
 
 // holds is the script command that prints what the account has, or "holds QUEUE N",
