@@ -82,17 +82,19 @@ func commandsOf(text string) (all []shellLine) {
 
 // elsewhere are commands that no script runs, and why.
 var elsewhere = map[string]string{
-	"export ":       "the scripts have an environment of their own",
-	"go build ":     "scripts/readme runs it",
-	"go test":       "the tests do not start themselves",
-	"go env ":       "it changes the machine",
-	"npm ":          "it changes the machine",
-	"s deploy":      "scripts/deploy does it in its own way",
-	"aws ":          "the tool and the service are Amazon's",
-	"(cd dist/":     "it packs for Amazon's",
-	"scripts/check": "it runs these tests",
-	"scripts/bench": "it takes two minutes",
-	"scripts/build": "scripts/check runs it",
+	"export ":              "the scripts have an environment of their own",
+	"go build ":            "scripts/readme runs it",
+	"go test":              "the tests do not start themselves",
+	"sed ":                 "scripts/readme runs it",
+	"scripts/invoke dist/": "scripts/readme runs it",
+	"go env ":              "it changes the machine",
+	"npm ":                 "it changes the machine",
+	"s deploy":             "scripts/deploy does it in its own way",
+	"aws ":                 "the tool and the service are Amazon's",
+	"(cd dist/":            "it packs for Amazon's",
+	"scripts/check":        "it runs these tests",
+	"scripts/bench":        "it takes two minutes",
+	"scripts/build":        "scripts/check runs it",
 	"ossrefresh probe --domain www.example.com --bucket my-site --live": "probe_test.go runs it: it needs an edge",
 }
 
