@@ -72,7 +72,7 @@ type Unmatch struct {
 type Group struct {
 	Product   string   `json:"product"`        // dcdn, cdn, esa
 	Site      int64    `json:"site,omitempty"` // of ESA
-	Type      string   `json:"type"`    // File, Directory, IgnoreParams
+	Type      string   `json:"type"`           // File, Directory, IgnoreParams
 	Code      string   `json:"code,omitempty"`
 	Error     string   `json:"error,omitempty"`
 	Retryable *bool    `json:"retryable,omitempty"` // of a failed group: a later invocation may fare better

@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"oss-cdn-refresh/mapping"
 )
 
 const projectRoot = "../../.."
@@ -305,5 +307,25 @@ func headingsOf(text string) (all []string) {
 func TestReadmeIsShort(t *testing.T) {
 	if n := len(strings.Fields(readmeText(t, "README.md"))); n > 2500 {
 		t.Errorf("README.md has %d words", n)
+	}
+}
+
+var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+
+// The tables that the READMEs show have no fault.
+func TestReadmeTables(t *testing.T) {
+	n := 0
+	for _, name := range readmes {
+		for _, end := range []string{".md", ".zh-CN.md"} {
+			for _, at := range yamlBlock.FindAllStringSubmatch(readmeText(t, name+end), -1) {
+				if _, err := mapping.Parse(name+end, []byte(at[1])); err != nil {
+					t.Error(err)
+				}
+				n++
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("the READMEs show %d tables", n)
 	}
 }
