@@ -153,6 +153,7 @@ func (v *verifier) ask(
 			found.err = err
 			found.Judgement = edge.Judgement{
 				State: edge.Unknown, Because: err.Error(), Again: temporary(err),
+				Notes: wordOf(answer),
 			}
 			return found
 		}
@@ -167,6 +168,21 @@ func (v *verifier) ask(
 		}
 	}
 	return worst
+}
+
+// wordOf says what a node has answered: where OSS cannot be asked, the operator may
+// compare it with what is known of the upload.
+func wordOf(node edge.Answer) []string {
+	if node.Status == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("the node answered %d", node.Status)
+	for _, name := range []string{"Last-Modified", "Age", "X-Cache"} {
+		if value := node.Header.Get(name); value != "" {
+			text += ", " + name + ": " + value
+		}
+	}
+	return []string{text}
 }
 
 // temporary reports whether another try may be answered: not where a name or a
