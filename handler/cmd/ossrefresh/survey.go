@@ -173,22 +173,47 @@ func concernsOne(class refresh.Class) bool {
 
 // patiently calls until there is an answer that stays, with growing pauses.
 func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
-	for pause := 500 * time.Millisecond; ; pause *= 2 {
+	passes := func(err *refresh.Error) bool {
+		switch err.Class {
+		case refresh.AgainNow, refresh.Again, refresh.AgainLater, refresh.Busy:
+			return true
+		}
+		return false
+	}
+	return repeatedly(ctx, call, passes, nil)
+}
+
+// whileWaiting is patiently for somebody who waits for minutes anyway: throttling does
+// not count towards giving up.
+func whileWaiting[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	passes := func(err *refresh.Error) bool { return err.Class.Retryable() }
+	return repeatedly(ctx, call, passes, aliyun.Throttled)
+}
+
+// repeatedly calls until there is an answer or a refusal that does not pass. It gives up
+// after maxUnanswered more calls, not counting those that were free.
+func repeatedly[T any](
+	ctx context.Context, call func() (T, error),
+	passes func(*refresh.Error) bool, free func(error) bool,
+) (T, error) {
+	pause := 500 * time.Millisecond
+	for unanswered := 0; ; pause = min(2*pause, 8*time.Second) {
 		value, err := call()
 		var refusal *refresh.Error
-		if err == nil || !errors.As(err, &refusal) || pause > 8*time.Second {
+		if err == nil || !errors.As(err, &refusal) || !passes(refusal) {
 			return value, err
 		}
-		switch refusal.Class {
-		case refresh.AgainNow, refresh.Again, refresh.AgainLater, refresh.Busy:
-		default:
-			return value, err
+		if free == nil || !free(err) {
+			unanswered++
 		}
-		if sleep(ctx, pause) != nil {
+		if unanswered > maxUnanswered || sleep(ctx, pause) != nil {
 			return value, err
 		}
 	}
 }
+
+// maxUnanswered is how often more a question is asked that nobody answers.
+const maxUnanswered = 5
 
 // take asks the products for their domains, and for the settings of those that are
 // wanted. A product that may not be asked, or is not activated, is told of; there is

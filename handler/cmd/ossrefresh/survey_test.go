@@ -15,19 +15,22 @@ import (
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
 )
 
-// surveyOf asks a server in virtual time, and returns the domains and how long
-// it took.
-func surveyOf(t *testing.T, api *aliyuntest.Server) (domains []account.Domain, refused []productError, took time.Duration, err error) {
+// virtualCaller starts a server in virtual time, and calls it.
+func virtualCaller(t *testing.T, api *aliyuntest.Server) *aliyun.Caller {
 	t.Helper()
 	api.InMemory = true
 	aliyuntest.NewTestServer(t, api)
 	client := aliyun.NewClient(aliyun.Endpoint(api.URL))
 	client.DialWith(api.Dial)
 	key := aliyuntest.TestCredential
-	v := survey{
-		client.With(aliyun.Credentials{AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken}),
-		newConsole(nil, new(bytes.Buffer), new(bytes.Buffer), func(string) string { return "" }),
-	}
+	return client.With(aliyun.Credentials{AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken})
+}
+
+// surveyOf asks a server in virtual time, and returns the domains and how long
+// it took.
+func surveyOf(t *testing.T, api *aliyuntest.Server) (domains []account.Domain, refused []productError, took time.Duration, err error) {
+	t.Helper()
+	v := survey{virtualCaller(t, api), newConsole(nil, new(bytes.Buffer), new(bytes.Buffer), func(string) string { return "" })}
 	start := time.Now()
 	domains, refused, err = v.take(t.Context(), func(d account.Domain) bool { return account.MayHaveBucket(d.Domain) })
 	took = time.Since(start)

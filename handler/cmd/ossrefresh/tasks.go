@@ -60,20 +60,14 @@ func (t *tasks) ask(
 ) error {
 	// The pauses grow: the operation takes 30 calls a second of the whole
 	// account (DescribeDcdnRefreshTaskById, API reference).
-	failures := 0
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 15*time.Second) {
-		found, err := t.find(ctx, caller, ids)
-		var refusal *refresh.Error
-		if errors.As(err, &refusal) && refusal.Class.Retryable() && wait && failures < maxUnanswered {
-			failures++
-			if sleep(ctx, pause) == nil {
-				continue
-			}
-		}
-		if err != nil {
+		found, err := t.find(ctx, c, caller, ids, wait)
+		switch {
+		case err != nil && ctx.Err() != nil && t.Tasks != nil:
+			return errors.New(t.summary())
+		case err != nil:
 			return fmt.Errorf("asking for the tasks: %w", unanswered(err))
 		}
-		failures = 0
 		t.Tasks = append([]refresh.Task{}, found...)
 		if t.note(ids); !wait || !t.pending() {
 			return nil
@@ -84,9 +78,6 @@ func (t *tasks) ask(
 		}
 	}
 }
-
-// maxUnanswered is how often in a row a question may fail while somebody waits.
-const maxUnanswered = 5
 
 // ids returns the ids one by one: the report of a refresh joins them by commas.
 func (cmd *tasksCommand) ids() []string {
@@ -117,12 +108,90 @@ type tasks struct {
 	patience time.Time // until then, what the API does not know is not listed yet
 }
 
-// find asks for the tasks.
-func (t *tasks) find(ctx context.Context, caller *aliyun.Caller, ids []string) ([]refresh.Task, error) {
-	if t.Site != 0 {
-		return caller.SiteTasks(ctx, t.Site, ids, t.since)
+// find asks for the tasks of the ids.
+func (t *tasks) find(
+	ctx context.Context, c *console, caller *aliyun.Caller, ids []string, wait bool,
+) ([]refresh.Task, error) {
+	if t.Site == 0 {
+		return t.byID(ctx, caller, ids, wait)
 	}
-	return caller.Tasks(ctx, t.Product, ids)
+	list := func(ctx context.Context, query refresh.TaskQuery) (refresh.TaskPage, error) {
+		return caller.ListTasks(ctx, t.Product, query)
+	}
+	return t.search(ctx, c, list, ids, wait)
+}
+
+// byID asks for as many ids at once as the API takes.
+func (t *tasks) byID(
+	ctx context.Context, caller *aliyun.Caller, ids []string, wait bool,
+) ([]refresh.Task, error) {
+	var all []refresh.Task
+	for first := 0; first < len(ids); first += aliyun.MaxTaskIDs {
+		some := ids[first:min(first+aliyun.MaxTaskIDs, len(ids))]
+		if first > 0 {
+			if err := sleep(ctx, pauses[mapping.Product(t.Product)]); err != nil {
+				return nil, err
+			}
+		}
+		found, err := askFor(ctx, wait, func() ([]refresh.Task, error) {
+			return caller.Tasks(ctx, t.Product, some)
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// search looks for the ids in a list of a site's tasks, since the API of ESA cannot be
+// asked for one: page by page, to the last.
+func (t *tasks) search(
+	ctx context.Context, c *console, list lister, ids []string, wait bool,
+) ([]refresh.Task, error) {
+	type name struct{ id, url string }
+	seen := map[name]bool{} // a task that is new since the page before shifts the next one
+	var all []refresh.Task
+	until := time.Now().Add(time.Second) // the API's times have no fractions
+	query := refresh.TaskQuery{Site: t.Site, Since: t.since, Until: until}
+	for query.Page = 1; ; query.Page++ {
+		page, err := askFor(ctx, wait, func() (refresh.TaskPage, error) { return list(ctx, query) })
+		if err != nil {
+			return nil, err
+		}
+		for _, task := range page.Tasks {
+			if key := (name{task.ID, task.URL}); slices.Contains(ids, task.ID) && !seen[key] {
+				seen[key] = true
+				all = append(all, task)
+			}
+		}
+		if !page.More {
+			return all, nil
+		}
+		if query.Page == maxSitePages {
+			return all, nil
+		}
+		c.showProgress("%s: page %d of %s", t.service(), query.Page, plural(page.Total, "task"))
+		if err := sleep(ctx, taskPace); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// A lister lists tasks page by page.
+type lister func(context.Context, refresh.TaskQuery) (refresh.TaskPage, error)
+
+const (
+	taskPace     = 220 * time.Millisecond // between two pages: DCDN and CDN take 5 calls a second
+	maxSitePages = 500                    // which takes two minutes
+)
+
+// askFor asks once more where that may help, and longer while somebody waits.
+func askFor[T any](ctx context.Context, wait bool, call func() (T, error)) (T, error) {
+	if wait {
+		return whileWaiting(ctx, call)
+	}
+	return patiently(ctx, call)
 }
 
 func (t tasks) service() mapping.Service {
