@@ -103,9 +103,20 @@ type tasks struct {
 	Site    int64          `json:"site,omitempty"` // ESA only
 	Tasks   []refresh.Task `json:"tasks"`
 	Unknown []string       `json:"unknown"` // ids
+	Missing []missing      `json:"missing,omitempty"`
+	Unread  int            `json:"unread,omitempty"` // tasks of the site on pages that were left
 
 	since    time.Time // when the tasks were created, at the earliest
 	patience time.Time // until then, what the API does not know is not listed yet
+	sent     []callView
+}
+
+// A missing is what was accepted under an id without a task of its own.
+type missing struct {
+	TaskID string   `json:"task_id"`
+	Count  int      `json:"count"` // of URLs
+	Of     int      `json:"of"`    // URLs that were accepted under the id
+	URLs   []string `json:"urls"`  // none where they cannot be told by the tasks' URLs
 }
 
 // find asks for the tasks of the ids.
@@ -145,13 +156,14 @@ func (t *tasks) byID(
 }
 
 // search looks for the ids in a list of a site's tasks, since the API of ESA cannot be
-// asked for one: page by page, to the last.
+// asked for one: page by page, until it has all URLs that were sent or there are no more.
 func (t *tasks) search(
 	ctx context.Context, c *console, list lister, ids []string, wait bool,
 ) ([]refresh.Task, error) {
 	type name struct{ id, url string }
 	seen := map[name]bool{} // a task that is new since the page before shifts the next one
 	var all []refresh.Task
+	listed := 0
 	until := time.Now().Add(time.Second) // the API's times have no fractions
 	query := refresh.TaskQuery{Site: t.Site, Since: t.since, Until: until}
 	for query.Page = 1; ; query.Page++ {
@@ -159,16 +171,15 @@ func (t *tasks) search(
 		if err != nil {
 			return nil, err
 		}
+		listed += len(page.Tasks)
 		for _, task := range page.Tasks {
 			if key := (name{task.ID, task.URL}); slices.Contains(ids, task.ID) && !seen[key] {
 				seen[key] = true
 				all = append(all, task)
 			}
 		}
-		if !page.More {
-			return all, nil
-		}
-		if query.Page == maxSitePages {
+		if !page.More || query.Page == maxSitePages || t.sent != nil && len(all) >= t.urls() {
+			t.Unread = max(0, page.Total-listed)
 			return all, nil
 		}
 		c.showProgress("%s: page %d of %s", t.service(), query.Page, plural(page.Total, "task"))
@@ -199,7 +210,7 @@ func (t tasks) service() mapping.Service {
 }
 
 func (t tasks) pending() bool {
-	if len(t.Unknown) > 0 && time.Now().Before(t.patience) {
+	if len(t.Unknown)+len(t.Missing) > 0 && time.Now().Before(t.patience) {
 		return true
 	}
 	return slices.ContainsFunc(t.Tasks, func(task refresh.Task) bool {
@@ -207,14 +218,55 @@ func (t tasks) pending() bool {
 	})
 }
 
-// note lists the ids that the API does not know.
+// note lists the ids that the API does not know, and what is missing of the others.
 func (t *tasks) note(ids []string) {
-	t.Unknown = []string{}
+	known := map[string]int{} // tasks
+	for _, task := range t.Tasks {
+		known[task.ID]++
+	}
+	t.Unknown, t.Missing = []string{}, nil
 	for _, id := range ids {
-		if !slices.ContainsFunc(t.Tasks, func(task refresh.Task) bool { return task.ID == id }) {
+		if known[id] == 0 {
 			t.Unknown = append(t.Unknown, id)
 		}
 	}
+	for _, r := range t.sent {
+		n := 0
+		for _, id := range taskIDs(r.TaskID) {
+			n += known[id]
+		}
+		if 0 < n && n < r.Count {
+			t.Missing = append(t.Missing, t.missingOf(r, r.Count-n))
+		}
+	}
+}
+
+// missingOf tells which URLs of a request have no task, if the API spells the others so
+// that they are known.
+func (t *tasks) missingOf(r callView, count int) missing {
+	m := missing{TaskID: r.TaskID, Count: count, Of: r.Count, URLs: []string{}}
+	listed := map[string]bool{}
+	for _, task := range t.Tasks {
+		listed[plain(task.URL)] = true
+	}
+	for _, url := range r.URLs {
+		if !listed[plain(url)] {
+			m.URLs = append(m.URLs, url)
+		}
+	}
+	if len(m.URLs) != count {
+		m.URLs = []string{}
+	}
+	return m
+}
+
+// urls counts what was sent.
+func (t *tasks) urls() int {
+	n := 0
+	for _, r := range t.sent {
+		n += r.Count
+	}
+	return n
 }
 
 func (t tasks) count(counts func(refresh.TaskStatus) bool) int {
@@ -229,20 +281,37 @@ func (t tasks) count(counts func(refresh.TaskStatus) bool) int {
 
 func (t tasks) summary() string {
 	complete := t.count(func(s refresh.TaskStatus) bool { return s == refresh.TaskComplete })
-	return fmt.Sprintf("%d of %s complete", complete, plural(len(t.Tasks), "task"))
+	return fmt.Sprintf("%d of %s complete", complete, plural(max(len(t.Tasks), t.urls()), "task"))
 }
 
 // failure returns an error if tasks ended without a refresh, or are not known.
 func (t tasks) failure() error {
+	var failures []error
+	var hints []string
 	if n := t.count(refresh.TaskStatus.Unsuccessful); n > 0 {
-		err := fmt.Errorf("%s failed, timed out or %s canceled", plural(n, "task"), wasOrWere(n))
-		return hint(err, "refresh their URLs again")
+		failures = append(failures,
+			fmt.Errorf("%s failed, timed out or %s canceled", plural(n, "task"), wasOrWere(n)))
+		hints = append(hints, "refresh their URLs again")
 	}
 	if len(t.Unknown) > 0 {
-		return hint(fmt.Errorf("the API does not know %s", strings.Join(t.Unknown, ", ")),
-			"check the id and --product; tasks are known for three days")
+		failures = append(failures, fmt.Errorf("the API does not know %s", strings.Join(t.Unknown, ", ")))
+		hints = append(hints, "check the id and --product; tasks are known for three days")
 	}
-	return nil
+	for _, m := range t.Missing {
+		failures = append(failures,
+			fmt.Errorf("%s: %d of %s have no task", m.TaskID, m.Count, plural(m.Of, "URL")))
+	}
+	if t.Missing != nil {
+		hints = append(hints, "what has no task is not known to be complete: refresh it again")
+	}
+	if failures == nil {
+		return nil
+	}
+	if t.Unread > 0 {
+		failures = append(failures,
+			fmt.Errorf("%s has %s more, which were not read", t.service(), plural(t.Unread, "task")))
+	}
+	return hint(errors.Join(failures...), strings.Join(hints, "\n"))
 }
 
 func wasOrWere(n int) string {
@@ -262,6 +331,10 @@ func (t tasks) text(p *page) {
 		})
 	}
 	p.rows(rows)
+	for _, m := range t.Missing {
+		p.line("  %s: %d of %s have no task", m.TaskID, m.Count, plural(m.Of, "URL"))
+		p.list(m.URLs)
+	}
 }
 
 func describe(text string) string {

@@ -148,3 +148,65 @@ func TestWaitThroughThrottling(t *testing.T) {
 		}
 	})
 }
+
+// What has no task is not complete, whether the API lists fewer than it took or there are
+// more pages than anybody reads: it is named, and the command fails.
+func TestWaitMissesURLs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		total, pages int
+	}{"not listed": {2, 1}, "not read": {1_000_000, maxSitePages}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				id, asked := "", 0
+				api := &aliyuntest.Server{}
+				api.Answered = func(c aliyuntest.Call) { asked++ }
+				api.Fault = func(c aliyuntest.Call) aliyuntest.Fault {
+					if !strings.HasPrefix(c.Action, "Describe") {
+						return aliyuntest.Fault{}
+					}
+					var list []string
+					for i := range 2 {
+						list = append(list, fmt.Sprintf(`{"TaskId":%q,"Content":"https://www.example.com/%d","Status":"Complete"}`, id, i))
+					}
+					return aliyuntest.Fault{Body: fmt.Sprintf(`{"RequestId":"%d","TotalCount":%d,"Tasks":[%s]}`, c.N, tt.total, strings.Join(list, ","))}
+				}
+				id = "95248880" // the server's first
+				doc, err := refreshed(t, api, 3)
+				if id = doc.Requests[0].TaskID; id != "95248880" {
+					t.Fatalf("the id is %s", id)
+				}
+				list := doc.Tasks[0]
+				if err == nil || !strings.Contains(err.Error(), "95248880: 1 of 3 URLs have no task") {
+					t.Errorf("error %v", err)
+				}
+				if len(list.Tasks) != 2 || len(list.Missing) != 1 || !slices.Equal(list.Missing[0].URLs, []string{"https://www.example.com/2"}) {
+					t.Errorf("%d tasks, missing %+v", len(list.Tasks), list.Missing)
+				}
+				if unread := strings.Contains(err.Error(), "more, which were not read"); unread != (tt.pages > 1) {
+					t.Errorf("unread: %t, %v", unread, err)
+				}
+				if len(doc.complete(targetsOf(doc.Requests))) != 2 {
+					t.Errorf("complete: %v", doc.complete(targetsOf(doc.Requests)))
+				}
+				var p page
+				doc.text(&p)
+				for _, text := range []string{"2 of 3 tasks complete", "95248880: 1 of 3 URLs have no task\n       https://www.example.com/2\n"} {
+					if !strings.Contains(p.String(), text) {
+						t.Errorf("%q is not in\n%s", text, p.String())
+					}
+				}
+			})
+		})
+	}
+}
+
+func targetsOf(requests []callView) (targets []mapping.Target) {
+	for _, r := range requests {
+		for _, url := range r.URLs {
+			t := urlTarget(mapping.ESA, mapping.File, url, "www.example.com")
+			t.Site = r.Site
+			targets = append(targets, t)
+		}
+	}
+	return targets
+}
