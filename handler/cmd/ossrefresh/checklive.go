@@ -142,7 +142,8 @@ func (v liveVerdict) text(p *page) {
 	}
 	for _, q := range v.Quotas {
 		if q.Unknown != "" {
-			p.title("%s: what is left of today's quota is not known: %s", q.Product, q.Unknown)
+			p.title("%s: what is left of today's quota is not known: %s",
+				named(q.Product, q.Site), q.Unknown)
 			continue
 		}
 		q.quota.text(p)

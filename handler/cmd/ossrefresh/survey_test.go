@@ -213,3 +213,12 @@ func TestSurveyOfNestedSites(t *testing.T) {
 		}
 	})
 }
+
+// Of two sites it is said which one's quota is not known.
+func TestQuotaThatIsNotKnown(t *testing.T) {
+	var p page
+	liveVerdict{Quotas: []liveQuota{{quota{"esa", 8, nil}, "GetPurgeQuota: Forbidden.RAM"}}}.text(&p)
+	if want := "esa, site 8: what is left of today's quota is not known: GetPurgeQuota"; !strings.Contains(p.String(), want) {
+		t.Errorf("%q is not in\n%s", want, p.String())
+	}
+}
