@@ -16,7 +16,7 @@ import (
 
 type tasksCommand struct {
 	tableFlag
-	productFlag
+	serviceFlag
 	Wait bool     `help:"Wait until all tasks have ended; a refresh takes 5 to 6 minutes."`
 	IDs  []string `arg:"" name:"id" sep:"none" help:"Task ids, apart or joined by commas."`
 }
@@ -36,7 +36,7 @@ func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
 	if len(ids) == 0 {
 		return misuse(errors.New("there is no task id"), "give the ids that a refresh has printed")
 	}
-	account, err := oneService(cmd.tableFlag, cmd.productFlag)
+	services, err := cmd.services(cmd.tableFlag)
 	if err != nil {
 		return err
 	}
@@ -44,13 +44,47 @@ func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	doc := tasks{Product: string(account.Product), Site: account.Site, since: time.Now().Add(-taskDays)}
-	err = doc.ask(ctx, c, caller, ids, cmd.Wait)
+	doc, err := cmd.find(ctx, c, caller, services, ids)
 	c.showProgress("")
-	if doc.Tasks == nil {
+	if doc.nothing() && err != nil {
 		return err
 	}
 	return errors.Join(c.show(doc), cmp.Or(err, doc.failure()))
+}
+
+// find asks each service for the ids that those before it did not know.
+func (cmd *tasksCommand) find(
+	ctx context.Context, c *console, caller *aliyun.Caller, services []mapping.Service, ids []string,
+) (taskLists, error) {
+	doc := taskLists{services: services, Unknown: ids}
+	var failures, unasked []error
+	for _, service := range services {
+		list := tasks{
+			Product: string(service.Product), Site: service.Site, since: time.Now().Add(-taskDays),
+		}
+		if len(doc.Unknown) == 0 {
+			break
+		}
+		err := list.ask(ctx, c, caller, doc.Unknown, false)
+		if list.Tasks == nil {
+			unasked = append(unasked, err)
+			continue
+		}
+		known := slices.DeleteFunc(slices.Clone(doc.Unknown), func(id string) bool {
+			return slices.Contains(list.Unknown, id)
+		})
+		doc.Unknown = list.Unknown
+		if cmd.Wait && list.pending() {
+			err = list.follow(ctx, c, caller, known)
+		}
+		doc.lists = append(doc.lists, list)
+		failures = append(failures, err)
+	}
+	if len(doc.Unknown) > 0 {
+		failures = append(failures, unasked...)
+	}
+	doc.fill()
+	return doc, errors.Join(failures...)
 }
 
 // ask asks once, or until all tasks have ended. With an error, the tasks are
@@ -58,23 +92,42 @@ func (cmd *tasksCommand) Run(ctx context.Context, c *console) error {
 func (t *tasks) ask(
 	ctx context.Context, c *console, caller *aliyun.Caller, ids []string, wait bool,
 ) error {
+	found, err := t.find(ctx, c, caller, ids, wait)
+	if err != nil {
+		return t.unanswered(err)
+	}
+	t.Tasks = append([]refresh.Task{}, found...)
+	if t.note(ids); !wait || !t.pending() {
+		return nil
+	}
+	return t.follow(ctx, c, caller, ids)
+}
+
+func (t *tasks) unanswered(err error) error {
+	return fmt.Errorf("asking for the tasks of %s: %w", t.service(), unanswered(err))
+}
+
+// follow asks again until all tasks have ended.
+func (t *tasks) follow(
+	ctx context.Context, c *console, caller *aliyun.Caller, ids []string,
+) error {
 	// The pauses grow: the operation takes 30 calls a second of the whole
 	// account (DescribeDcdnRefreshTaskById, API reference).
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 15*time.Second) {
-		found, err := t.find(ctx, c, caller, ids, wait)
-		switch {
-		case err != nil && ctx.Err() != nil && t.Tasks != nil:
-			return errors.New(t.summary())
-		case err != nil:
-			return fmt.Errorf("asking for the tasks: %w", unanswered(err))
-		}
-		t.Tasks = append([]refresh.Task{}, found...)
-		if t.note(ids); !wait || !t.pending() {
-			return nil
-		}
 		c.showProgress("%s", t.summary())
 		if sleep(ctx, pause) != nil {
 			return errors.New(t.summary())
+		}
+		found, err := t.find(ctx, c, caller, ids, true)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return errors.New(t.summary())
+		case err != nil:
+			return t.unanswered(err)
+		}
+		t.Tasks = append([]refresh.Task{}, found...)
+		if t.note(ids); !t.pending() {
+			return nil
 		}
 	}
 }
@@ -109,6 +162,7 @@ type tasks struct {
 	since    time.Time // when the tasks were created, at the earliest
 	patience time.Time // until then, what the API does not know is not listed yet
 	sent     []callView
+	asked    []mapping.Service // where ids were looked for; nil: this one
 }
 
 // A missing is what was accepted under an id without a task of its own.
@@ -117,6 +171,60 @@ type missing struct {
 	Count  int      `json:"count"` // of URLs
 	Of     int      `json:"of"`    // URLs that were accepted under the id
 	URLs   []string `json:"urls"`  // none where they cannot be told by the tasks' URLs
+}
+
+// TaskLists are the tasks of the ids, of all services that were asked.
+type taskLists struct {
+	Product string        `json:"product,omitempty"` // where one service was asked
+	Site    int64         `json:"site,omitempty"`
+	Tasks   []serviceTask `json:"tasks"`
+	Unknown []string      `json:"unknown"` // ids
+	Unread  int           `json:"unread,omitempty"`
+
+	services []mapping.Service
+	lists    []tasks
+}
+
+// A serviceTask is a task with whose it is.
+type serviceTask struct {
+	Product string `json:"product"`
+	Site    int64  `json:"site,omitempty"` // ESA only
+	refresh.Task
+}
+
+// fill adds the tasks up.
+func (l *taskLists) fill() {
+	l.Tasks = []serviceTask{}
+	if len(l.services) == 1 {
+		l.Product, l.Site = string(l.services[0].Product), l.services[0].Site
+	}
+	for _, list := range l.lists {
+		l.Unread += list.Unread
+		for _, t := range list.Tasks {
+			l.Tasks = append(l.Tasks, serviceTask{list.Product, list.Site, t})
+		}
+	}
+}
+
+// nothing reports whether no service has answered.
+func (l taskLists) nothing() bool { return len(l.lists) == 0 }
+
+// failure returns an error if tasks ended without a refresh, or no service knows them.
+func (l taskLists) failure() error {
+	sum := tasks{Unknown: l.Unknown, Unread: l.Unread, asked: l.services}
+	for _, list := range l.lists {
+		sum.Tasks = append(sum.Tasks, list.Tasks...)
+	}
+	return sum.failure()
+}
+
+// text leaves out the services that know none of the ids, unless it is all.
+func (l taskLists) text(p *page) {
+	for _, list := range l.lists {
+		if len(list.Tasks) > 0 || len(l.services) == 1 {
+			list.text(p)
+		}
+	}
 }
 
 // find asks for the tasks of the ids.
@@ -295,7 +403,7 @@ func (t tasks) failure() error {
 	}
 	if len(t.Unknown) > 0 {
 		failures = append(failures, fmt.Errorf("the API does not know %s", strings.Join(t.Unknown, ", ")))
-		hints = append(hints, "check the id and --product; tasks are known for three days")
+		hints = append(hints, t.whereToLook())
 	}
 	for _, m := range t.Missing {
 		failures = append(failures,
@@ -312,6 +420,27 @@ func (t tasks) failure() error {
 			fmt.Errorf("%s has %s more, which were not read", t.service(), plural(t.Unread, "task")))
 	}
 	return hint(errors.Join(failures...), strings.Join(hints, "\n"))
+}
+
+// whereToLook says what to do about ids that are not known.
+func (t tasks) whereToLook() string {
+	asked := t.asked
+	if asked == nil {
+		asked = []mapping.Service{t.service()}
+	}
+	flags := "the id and --product"
+	var names []string
+	for _, s := range asked {
+		names = append(names, s.String())
+		if s.Site != 0 {
+			flags = "the id, --product and --site"
+		}
+	}
+	where := ""
+	if len(names) > 1 {
+		where = "asked were " + strings.Join(names, "; ") + ": "
+	}
+	return where + "check " + flags + "; tasks are known for three days"
 }
 
 func wasOrWere(n int) string {
