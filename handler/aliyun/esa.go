@@ -81,6 +81,19 @@ func (c *Caller) SiteQuota(ctx context.Context, site int64) ([]Allowance, error)
 	return all, nil
 }
 
+// ListPreloadTasks returns a page of the preloads of the query's Site of ESA, which
+// ListTasks leaves out. The error is a *[refresh.Error].
+func (c *Caller) ListPreloadTasks(
+	ctx context.Context, q refresh.TaskQuery,
+) (refresh.TaskPage, error) {
+	params := siteParams(q.Site, taskParams(q))
+	page, err := c.listTasks(ctx, c.client.products[esa], "DescribePreloadTasks", params, q.Page)
+	for i := range page.Tasks {
+		page.Tasks[i].Type = "preload" // the operation has no types, but the list may
+	}
+	return page, err
+}
+
 // siteParams returns the parameters of DescribePurgeTasks for those of the other
 // products' lists of tasks.
 func siteParams(site int64, params map[string]string) map[string]string {

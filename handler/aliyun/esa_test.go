@@ -285,6 +285,12 @@ func TestPreload(t *testing.T) {
 			if err != nil || receipt.TaskID == "" || receipt.RequestID == "" {
 				t.Errorf("%s: %+v, %v", product, receipt, err)
 			}
+			if product == "esa" {
+				page, err := c.ListPreloadTasks(t.Context(), refresh.TaskQuery{Site: 7})
+				if err != nil || page.Total != 2 || page.Tasks[1].URL != photo || page.Tasks[1].ID != receipt.TaskID || page.Tasks[1].Type != "preload" {
+					t.Errorf("%+v, %v", page, err)
+				}
+			}
 			if a := api.Accepted(); len(a) != 2 || a[0].Type != "Preload" || a[0].URL != photo {
 				t.Errorf("%s: accepted %+v", product, a)
 			}

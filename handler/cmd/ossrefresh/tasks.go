@@ -70,6 +70,9 @@ func (cmd *tasksCommand) find(
 			unasked = append(unasked, err)
 			continue
 		}
+		if list.noPreloads != nil {
+			unasked = append(unasked, list.unanswered(list.noPreloads))
+		}
 		known := slices.DeleteFunc(slices.Clone(doc.Unknown), func(id string) bool {
 			return slices.Contains(list.Unknown, id)
 		})
@@ -162,7 +165,10 @@ type tasks struct {
 	since    time.Time // when the tasks were created, at the earliest
 	patience time.Time // until then, what the API does not know is not listed yet
 	sent     []callView
-	asked    []mapping.Service // where ids were looked for; nil: this one
+
+	noPreloads error // why those of the site are not known
+
+	asked []mapping.Service // where ids were looked for; nil: this one
 }
 
 // A missing is what was accepted under an id without a task of its own.
@@ -234,10 +240,23 @@ func (t *tasks) find(
 	if t.Site == 0 {
 		return t.byID(ctx, caller, ids, wait)
 	}
+	t.Unread, t.noPreloads = 0, nil
 	list := func(ctx context.Context, query refresh.TaskQuery) (refresh.TaskPage, error) {
 		return caller.ListTasks(ctx, t.Product, query)
 	}
-	return t.search(ctx, c, list, ids, wait)
+	found, err := t.search(ctx, c, list, ids, wait)
+	if err != nil || t.sent != nil {
+		return found, err // what was refreshed is no preload
+	}
+	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return slices.ContainsFunc(found, func(task refresh.Task) bool { return task.ID == id })
+	})
+	if len(left) == 0 {
+		return found, nil
+	}
+	preloads, err := t.search(ctx, c, caller.ListPreloadTasks, left, wait)
+	t.noPreloads = err
+	return append(found, preloads...), nil
 }
 
 // byID asks for as many ids at once as the API takes.
@@ -263,7 +282,7 @@ func (t *tasks) byID(
 	return all, nil
 }
 
-// search looks for the ids in a list of a site's tasks, since the API of ESA cannot be
+// search looks for the ids in one list of a site's tasks, since the API of ESA cannot be
 // asked for one: page by page, until it has all URLs that were sent or there are no more.
 func (t *tasks) search(
 	ctx context.Context, c *console, list lister, ids []string, wait bool,
@@ -286,8 +305,11 @@ func (t *tasks) search(
 				all = append(all, task)
 			}
 		}
-		if !page.More || query.Page == maxSitePages || t.sent != nil && len(all) >= t.urls() {
-			t.Unread = max(0, page.Total-listed)
+		if !page.More || t.sent != nil && len(all) >= t.urls() {
+			return all, nil
+		}
+		if query.Page == maxSitePages {
+			t.Unread += max(0, page.Total-listed)
 			return all, nil
 		}
 		c.showProgress("%s: page %d of %s", t.service(), query.Page, plural(page.Total, "task"))

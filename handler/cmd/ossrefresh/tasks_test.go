@@ -83,3 +83,40 @@ func TestServicesInTrouble(t *testing.T) {
 		}
 	}
 }
+
+// What preload prints of ESA is found too. Who may not list preloads is told so, where it
+// matters.
+func TestTasksOfPreloads(t *testing.T) {
+	forbidden := false
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{
+		TaskTime: time.Nanosecond,
+		Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+			if c.Action == "DescribePreloadTasks" && forbidden {
+				return aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM"}
+			}
+			return aliyuntest.Fault{}
+		},
+	})
+	var stdout, stderr bytes.Buffer
+	tool := func(args string) int {
+		stdout.Reset()
+		stderr.Reset()
+		args += " --product esa --site 7"
+		return run(strings.Fields(args), nil, &stdout, &stderr, environment(api))
+	}
+	tool("refresh --live e.example.com/a")
+	tool("preload --live e.example.com/b")
+	refreshed, preloaded := api.Accepted()[0].TaskID, api.Accepted()[1].TaskID
+	status := tool("tasks --wait " + preloaded + " " + refreshed)
+	if want := "preload  https://e.example.com/b"; status != 0 || !strings.Contains(stdout.String(), want) {
+		t.Errorf("status %d, %q is not in\n%s%s", status, want, &stdout, &stderr)
+	}
+	forbidden = true
+	if status := tool("tasks " + refreshed); status != 0 || stderr.Len() > 0 {
+		t.Errorf("of a refresh: status %d\n%s", status, &stderr)
+	}
+	status = tool("tasks " + refreshed + " " + preloaded)
+	if want := "DescribePreloadTasks: Forbidden.RAM"; status != 1 || !strings.Contains(stderr.String(), want) || !strings.Contains(stdout.String(), "/a\n") {
+		t.Errorf("status %d, %q is not in\n%s%s", status, want, &stdout, &stderr)
+	}
+}
