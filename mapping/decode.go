@@ -216,12 +216,20 @@ const acceptedSite = "the id of the domain's site, a whole number that ESA's con
 
 // site reads the id of a site.
 func (d *decoder) site(n *yaml.Node) int64 {
-	id, err := strconv.ParseInt(n.Value, 10, 64)
-	if n.ShortTag() != "!!int" || err != nil || id < 1 {
+	id, err := strconv.ParseInt(strings.TrimSpace(n.Value), 10, 64)
+	isNumber := err == nil && id >= 1
+	switch {
+	case isNumber && n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		d.fault(n, fmt.Sprintf("write %d without quotes", id), "is %s, which is text", shown(n))
+	case isNumber && n.Value[0] == '0':
+		d.fault(n, fmt.Sprintf("write %d", id),
+			"is %s, which is octal to some readers of YAML", quote(n.Value))
+	case n.ShortTag() != "!!int" || !isNumber:
 		d.fault(n, "accepted: "+acceptedSite, "is %s", shown(n))
-		return 0
+	default:
+		return id
 	}
-	return id
+	return 0
 }
 
 // checkSite faults a target of ESA without a site, and a site of another product.

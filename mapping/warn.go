@@ -153,6 +153,10 @@ func (w *warner) target(s *Spec) {
 			hint = "set spellings: canonical or common"
 		}
 		problem := "with spellings: %s, a name such as %s takes %d of the 100 URLs of type %s a day"
+		if s.Product == ESA { // whose number is the plan's
+			problem = "with spellings: %s, a name such as %s takes %d URLs " +
+				"of the site's quota of type %s a day"
+		}
 		w.add("", fmt.Sprintf(problem, s.Spellings, quote(name), n, s.Type), hint)
 	}
 	if s.Force {

@@ -97,6 +97,7 @@ func TestWarnings(t *testing.T) {
 		{"", "type: ignore_params", `targets[0]: with spellings: common, a name such as "photos (1)@图.jpg" takes 4 of the 100 URLs of type IgnoreParams a day; set spellings: canonical, or spellings: common if it is meant`},
 		{"", "type: ignore_params\n      suffixes: ['!s']\n      spellings: all", `targets[0]: with spellings: all, a name such as "photos (1)@图.jpg" takes 20 of the 100 URLs of type IgnoreParams a day; set spellings: canonical or common`},
 		{"include: ['*/**/*']", "type: directory", `targets[0]: with spellings: common, a name such as "photos (1)@图/" takes 4 of the 100 URLs of type Directory a day; set spellings: canonical, or spellings: common if it is meant`},
+		{"", "product: esa\n      site: 7\n      type: ignore_params", `targets[0]: with spellings: common, a name such as "photos (1)@图.jpg" takes 4 URLs of the site's quota of type IgnoreParams a day; set spellings: canonical, or spellings: common if it is meant`},
 		{"include: ['*/**/*']", "type: directory\n      spellings: canonical\n      force: true", `targets[0].force: force makes the origin send everything below the object's directory again, even where nothing has changed; leave force out where files are large or many`},
 		{"", "type: ignore_params\n      spellings: canonical\n      force: true", `targets[0].force: force makes the origin send every variant of the object that is asked for again, even where nothing has changed; leave force out where files are large or many`},
 

@@ -3,6 +3,7 @@ package aliyun
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +19,11 @@ type Allowance struct {
 	Remain int    `json:"remain"`
 }
 
+// MaxTaskIDs is how many ids one call takes (DescribeDcdnRefreshTaskById, API
+// reference).
+const MaxTaskIDs = 10
+
 const (
-	maxTaskIDs   = 10                     // in one call (DescribeDcdnRefreshTaskById, API reference)
 	tasksPerPage = 50                     // the most of DescribeDcdnRefreshTasks, API reference; CDN takes 100
 	taskWindow   = 24 * time.Hour         // that a refresh.TaskQuery selects unless it says otherwise
 	apiTime      = "2006-01-02T15:04:05Z" // of times, in UTC
@@ -62,7 +66,7 @@ func (c *Caller) Tasks(ctx context.Context, product string, ids []string) ([]ref
 		return nil, err
 	}
 	var all []refresh.Task
-	for some := range slices.Chunk(ids, maxTaskIDs) {
+	for some := range slices.Chunk(ids, MaxTaskIDs) {
 		params := map[string]string{"TaskId": strings.Join(some, ",")}
 		a, err := c.describe(ctx, p, p.describeTaskByID, params)
 		if err != nil {
@@ -86,17 +90,33 @@ func (c *Caller) ListTasks(ctx context.Context, product string, q refresh.TaskQu
 	if product == esa {
 		params = siteParams(q.Site, params)
 	}
-	a, err := c.describe(ctx, p, p.describeTasks, params)
+	return c.listTasks(ctx, p, p.describeTasks, params, q.Page)
+}
+
+func (c *Caller) listTasks(
+	ctx context.Context, p *product, operation string, params map[string]string, number int,
+) (refresh.TaskPage, error) {
+	a, err := c.describe(ctx, p, operation, params)
 	if err != nil {
 		return refresh.TaskPage{}, err
 	}
-	if product == esa {
+	if p == c.client.products[esa] {
 		a.renameTaskFields()
 	}
 	page := refresh.TaskPage{Tasks: a.tasks()}
 	page.Total, _ = strconv.Atoi(text(valueOf(a.fields["TotalCount"])))
-	page.More = len(page.Tasks) > 0 && max(1, q.Page)*tasksPerPage < page.Total
+	page.More = len(page.Tasks) > 0 && max(1, number)*tasksPerPage < page.Total
 	return page, nil
+}
+
+// Throttled reports whether an error is the API's word that there were too many calls.
+func Throttled(err error) bool {
+	var e *refresh.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	code := normalCode(e.Code)
+	return strings.HasPrefix(code, "throttling") || code == "toomanyrequests" || code == "http429"
 }
 
 // taskParams returns the query's parameters. Both times are given, since the API

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 
@@ -83,34 +81,18 @@ func (c *Caller) SiteQuota(ctx context.Context, site int64) ([]Allowance, error)
 	return all, nil
 }
 
-// SiteTasks returns the tasks of a site of ESA that have one of the ids and were
-// created since the time: a Task for each of their URLs. The API knows tasks of three
-// days and cannot be asked for an id, so all pages are read, the first hundred of
-// them. The error is a *[refresh.Error].
-func (c *Caller) SiteTasks(
-	ctx context.Context, site int64, ids []string, since time.Time,
-) ([]refresh.Task, error) {
-	until := time.Now().Add(time.Second) // the API's times have no fractions
-	query := refresh.TaskQuery{Site: site, Since: since, Until: until}
-	var all []refresh.Task
-	for query.Page = 1; query.Page <= maxTaskPages; query.Page++ {
-		page, err := c.ListTasks(ctx, esa, query)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range page.Tasks {
-			if slices.Contains(ids, t.ID) {
-				all = append(all, t)
-			}
-		}
-		if !page.More {
-			break
-		}
+// ListPreloadTasks returns a page of the preloads of the query's Site of ESA, which
+// ListTasks leaves out. The error is a *[refresh.Error].
+func (c *Caller) ListPreloadTasks(
+	ctx context.Context, q refresh.TaskQuery,
+) (refresh.TaskPage, error) {
+	params := siteParams(q.Site, taskParams(q))
+	page, err := c.listTasks(ctx, c.client.products[esa], "DescribePreloadTasks", params, q.Page)
+	for i := range page.Tasks {
+		page.Tasks[i].Type = "preload" // the operation has no types, but the list may
 	}
-	return all, nil
+	return page, err
 }
-
-const maxTaskPages = 100
 
 // siteParams returns the parameters of DescribePurgeTasks for those of the other
 // products' lists of tasks.

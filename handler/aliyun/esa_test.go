@@ -3,6 +3,7 @@ package aliyun
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -253,7 +254,8 @@ func TestSiteTasks(t *testing.T) {
 	if _, err := c.Refresh(t.Context(), purgeCall("File", false, many...)); err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.SiteTasks(t.Context(), 7, []string{first.TaskID}, time.Now().Add(-time.Minute))
+	oldest, err := c.ListTasks(t.Context(), "esa", refresh.TaskQuery{Site: 7, Page: 3})
+	got := slices.DeleteFunc(oldest.Tasks, func(task refresh.Task) bool { return task.ID != first.TaskID })
 	if err != nil || len(got) != 1 || got[0].Created.IsZero() {
 		t.Fatalf("%+v, %v; want one task", got, err)
 	}
@@ -282,6 +284,12 @@ func TestPreload(t *testing.T) {
 			}
 			if err != nil || receipt.TaskID == "" || receipt.RequestID == "" {
 				t.Errorf("%s: %+v, %v", product, receipt, err)
+			}
+			if product == "esa" {
+				page, err := c.ListPreloadTasks(t.Context(), refresh.TaskQuery{Site: 7})
+				if err != nil || page.Total != 2 || page.Tasks[1].URL != photo || page.Tasks[1].ID != receipt.TaskID || page.Tasks[1].Type != "preload" {
+					t.Errorf("%+v, %v", page, err)
+				}
 			}
 			if a := api.Accepted(); len(a) != 2 || a[0].Type != "Preload" || a[0].URL != photo {
 				t.Errorf("%s: accepted %+v", product, a)

@@ -57,14 +57,14 @@ type Change struct {
 	Content Content // afterwards
 }
 
-// A Quota is what an account may refresh in a day, of each product.
+// A Quota is what may be refreshed in a day of each product, and of ESA of each site.
 type Quota struct {
 	URLs        int `json:"urls"`
 	Directories int `json:"directories"`
 }
 
 // QueriesQuota is how many URLs may be refreshed with every query in a day
-// (RefreshDcdnObjectCaches, API reference).
+// (RefreshDcdnObjectCaches, API reference). ESA's is that of a site's plan, and not known.
 const QueriesQuota = 100
 
 // Options say what is forecast.

@@ -101,6 +101,24 @@ func TestForecastQuotaIsOfAProduct(t *testing.T) {
 	}
 }
 
+// Each site of ESA has its own, and how much of type IgnoreParams its plan decides.
+func TestForecastQuotaIsOfASite(t *testing.T) {
+	two := parse(t, "rules: [{bucket: site, targets: [{domain: a.example.com, product: esa, site: 7}, {domain: b.example.com, product: esa, site: 8}]}]")
+	r := run(two, Options{Batch: 100, Quota: Quota{URLs: 1, Directories: 1}}, publish(0, "a 1"), publish(1, "a 2"))
+	if r.Spend.URLs.Total != 2 || r.Spend.DaysOver != 0 {
+		t.Errorf("%+v; want 2 URLs, none over", r.Spend)
+	}
+	queries := parse(t, "rules: [{bucket: site, targets: [{domain: a.example.com, product: esa, site: 7, type: ignore_params}]}]")
+	var many []string
+	for i := range QueriesQuota + 1 {
+		many = append(many, fmt.Sprintf("%d 1", i))
+	}
+	r = run(queries, Options{Batch: 100, Quota: Quota{URLs: 1, Directories: 1}}, publish(0, "a 1"), publish(1, many...))
+	if r.Spend.Queries.Total != QueriesQuota+1 || r.Spend.DaysOver != 0 {
+		t.Errorf("%+v; want %d URLs with every query, none over", r.Spend, QueriesQuota+1)
+	}
+}
+
 func TestForecastTakesDotFilesWhereTheTableAsks(t *testing.T) {
 	asks := parse(t, "rules: [{bucket: site, include: ['.well-known/**'], targets: [{domain: www.example.com}]}]")
 	r := run(asks, Options{Batch: 100}, publish(0, ".well-known/a 1"), publish(1, ".well-known/a 2", ".git/x 1"))

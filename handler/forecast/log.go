@@ -57,6 +57,7 @@ type logLine struct {
 	Time     time.Time       `json:"time"`
 	Msg      string          `json:"msg"`
 	Product  mapping.Product `json:"product"`
+	Site     int64           `json:"site"` // of ESA; older lines do not say it
 	Type     mapping.Type    `json:"type"`
 	URLs     json.RawMessage `json:"urls"`
 	Recalled json.RawMessage `json:"recalled"` // by an earlier try, which has its own line
@@ -89,8 +90,8 @@ func (l logLine) add(days map[string]*Day) {
 	name := l.Time.UTC().Format(time.DateOnly)
 	day := days[name]
 	if day == nil {
-		day = &Day{Day: name, products: map[mapping.Product]*spent{}}
+		day = &Day{Day: name, services: map[mapping.Service]*spent{}}
 		days[name] = day
 	}
-	day.spend(l.Product, l.Type, len(urls))
+	day.spend(mapping.Service{Product: l.Product, Site: l.Site}, l.Type, len(urls))
 }

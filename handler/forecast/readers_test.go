@@ -241,3 +241,15 @@ not the function's
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
 }
+
+// The log says the site; lines of before do not.
+func TestReadLogOfSites(t *testing.T) {
+	log := `{"time":"2026-03-01T01:00:00Z","msg":"refreshed","product":"esa","site":7,"type":"File","urls":["a"]}
+{"time":"2026-03-01T01:00:00Z","msg":"refreshed","product":"esa","site":8,"type":"File","urls":["b"]}
+{"time":"2026-03-02T01:00:00Z","msg":"refreshed","product":"esa","type":"File","urls":["a"]}
+{"time":"2026-03-02T01:00:00Z","msg":"refreshed","product":"esa","type":"File","urls":["b"]}`
+	days, err := ReadLog(strings.NewReader(log), Quota{URLs: 1, Directories: 1})
+	if err != nil || len(days) != 2 || days[0].Over || !days[1].Over {
+		t.Errorf("%+v, %v; want the second day over", days, err)
+	}
+}

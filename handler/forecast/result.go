@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"oss-cdn-refresh/mapping"
 )
 
 // A Result is what a history would have cost.
@@ -195,15 +197,18 @@ func tally(days []Day, of func(*Day) (n int, over bool)) Tally {
 	return t
 }
 
-// sum adds the products up. The quota is each product's own.
+// sum adds the services up. The quota is each service's own: a product's, of ESA a
+// site's.
 func (d *Day) sum(q Quota) {
-	for _, p := range d.products {
-		d.URLs += p.urls
-		d.Directories += p.directories
-		d.Queries += p.queries
-		d.overURLs = d.overURLs || p.urls > q.URLs
-		d.overDirectories = d.overDirectories || p.directories > q.Directories
-		d.overQueries = d.overQueries || p.queries > QueriesQuota
+	for service, s := range d.services {
+		d.URLs += s.urls
+		d.Directories += s.directories
+		d.Queries += s.queries
+		d.overURLs = d.overURLs || s.urls > q.URLs
+		d.overDirectories = d.overDirectories || s.directories > q.Directories
+		if service.Product != mapping.ESA { // there, the number depends on the plan
+			d.overQueries = d.overQueries || s.queries > QueriesQuota
+		}
 	}
 	d.Over = d.overURLs || d.overDirectories || d.overQueries
 }

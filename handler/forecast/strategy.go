@@ -39,11 +39,11 @@ type Day struct {
 	Directories int    `json:"directories"`
 	Queries     int    `json:"queries,omitempty"` // URLs with every query
 	Calls       int    `json:"calls"`
-	Over        bool   `json:"over"` // more than a quota of a product
+	Over        bool   `json:"over"` // more than a quota of a product, of ESA of a site
 
 	overURLs, overDirectories, overQueries bool
 
-	products map[mapping.Product]*spent
+	services map[mapping.Service]*spent
 }
 
 type spent struct{ urls, directories, queries int }
@@ -150,7 +150,7 @@ func hasIndex(r mapping.Rule) bool {
 func (s *strategy) publish(f *Forecast, steps []step, name string, count bool) {
 	day := s.days[name]
 	if day == nil {
-		day = &Day{Day: name, products: map[mapping.Product]*spent{}}
+		day = &Day{Day: name, services: map[mapping.Service]*spent{}}
 	}
 	if count {
 		s.days[name] = day
@@ -222,22 +222,23 @@ func (s *strategy) changedBelow(f *Forecast, dir string) int {
 
 func (d *Day) add(items []refresh.Item) {
 	for i := range items {
-		d.spend(items[i].Product, items[i].Type, 1)
+		service := mapping.Service{Product: items[i].Product, Site: items[i].Site}
+		d.spend(service, items[i].Type, 1)
 	}
 }
 
-func (d *Day) spend(product mapping.Product, typ mapping.Type, n int) {
-	p := d.products[product]
-	if p == nil {
-		p = &spent{}
-		d.products[product] = p
+func (d *Day) spend(service mapping.Service, typ mapping.Type, n int) {
+	s := d.services[service]
+	if s == nil {
+		s = &spent{}
+		d.services[service] = s
 	}
 	switch typ {
 	case mapping.Directory:
-		p.directories += n
+		s.directories += n
 	case mapping.IgnoreParams:
-		p.queries += n
+		s.queries += n
 	default:
-		p.urls += n
+		s.urls += n
 	}
 }

@@ -14,6 +14,7 @@ import (
 type logLine struct {
 	Msg        string          `json:"msg"`
 	Product    string          `json:"product"`
+	Site       int64           `json:"site"` // of ESA; a "call" does not say it
 	Type       string          `json:"type"`
 	URLs       json.RawMessage `json:"urls"` // their number with "call", else a list
 	DurationMS float64         `json:"duration_ms"`
@@ -55,7 +56,7 @@ type callLog struct {
 // A callView is one call of the refresh API.
 type callView struct {
 	Product    string   `json:"product"`
-	Site       int64    `json:"site,omitempty"` // ESA only, of what is sent by hand
+	Site       int64    `json:"site,omitempty"` // ESA only
 	Type       string   `json:"type"`
 	Count      int      `json:"count"` // of URLs
 	DurationMS float64  `json:"duration_ms,omitzero"`
@@ -69,6 +70,7 @@ type callView struct {
 // A failureView is what failed with one code.
 type failureView struct {
 	Product   string   `json:"product"`
+	Site      int64    `json:"site,omitempty"` // ESA only
 	Type      string   `json:"type"`
 	Code      string   `json:"code"`
 	Error     string   `json:"error"`
@@ -81,6 +83,7 @@ type failureView struct {
 func readLog(output string) callLog {
 	l := callLog{Requests: []callView{}, Failed: []failureView{}}
 	accepted := map[string][]string{} // by the API's request id
+	sites := map[string]int64{}       // as well
 	scanner := bufio.NewScanner(strings.NewReader(output))
 	scanner.Buffer(nil, len(output)+1)
 	for scanner.Scan() {
@@ -93,17 +96,22 @@ func readLog(output string) callLog {
 			l.Requests = append(l.Requests, line.callView())
 		case "refreshed":
 			accepted[line.RequestID] = append(accepted[line.RequestID], line.urls()...)
+			sites[line.RequestID] = line.Site
 		case "failed":
 			l.addFailed(line)
+			sites[line.RequestID] = line.Site
 		case "task_failed":
 			task := line.failedTask
-			task.Product, task.Type = line.Product, line.Type
+			task.Product, task.Site, task.Type = line.Product, line.Site, line.Type
 			l.Tasks = append(l.Tasks, task)
 		case "report":
 			l.Totals = &line.counts
 		}
 	}
 	for i, r := range l.Requests {
+		if r.RequestID != "" && r.Site == 0 {
+			l.Requests[i].Site = sites[r.RequestID]
+		}
 		if urls := accepted[r.RequestID]; urls != nil && r.Code == "" {
 			l.Requests[i].URLs = urls
 		}
@@ -119,13 +127,13 @@ func (l *callLog) addFailed(line logLine) {
 		return
 	}
 	l.Failed = append(l.Failed, failureView{
-		line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls(),
+		line.Product, line.Site, line.Type, line.Code, line.Error, line.Retryable, line.urls(),
 	})
 }
 
 func (l logLine) callView() callView {
 	r := callView{
-		Product: l.Product, Type: l.Type, DurationMS: l.DurationMS,
+		Product: l.Product, Site: l.Site, Type: l.Type, DurationMS: l.DurationMS,
 		TaskID: l.TaskID, RequestID: l.RequestID, Code: l.Code, Error: l.Error, URLs: []string{},
 	}
 	_ = json.Unmarshal(l.URLs, &r.Count)
@@ -143,7 +151,7 @@ func (l callLog) numbers() map[targetView]int {
 	numbers := map[targetView]int{}
 	for i, r := range l.Requests {
 		for _, url := range r.URLs {
-			numbers[targetView{r.Product, r.Type, url}] = i + 1
+			numbers[targetView{r.Product, r.Site, r.Type, url}] = i + 1
 		}
 	}
 	return numbers
@@ -158,7 +166,7 @@ func (l callLog) text(p *page, targets []item) {
 	for i, r := range l.Requests {
 		p.line("  %d  %s", i+1, r)
 		p.list(slices.DeleteFunc(slices.Clone(r.URLs), func(url string) bool {
-			t := targetView{r.Product, r.Type, url}
+			t := targetView{r.Product, r.Site, r.Type, url}
 			return slices.ContainsFunc(targets, func(i item) bool { return i.targetView == t })
 		}))
 	}
@@ -172,7 +180,7 @@ func (l callLog) text(p *page, targets []item) {
 
 // String is a line on the request: "dcdn  File  2 URLs  3.1 ms  task 95248880".
 func (r callView) String() string {
-	parts := []string{r.Product, r.Type, plural(r.Count, "URL")}
+	parts := []string{named(r.Product, r.Site), r.Type, plural(r.Count, "URL")}
 	if r.DurationMS > 0 {
 		parts = append(parts, milliseconds(r.DurationMS))
 	}
@@ -191,7 +199,7 @@ func (g failureView) text(p *page) {
 		retry = "a later try may succeed"
 	}
 	p.line("  %s  %s  %s  %s: %s (%s)",
-		g.Product, g.Type, plural(len(g.URLs), "URL"), g.Code, g.Error, retry)
+		named(g.Product, g.Site), g.Type, plural(len(g.URLs), "URL"), g.Code, g.Error, retry)
 	p.list(g.URLs)
 }
 

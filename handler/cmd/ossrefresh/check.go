@@ -83,6 +83,7 @@ type sample struct {
 	Prefix  string   `json:"prefix"`
 	Domain  string   `json:"domain"`
 	Product string   `json:"product"`
+	Site    int64    `json:"site,omitempty"` // ESA only
 	Type    string   `json:"type"`
 	Key     string   `json:"key,omitempty"` // none: no likely key was found
 	URLs    []string `json:"urls"`
@@ -137,7 +138,7 @@ func newVerdict(file string, table *mapping.Table, warnings mapping.Faults) verd
 func newSample(file string, table *mapping.Table, r *mapping.Rule, s *mapping.Spec) sample {
 	key, urls := table.Sample(r, s)
 	return sample{
-		place(file, r), r.Bucket, r.Prefix, s.Domain, string(s.Product), string(s.Type),
+		place(file, r), r.Bucket, r.Prefix, s.Domain, string(s.Product), s.Site, string(s.Type),
 		key, append([]string{}, urls...),
 	}
 }
@@ -179,7 +180,7 @@ func (v verdict) ruleRows() [][]string {
 	rows := [][]string{{"rule", "bucket", "prefix", "domains"}}
 	last := ""
 	for _, t := range v.Targets {
-		domain := t.Domain + " (" + t.Product + ")"
+		domain := t.Domain + " (" + named(t.Product, t.Site) + ")"
 		if t.Rule == last {
 			row := rows[len(rows)-1]
 			row[3] += ", " + domain
@@ -205,6 +206,6 @@ func (s sample) text(p *page) {
 	}
 	p.line("  %s  %s %s", short(s.Rule), s.Bucket, shown(s.Key))
 	for _, url := range s.URLs {
-		p.line("       %s  %s  %s", s.Product, s.Type, withName(url))
+		p.line("       %s  %s  %s", named(s.Product, s.Site), s.Type, withName(url))
 	}
 }

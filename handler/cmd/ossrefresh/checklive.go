@@ -29,6 +29,13 @@ func (f liveFlag) compare(
 	if err != nil {
 		return err
 	}
+	return f.compareWith(ctx, v, file, table, warnings)
+}
+
+func (f liveFlag) compareWith(
+	ctx context.Context, v survey, file string, table *mapping.Table, warnings mapping.Faults,
+) error {
+	c := v.console
 	ctx, cancel := context.WithTimeout(ctx, f.Timeout)
 	defer cancel()
 	domains, refused, err := v.take(ctx, concerns(table))
@@ -37,7 +44,10 @@ func (f liveFlag) compare(
 	}
 	for _, r := range refused {
 		if hasProduct(table, r.product) {
-			return hint(r.error, operatorHint)
+			return hint(r.error, r.hint)
+		}
+		if r.hint == laterHint {
+			c.hint(r.Error() + ": domains of " + string(r.product) + " are not compared")
 		}
 	}
 	doc := liveVerdict{
@@ -142,7 +152,8 @@ func (v liveVerdict) text(p *page) {
 	}
 	for _, q := range v.Quotas {
 		if q.Unknown != "" {
-			p.title("%s: what is left of today's quota is not known: %s", q.Product, q.Unknown)
+			p.title("%s: what is left of today's quota is not known: %s",
+				named(q.Product, q.Site), q.Unknown)
 			continue
 		}
 		q.quota.text(p)

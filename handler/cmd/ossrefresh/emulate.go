@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"strings"
 	"time"
 
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
@@ -54,11 +56,24 @@ func (cmd *emulateCommand) Run(ctx context.Context, c *console) error {
 type emulation struct {
 	URL         string                  `json:"url"`
 	Credentials []aliyuntest.Credential `json:"credentials"`
+
+	open bool // to other machines, on every interface
+}
+
+// reachable returns the URL of a server for clients on this machine, and whether it
+// listens on every interface: such an address is none to send credentials to.
+func reachable(url string) (local string, open bool) {
+	host, port, err := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return url, false
+	}
+	return "http://" + net.JoinHostPort("127.0.0.1", port), true
 }
 
 // showEmulation prints what a client needs: with --json on one line, as the calls.
 func (c *console) showEmulation(server *aliyuntest.Server) error {
-	doc := emulation{server.URL, server.Credentials}
+	url, open := reachable(server.URL)
+	doc := emulation{url, server.Credentials, open}
 	if c.json {
 		return json.NewEncoder(c.out).Encode(doc)
 	}
@@ -68,6 +83,9 @@ func (c *console) showEmulation(server *aliyuntest.Server) error {
 func (e emulation) text(p *page) {
 	temporary := aliyuntest.TestCredential
 	p.title("DCDN, CDN and ESA at %s: nothing is refreshed", e.URL)
+	if e.open {
+		p.line("  every interface of this machine is open to it: other machines can call it too")
+	}
 	p.line("  export REFRESH_ENDPOINT=%s", e.URL)
 	p.line("  export ALIBABA_CLOUD_ACCESS_KEY_ID=%s", permanentKey.AccessKeyID)
 	p.line("  export ALIBABA_CLOUD_ACCESS_KEY_SECRET=%s", permanentKey.AccessKeySecret)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -15,17 +16,22 @@ import (
 // The emulator prints what a client needs, and a line a call, and ends in peace.
 func TestEmulate(t *testing.T) {
 	for name, want := range map[string][]string{
-		"text": {"  esa  PurgeCaches  site 7  file  1 URL  200\n"},
-		"json": {`"Product":"esa"`, `"Site":7`, `"Status":200`},
+		"text":       {"  esa  PurgeCaches  site 7  file  1 URL  200\n"},
+		"everywhere": {"  esa  PurgeCaches  site 7  file  1 URL  200\n"},
+		"json":       {`"Product":"esa"`, `"Site":7`, `"Status":200`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reader, writer := io.Pipe()
 			c := newConsole(nil, writer, io.Discard, os.Getenv)
 			c.json = name == "json"
+			addr := "127.0.0.1:0"
+			if name == "everywhere" { // where the tool can still call it
+				addr = ":0"
+			}
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			go func() {
-				err := (&emulateCommand{Addr: "127.0.0.1:0", TaskTime: time.Minute}).Run(ctx, c)
+				err := (&emulateCommand{Addr: addr, TaskTime: time.Minute}).Run(ctx, c)
 				writer.Close()
 				ended <- err
 			}()
@@ -92,5 +98,24 @@ func TestEmulateWhereNothingListens(t *testing.T) {
 	if status := run([]string{"emulate", "--addr", "127.0.0.1:nowhere"}, nil, io.Discard, &stderr, os.Getenv); status != 1 ||
 		!strings.Contains(stderr.String(), "--addr") {
 		t.Errorf("status %d, %s", status, &stderr)
+	}
+}
+
+// Who listens on every interface is told so, and calls loopback.
+func TestReachable(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://[::]:19290":      "http://127.0.0.1:19290",
+		"http://0.0.0.0:19290":   "http://127.0.0.1:19290",
+		"http://127.0.0.1:19290": "",
+		"http://[::1]:19290":     "",
+		"http://10.0.0.1:19290":  "",
+	} {
+		local, open := reachable(url)
+		var p page
+		emulation{URL: local, open: open}.text(&p)
+		told := strings.Contains(p.String(), "every interface of this machine is open")
+		if wantOpen := want != ""; open != wantOpen || told != wantOpen || local != cmp.Or(want, url) {
+			t.Errorf("%s: %s, open %t, told %t", url, local, open, told)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
 
@@ -128,6 +129,7 @@ type step struct {
 // A targetView is one thing to refresh.
 type targetView struct {
 	Product string `json:"product"`
+	Site    int64  `json:"site,omitempty"` // ESA only
 	Type    string `json:"type"`
 	URL     string `json:"url"`
 }
@@ -173,7 +175,16 @@ func newTargets(targets []mapping.Target) []targetView {
 }
 
 func newTarget(t mapping.Target) targetView {
-	return targetView{string(t.Product), string(t.Type), t.URL}
+	return targetView{string(t.Product), t.Site, string(t.Type), t.URL}
+}
+
+func newItemView(it refresh.Item) targetView {
+	return targetView{string(it.Product), it.Site, string(it.Type), it.URL}
+}
+
+// named is a service for people: "dcdn", or "esa, site 7".
+func named(product string, site int64) string {
+	return mapping.Service{Product: mapping.Product(product), Site: site}.String()
 }
 
 func buckets(table *mapping.Table) []string {
@@ -211,7 +222,7 @@ func (e explanation) text(p *page) {
 func targetRows(targets []targetView) [][]string {
 	var rows [][]string
 	for _, t := range targets {
-		rows = append(rows, []string{t.Product, t.Type, withName(t.URL)})
+		rows = append(rows, []string{named(t.Product, t.Site), t.Type, withName(t.URL)})
 	}
 	return rows
 }
@@ -226,6 +237,7 @@ type sources struct {
 type source struct {
 	Rule    string `json:"rule"`
 	Product string `json:"product"`
+	Site    int64  `json:"site,omitempty"` // ESA only
 	Bucket  string `json:"bucket"`
 	Key     string `json:"key"`
 	Below   bool   `json:"below,omitempty"` // any key that begins so
@@ -309,7 +321,7 @@ func withDomain(url string) (full, domain string) {
 
 func newSource(file string, f mapping.Source) source {
 	return source{
-		Rule: place(file, f.Rule), Product: string(f.Spec.Product),
+		Rule: place(file, f.Rule), Product: string(f.Spec.Product), Site: f.Spec.Site,
 		Bucket: f.Bucket, Key: f.Key, Below: f.Below,
 		Refreshed: f.Refreshed(), Spellings: f.Spelling, OddQuery: f.OddQuery, spelt: f.Spelt,
 	}
@@ -334,7 +346,7 @@ func (s sources) text(p *page) {
 	var rows [][]string
 	for _, o := range s.Objects {
 		keys := o.keys() + "  (" + o.fate() + ")"
-		rows = append(rows, []string{short(o.Rule), o.Product, shown(o.Bucket), keys})
+		rows = append(rows, []string{short(o.Rule), named(o.Product, o.Site), shown(o.Bucket), keys})
 	}
 	p.rows(rows)
 	if len(s.Objects) == 0 {

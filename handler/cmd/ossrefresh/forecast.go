@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ type forecastCommand struct {
 	Prefix    *string  `placeholder:"P" help:"Put before a path it is the key. Default: the prefix of the bucket's rule, where it has one."`
 	Since     string   `placeholder:"DATE" help:"The first day that counts, such as 2026-01-31."`
 	Days      int      `placeholder:"N" help:"How many days count, from --since on."`
-	Quota     string   `default:"2000,100" placeholder:"URLS[,DIRECTORIES]" help:"What may be refreshed in a day. Default: 2000,100."`
+	Quota     string   `placeholder:"URLS[,DIRECTORIES]" help:"What may be refreshed in a day. Default: 2000,100, which is what DCDN and CDN have at least; a site of ESA has what its plan has."`
 	Batch     string   `default:"100" placeholder:"N" help:"How many events an invocation sees: 1 with the trigger oss, up to 100 (the default) with burst, or all of a publish."`
 	HTML      string   `name:"html" placeholder:"FILE" help:"Write a page to look at."`
 }
@@ -69,6 +70,7 @@ func (cmd *forecastCommand) Run(ctx context.Context, c *console) error {
 	doc := outlook{
 		Mapping: cmd.file(), Bucket: options.Bucket, Prefix: options.Prefix, Batch: options.Batch,
 	}
+	doc.guessed = cmd.Quota == "" && hasProduct(table, mapping.ESA)
 	if err := cmd.run(ctx, c, table, options, &doc); err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ func (cmd *forecastCommand) Run(ctx context.Context, c *console) error {
 
 // options reads what the command line says of the history.
 func (cmd *forecastCommand) options(table *mapping.Table) (o forecast.Options, err error) {
-	if o.Quota, err = parseQuota(cmd.Quota); err != nil {
+	if o.Quota, err = parseQuota(cmp.Or(cmd.Quota, "2000,100")); err != nil {
 		return o, err
 	}
 	if o.Batch, err = parseBatch(cmd.Batch); err != nil {

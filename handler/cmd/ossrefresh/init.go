@@ -55,6 +55,9 @@ func (cmd *initCommand) Run(ctx context.Context, c *console) error {
 	if err := cmd.checkDomains(domains, refused); err != nil {
 		return err
 	}
+	if err := cmd.checkLoss(refused); err != nil {
+		return err
+	}
 	doc := newDraft(cmd.file(), slices.DeleteFunc(read(domains), cmd.leavesOut), refused)
 	err = cmd.write(doc)
 	return errors.Join(c.show(doc), err)
@@ -94,9 +97,24 @@ func (cmd *initCommand) checkDomains(domains []account.Domain, refused []product
 		}
 		text := "without --domain, all of them are listed"
 		for _, e := range refused {
-			text = e.Error() + "; " + operatorHint
+			text = e.Error() + "; " + e.hint
 		}
 		return hint(fmt.Errorf("the account has no domain %q of DCDN, CDN or ESA that was listed", name), text)
+	}
+	return nil
+}
+
+// checkLoss makes sure that a table is not written over for want of an answer.
+func (cmd *initCommand) checkLoss(refused []productError) error {
+	old, err := mapping.Load(cmd.file())
+	if err != nil {
+		return nil // there is none, or none that anybody uses
+	}
+	for _, r := range refused {
+		if hasProduct(old, r.product) {
+			return hint(fmt.Errorf("%s has domains of %s: %w", cmd.file(), r.product, r.error),
+				r.hint+"\nnothing was written; --mapping FILE writes another file, without them")
+		}
 	}
 	return nil
 }

@@ -169,8 +169,12 @@ func fromReport(report handler.Report, targets []refresh.Target) (content, bool)
 	kinds := map[targetView]refresh.Kind{}
 	note := func(t mapping.Target) {
 		key := newTarget(t)
-		removed[key] = removed[key] || t.Event == mapping.Removed
-		kinds[key] = refresh.Kind{Site: t.Site, Force: t.Force || kinds[key].Force}
+		unnamed := key
+		unnamed.Site = 0 // older letters do not say it
+		for _, key := range []targetView{key, unnamed} {
+			removed[key] = removed[key] || t.Event == mapping.Removed
+			kinds[key] = refresh.Kind{Site: t.Site, Force: t.Force || kinds[key].Force}
+		}
 	}
 	for _, t := range targets {
 		note(t.Target)
@@ -183,7 +187,7 @@ func fromReport(report handler.Report, targets []refresh.Target) (content, bool)
 	var c content
 	for _, g := range report.Failed {
 		for _, url := range g.URLs {
-			key := targetView{g.Product, g.Type, url}
+			key := targetView{g.Product, g.Site, g.Type, url}
 			gone, asked := removed[key]
 			if !asked {
 				return content{}, false

@@ -115,11 +115,11 @@ func (s *sender) send(
 		job := refresh.Job{API: s.api, Requests: requests, Done: count}
 		result = s.submitter.Submit(ctx, job)
 		doc.add(result.Outcomes)
-		named := make([]targetView, len(items))
+		order := make([]targetView, len(items))
 		for i, it := range items {
-			named[i] = targetView{string(it.Product), string(it.Type), it.URL}
+			order[i] = newItemView(it)
 		}
-		inOrder(doc.Requests, doc.Failed, ranks(named))
+		inOrder(doc.Requests, doc.Failed, ranks(order))
 	}
 	accepted := make([]bool, len(targets))
 	for _, o := range result.Outcomes {
@@ -162,14 +162,15 @@ func (s *sendResult) add(outcomes []refresh.Outcome) {
 }
 
 func (s *sendResult) accept(o refresh.Outcome) {
-	product, typ := string(o.Item.Product), string(o.Item.Type)
+	of := newItemView(o.Item)
 	i := slices.IndexFunc(s.Requests, func(r callView) bool {
-		return r.RequestID == o.Receipt.RequestID && r.Product == product && r.Type == typ
+		return r.RequestID == o.Receipt.RequestID &&
+			r.Product == of.Product && r.Site == of.Site && r.Type == of.Type
 	})
 	if i < 0 {
 		i = len(s.Requests)
 		s.Requests = append(s.Requests, callView{
-			Product: product, Site: o.Item.Site, Type: typ,
+			Product: of.Product, Site: of.Site, Type: of.Type,
 			TaskID: o.Receipt.TaskID, RequestID: o.Receipt.RequestID,
 		})
 	}
@@ -179,14 +180,15 @@ func (s *sendResult) accept(o refresh.Outcome) {
 }
 
 func (s *sendResult) refuse(o refresh.Outcome) {
-	product, typ := string(o.Item.Product), string(o.Item.Type)
+	of := newItemView(o.Item)
 	i := slices.IndexFunc(s.Failed, func(g failureView) bool {
-		return g.Code == o.Err.Code && g.Product == product && g.Type == typ
+		return g.Code == o.Err.Code &&
+			g.Product == of.Product && g.Site == of.Site && g.Type == of.Type
 	})
 	if i < 0 {
 		i = len(s.Failed)
 		s.Failed = append(s.Failed, failureView{
-			Product: product, Type: typ, Code: o.Err.Code,
+			Product: of.Product, Site: of.Site, Type: of.Type, Code: o.Err.Code,
 			Error: o.Err.Message, Retryable: o.Err.Class.Retryable(),
 		})
 	}

@@ -37,40 +37,47 @@ func (cmd *policyCommand) operator(c *console) error {
 	return nil
 }
 
-// operatorPolicy is the least for init, check --live, refresh, quota and tasks,
-// and what of it is inferred. Table may be nil. The actions and resources are
+// operatorPolicy is the least for init, check --live, refresh, preload, quota and
+// tasks, and what of it is inferred. Table may be nil. The actions and resources are
 // those of the API references of DescribeDcdnUserDomains, DescribeUserDomains,
 // DescribeDcdnDomainConfigs, DescribeCdnDomainConfigs, RefreshDcdnObjectCaches,
-// RefreshObjectCaches and PurgeCaches; those of the quotas have all resources only.
+// RefreshObjectCaches, PurgeCaches, PreloadDcdnObjectCaches and PreloadCaches; those of
+// the quotas have all resources only.
 func operatorPolicy(table *mapping.Table, account string) (p deployment.Policy, inferred []string) {
 	p.Version = "1"
 	allow := func(resources []string, actions ...string) {
 		p.Statement = append(p.Statement, deployment.Statement{Effect: "Allow", Action: actions, Resource: resources})
 	}
 	for _, api := range []struct {
-		product     mapping.Product
-		list        []string // what init and check --live ask
-		refresh     string
-		quota, task string
-		inferred    []string
+		product  mapping.Product
+		list     []string // what init and check --live ask
+		refresh  []string // and preload
+		ask      []string // what quota and tasks ask
+		inferred []string
 	}{
 		{
 			mapping.DCDN,
 			[]string{"dcdn:DescribeDcdnUserDomains", "dcdn:DescribeDcdnDomainConfigs"},
-			"dcdn:RefreshDcdnObjectCaches", "dcdn:DescribeDcdnRefreshQuota", "dcdn:DescribeDcdnRefreshTaskById",
+			[]string{"dcdn:RefreshDcdnObjectCaches", "dcdn:PreloadDcdnObjectCaches"},
+			[]string{"dcdn:DescribeDcdnRefreshQuota", "dcdn:DescribeDcdnRefreshTaskById"},
 			[]string{"dcdn:DescribeDcdnRefreshTaskById"},
 		},
 		{
 			mapping.CDN,
 			[]string{"cdn:DescribeUserDomains", "cdn:DescribeCdnDomainConfigs"},
-			"cdn:RefreshObjectCaches", "cdn:DescribeRefreshQuota", "cdn:DescribeRefreshTaskById",
-			[]string{"cdn:DescribeRefreshTaskById"},
+			[]string{"cdn:RefreshObjectCaches", "cdn:PushObjectCache"},
+			[]string{"cdn:DescribeRefreshQuota", "cdn:DescribeRefreshTaskById"},
+			[]string{"cdn:PushObjectCache", "cdn:DescribeRefreshTaskById"},
 		},
 		{
 			mapping.ESA,
 			[]string{"esa:ListSites", "esa:ListRecords"},
-			"esa:PurgeCaches", "esa:GetPurgeQuota", "esa:DescribePurgeTasks",
-			[]string{"esa:ListSites", "esa:ListRecords", "esa:DescribePurgeTasks"},
+			[]string{"esa:PurgeCaches", "esa:PreloadCaches"},
+			[]string{"esa:GetPurgeQuota", "esa:DescribePurgeTasks", "esa:DescribePreloadTasks"},
+			[]string{
+				"esa:ListSites", "esa:ListRecords", "esa:DescribePurgeTasks",
+				"esa:DescribePreloadTasks",
+			},
 		},
 	} {
 		resource := func(of string) string {
@@ -92,9 +99,9 @@ func operatorPolicy(table *mapping.Table, account string) (p deployment.Policy, 
 		}
 		allow([]string{listed}, api.list...)
 		if refreshed != nil {
-			allow(refreshed, api.refresh)
+			allow(refreshed, api.refresh...)
 		}
-		allow([]string{"*"}, api.quota, api.task)
+		allow([]string{"*"}, api.ask...)
 		inferred = append(inferred, api.inferred...)
 	}
 	return p, inferred

@@ -16,51 +16,67 @@ func ranks(targets []targetView) map[targetView]int {
 	return all
 }
 
+// A kind is what the URLs of a call have in common.
+type kind struct {
+	product string
+	site    int64
+	typ     string
+}
+
+func (r callView) kind() kind    { return kind{r.Product, r.Site, r.Type} }
+func (g failureView) kind() kind { return kind{g.Product, g.Site, g.Type} }
+
+func (k kind) compare(other kind) int {
+	return cmp.Or(cmp.Compare(k.product, other.product), cmp.Compare(k.site, other.site),
+		cmp.Compare(k.typ, other.typ))
+}
+
 // inOrder brings calls and failures into the order of the targets that they are for,
 // whichever ended first: what stands beside a number is the same in every run. Of one
-// product and type, refusals come first. What stands in for a target comes last.
+// kind, refusals come first. What stands in for a target comes last.
 func inOrder(requests []callView, failed []failureView, ranks map[targetView]int) {
-	first := func(product, typ string, urls []string) int {
+	first := func(k kind, urls []string) int {
 		least := len(ranks)
 		for _, url := range urls {
-			if rank, ok := ranks[targetView{product, typ, url}]; ok {
+			if rank, ok := ranks[targetView{k.product, k.site, k.typ, url}]; ok {
 				least = min(least, rank)
 			}
 		}
 		return least
 	}
-	kinds := map[[2]string]int{} // the first rank of a product and type
+	kinds := map[kind]int{} // their first ranks
 	for t, rank := range ranks {
-		kind := [2]string{t.Product, t.Type}
-		if least, ok := kinds[kind]; !ok || rank < least {
-			kinds[kind] = rank
+		k := kind{t.Product, t.Site, t.Type}
+		if least, ok := kinds[k]; !ok || rank < least {
+			kinds[k] = rank
 		}
 	}
-	kindRank := func(product, typ string) int {
-		if rank, ok := kinds[[2]string{product, typ}]; ok {
+	kindRank := func(k kind) int {
+		if rank, ok := kinds[k]; ok {
 			return rank
 		}
 		return len(ranks)
 	}
 	slices.SortStableFunc(requests, func(a, b callView) int {
 		return cmp.Or(
-			cmp.Compare(kindRank(a.Product, a.Type), kindRank(b.Product, b.Type)),
-			cmp.Compare(a.Product+a.Type, b.Product+b.Type),
+			cmp.Compare(kindRank(a.kind()), kindRank(b.kind())),
+			a.kind().compare(b.kind()),
 			-cmp.Compare(a.Code, b.Code),
-			cmp.Compare(first(a.Product, a.Type, a.URLs), first(b.Product, b.Type, b.URLs)),
+			cmp.Compare(first(a.kind(), a.URLs), first(b.kind(), b.URLs)),
 			-cmp.Compare(a.Count, b.Count),
 		)
 	})
 	for _, g := range failed {
 		slices.SortStableFunc(g.URLs, func(a, b string) int {
-			rank := func(url string) int { return first(g.Product, g.Type, []string{url}) }
+			rank := func(url string) int { return first(g.kind(), []string{url}) }
 			return cmp.Compare(rank(a), rank(b))
 		})
 	}
 	slices.SortStableFunc(failed, func(a, b failureView) int {
 		return cmp.Or(
-			cmp.Compare(first(a.Product, a.Type, a.URLs), first(b.Product, b.Type, b.URLs)),
-			cmp.Compare(a.Product+a.Type+a.Code, b.Product+b.Type+b.Code),
+			cmp.Compare(first(a.kind(), a.URLs), first(b.kind(), b.URLs)),
+			a.kind().compare(b.kind()),
+			cmp.Compare(a.Code, b.Code),
 		)
 	})
 }

@@ -12,9 +12,9 @@ import (
 func TestInOrder(t *testing.T) {
 	var targets []targetView
 	for i := range 6 {
-		targets = append(targets, targetView{"dcdn", "File", fmt.Sprint(i)})
+		targets = append(targets, targetView{"dcdn", 0, "File", fmt.Sprint(i)})
 	}
-	targets = append(targets, targetView{"cdn", "File", "0"})
+	targets = append(targets, targetView{"cdn", 0, "File", "0"})
 	requests := []callView{
 		{Product: "dcdn", Type: "File", Count: 6, Code: "QuotaExceeded.Refresh"},
 		{Product: "dcdn", Type: "File", Count: 3, Code: "QuotaExceeded.Refresh"},
@@ -48,5 +48,22 @@ func TestInOrder(t *testing.T) {
 		if diff := cmp.Diff(failed, gotFailed, cmp.AllowUnexported(failureView{})); diff != "" {
 			t.Fatalf("failed (-want +got)\n%s", diff)
 		}
+	}
+}
+
+// Of two sites, the one that comes first in the targets comes first.
+func TestInOrderOfSites(t *testing.T) {
+	targets := []targetView{{"esa", 8, "File", "b"}, {"esa", 7, "File", "a"}}
+	requests := []callView{
+		{Product: "esa", Site: 7, Type: "File", Count: 1, URLs: []string{"a"}},
+		{Product: "esa", Site: 8, Type: "File", Count: 1, URLs: []string{"b"}},
+	}
+	failed := []failureView{
+		{Product: "esa", Site: 7, Type: "File", Code: "A", URLs: []string{"a"}},
+		{Product: "esa", Site: 8, Type: "File", Code: "A", URLs: []string{"b"}},
+	}
+	inOrder(requests, failed, ranks(targets))
+	if requests[0].Site != 8 || failed[0].Site != 8 {
+		t.Errorf("sites %d and %d are first, want 8", requests[0].Site, failed[0].Site)
 	}
 }

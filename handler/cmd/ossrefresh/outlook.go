@@ -22,6 +22,8 @@ type outlook struct {
 	Result  *forecast.Result `json:"forecast"`        // null: the log only
 	Spent   *forecast.Spend  `json:"spent,omitempty"` // by the function's log
 
+	guessed bool // the quota, though the table has sites of ESA
+
 	listed bool // the history is of listings, which tell how files were uploaded
 	quota  forecast.Quota
 }
@@ -30,6 +32,10 @@ type outlook struct {
 // publishing histories of 35 sites.
 const spread = "A record of the past, not a promise: of 661 windows of 90 days on 35 sites," +
 	" half were followed by 0.55 to 1.77 times as much."
+
+// planned says what must be known of sites of ESA.
+const planned = "A site of ESA has the quota of its plan: give it with --quota," +
+	" as ossrefresh quota --product esa shows it."
 
 func (o outlook) text(p *page) {
 	if r := o.Result; r != nil {
@@ -45,6 +51,10 @@ func (o outlook) text(p *page) {
 	}
 	if o.Spent != nil {
 		o.spentText(p)
+	}
+	if o.guessed {
+		p.line("")
+		p.line("%s", planned)
 	}
 	if o.Result != nil {
 		p.line("")

@@ -12,7 +12,7 @@ import (
 
 type policyCommand struct {
 	tableFlag
-	Operator   bool   `help:"Print what a person needs who runs init, check --live, refresh, quota and tasks."`
+	Operator   bool   `help:"Print what a person needs who runs init, check --live, refresh, preload, quota and tasks."`
 	Account    string `required:"" placeholder:"ID" help:"The Alibaba Cloud account that owns the domains: digits."`
 	DeadLetter string `placeholder:"QUEUE" help:"Also allow sending dead letters to this queue of Simple Message Queue (formerly MNS)."`
 	Region     string `default:"*" help:"The queue's region. Default: any."`

@@ -197,17 +197,21 @@ func (a *probeAPI) ListTasks(
 		Type: typ, Since: since.Add(-time.Minute), Until: time.Now().Add(time.Second),
 	}
 	var all []refresh.Task
-	for query.Page = 1; query.Page <= maxTaskPages; query.Page++ {
-		page, err := a.caller.ListTasks(ctx, a.product, query)
+	for query.Page = 1; ; query.Page++ {
+		page, err := patiently(ctx, func() (refresh.TaskPage, error) {
+			return a.caller.ListTasks(ctx, a.product, query)
+		})
 		if err != nil {
 			return nil, unanswered(err)
 		}
 		all = append(all, page.Tasks...)
-		if !page.More {
-			break
+		if !page.More || query.Page == maxTaskPages {
+			return all, nil
+		}
+		if err := sleep(ctx, taskPace); err != nil {
+			return nil, err
 		}
 	}
-	return all, nil
 }
 
 func (a *probeAPI) Quota(ctx context.Context) (map[string]int, error) {

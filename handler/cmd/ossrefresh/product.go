@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"oss-cdn-refresh/mapping"
 )
@@ -50,45 +50,37 @@ func (f productFlag) of(table *mapping.Table, domain string) ([]mapping.Service,
 	return []mapping.Service{{Product: mapping.Product(f.Product)}}, nil
 }
 
-// one returns the service that is meant where no domain says it: of ESA, the table's
-// only site.
-func (f productFlag) one(table *mapping.Table) (mapping.Service, error) {
-	if f.Product != string(mapping.ESA) || f.Site != 0 {
-		a := mapping.Service{Product: mapping.Product(f.Product), Site: f.Site}
-		if a.Product == "" {
-			a.Product = mapping.DCDN
-		}
-		return a, nil
-	}
-	var sites []mapping.Service
-	var ids []string
-	for _, a := range table.Services("") {
-		if a.Product == mapping.ESA {
-			sites = append(sites, a)
-			ids = append(ids, fmt.Sprint(a.Site))
-		}
-	}
-	switch len(sites) {
-	case 1:
-		return sites[0], nil
-	case 0:
-		return mapping.Service{}, misuse(errors.New("the mapping table has no site of ESA"), "give --site")
-	}
-	return mapping.Service{}, misuse(fmt.Errorf("the mapping table has several sites of ESA: %s", strings.Join(ids, ", ")), "give one of them with --site")
+// A serviceFlag says which product is asked, and of ESA which site, where there is no
+// domain that says it.
+type serviceFlag struct {
+	Product string `enum:",dcdn,cdn,esa" default:"" help:"dcdn, cdn or esa. Default: all products and sites of the mapping table, or dcdn where there is no table."`
+	Site    int64  `placeholder:"ID" help:"With --product esa: the id of the site. Default: all sites of the mapping table."`
 }
 
-// oneService returns the account that the flags mean. The table is read only where
-// they do not say the site.
-func oneService(table tableFlag, product productFlag) (mapping.Service, error) {
-	if err := product.validate(); err != nil {
-		return mapping.Service{}, err
+// services returns those that are meant. The table is read only where the flags do not
+// say all.
+func (f serviceFlag) services(table tableFlag) ([]mapping.Service, error) {
+	flags := productFlag(f)
+	if err := flags.validate(); err != nil {
+		return nil, err
 	}
-	if product.Product != string(mapping.ESA) || product.Site != 0 {
-		return product.one(nil)
+	product := mapping.Product(f.Product)
+	if f.Site != 0 || product == mapping.DCDN || product == mapping.CDN {
+		return []mapping.Service{{Product: product, Site: f.Site}}, nil
 	}
 	loaded, err := tableOf(table)
 	if err != nil {
-		return mapping.Service{}, err
+		return nil, err
 	}
-	return product.one(loaded)
+	all := loaded.Services("")
+	if product == mapping.ESA {
+		all = slices.DeleteFunc(all, func(s mapping.Service) bool { return s.Product != mapping.ESA })
+	}
+	switch {
+	case len(all) > 0:
+		return all, nil
+	case product == mapping.ESA:
+		return nil, misuse(errors.New("the mapping table has no site of ESA"), "give --site")
+	}
+	return []mapping.Service{{Product: mapping.DCDN}}, nil
 }

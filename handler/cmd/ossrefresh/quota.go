@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"oss-cdn-refresh/handler/aliyun"
@@ -10,7 +11,7 @@ import (
 
 type quotaCommand struct {
 	tableFlag
-	productFlag
+	serviceFlag
 }
 
 func (*quotaCommand) Help() string {
@@ -20,11 +21,12 @@ Examples:
 
     ossrefresh quota
     ossrefresh quota --product cdn --json
+    ossrefresh quota --product esa
     ossrefresh quota --product esa --site 123456789012345`
 }
 
 func (cmd *quotaCommand) Run(ctx context.Context, c *console) error {
-	service, err := oneService(cmd.tableFlag, cmd.productFlag)
+	services, err := cmd.services(cmd.tableFlag)
 	if err != nil {
 		return err
 	}
@@ -32,11 +34,54 @@ func (cmd *quotaCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	allowances, err := allowancesOf(ctx, caller, service)
-	if err != nil {
-		return fmt.Errorf("asking for the quota: %w", unanswered(err))
+	doc := quotas{Allowances: []serviceAllowance{}}
+	if len(services) == 1 {
+		doc.Product, doc.Site = string(services[0].Product), services[0].Site
 	}
-	return c.show(quota{string(service.Product), service.Site, append([]aliyun.Allowance{}, allowances...)})
+	var failures []error
+	for _, service := range services {
+		allowances, err := allowancesOf(ctx, caller, service)
+		if err != nil {
+			err = fmt.Errorf("asking for the quota of %s: %w", service, unanswered(err))
+			failures = append(failures, err)
+			continue
+		}
+		doc.add(service, allowances)
+	}
+	if len(failures) == len(services) {
+		return errors.Join(failures...)
+	}
+	return errors.Join(append([]error{c.show(doc)}, failures...)...)
+}
+
+// Quotas are what is left of the day, of one service or of several.
+type quotas struct {
+	Product    string             `json:"product,omitempty"` // where one service was asked
+	Site       int64              `json:"site,omitempty"`
+	Allowances []serviceAllowance `json:"allowances"`
+
+	each []quota
+}
+
+// A serviceAllowance is an allowance with whose it is.
+type serviceAllowance struct {
+	Product string `json:"product"`
+	Site    int64  `json:"site,omitempty"` // ESA only
+	aliyun.Allowance
+}
+
+func (q *quotas) add(service mapping.Service, allowances []aliyun.Allowance) {
+	one := quota{string(service.Product), service.Site, allowances}
+	q.each = append(q.each, one)
+	for _, a := range allowances {
+		q.Allowances = append(q.Allowances, serviceAllowance{one.Product, one.Site, a})
+	}
+}
+
+func (q quotas) text(p *page) {
+	for _, one := range q.each {
+		one.text(p)
+	}
 }
 
 // allowancesOf asks what is left of a service's day.

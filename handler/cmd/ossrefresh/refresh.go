@@ -64,6 +64,7 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	doubtDomains(c, table, targets)
+	doubtServices(c, table, targets)
 	given := targets
 	if !cmd.Exact {
 		targets = respelt(targets, table)
@@ -226,6 +227,40 @@ func doubtDomains(c *console, table *mapping.Table, targets []mapping.Target) {
 		if near := mapping.Nearest(t.Domain, known); near != "" {
 			c.hint(t.Domain + " is not a domain of the table; did you mean " + near + "?")
 		}
+	}
+}
+
+// doubtServices says so where --product or --site leads past what the table has for a
+// domain: once, however many domains there are.
+func doubtServices(c *console, table *mapping.Table, targets []mapping.Target) {
+	past, example := 0, "" // domains, and the first
+	seen := map[string]bool{}
+	for _, t := range targets {
+		if seen[t.Domain] {
+			continue
+		}
+		seen[t.Domain] = true // the flags are the same for all its URLs
+		known := table.Services(t.Domain)
+		given := mapping.Service{Product: t.Product, Site: t.Site}
+		if len(known) == 0 || slices.Contains(known, given) {
+			continue
+		}
+		if past++; past > 1 {
+			continue
+		}
+		var names []string
+		for _, s := range known {
+			names = append(names, s.String())
+		}
+		example = fmt.Sprintf("%s at %s, not at %s", t.Domain, strings.Join(names, " and at "), given)
+	}
+	switch past {
+	case 0:
+	case 1:
+		c.hint("the table has " + example)
+	default:
+		c.hint(fmt.Sprintf("the table has %d of these domains at other products or sites: %s, and so on",
+			past, example))
 	}
 }
 

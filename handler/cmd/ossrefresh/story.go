@@ -96,7 +96,7 @@ func newRecord(file string, c events.Change, match mapping.Match, fate handler.F
 }
 
 func newItem(it refresh.Item, changes []events.Change) item {
-	i := item{targetView: targetView{string(it.Product), string(it.Type), it.URL}}
+	i := item{targetView: newItemView(it)}
 	for _, file := range it.Covered {
 		i.Covers = append(i.Covers, file.URL)
 	}
@@ -125,7 +125,7 @@ func (s story) text(p *page, requests map[targetView]int) {
 	rows = [][]string{{"product", "type", "records", "request", "URL"}}
 	for _, i := range s.Items {
 		rows = append(rows, []string{
-			i.Product, i.Type, joinRecords(i.Records), numberOf(requests, i.targetView),
+			named(i.Product, i.Site), i.Type, joinRecords(i.Records), numberOf(requests, i.targetView),
 			withName(i.URL),
 		})
 		for _, url := range i.Covers {

@@ -173,26 +173,53 @@ func concernsOne(class refresh.Class) bool {
 
 // patiently calls until there is an answer that stays, with growing pauses.
 func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
-	for pause := 500 * time.Millisecond; ; pause *= 2 {
+	return repeatedly(ctx, call, passes, nil)
+}
+
+// passes reports whether the next answer may be another one.
+func passes(err *refresh.Error) bool {
+	switch err.Class {
+	case refresh.AgainNow, refresh.Again, refresh.AgainLater, refresh.Busy:
+		return true
+	}
+	return false
+}
+
+// whileWaiting is patiently for somebody who waits for minutes anyway: throttling does
+// not count towards giving up.
+func whileWaiting[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	retryable := func(err *refresh.Error) bool { return err.Class.Retryable() }
+	return repeatedly(ctx, call, retryable, aliyun.Throttled)
+}
+
+// repeatedly calls until there is an answer or a refusal that stays. It gives up
+// after maxUnanswered more calls, not counting those that were free.
+func repeatedly[T any](
+	ctx context.Context, call func() (T, error),
+	again func(*refresh.Error) bool, free func(error) bool,
+) (T, error) {
+	pause := 500 * time.Millisecond
+	for unanswered := 0; ; pause = min(2*pause, 8*time.Second) {
 		value, err := call()
 		var refusal *refresh.Error
-		if err == nil || !errors.As(err, &refusal) || pause > 8*time.Second {
+		if err == nil || !errors.As(err, &refusal) || !again(refusal) {
 			return value, err
 		}
-		switch refusal.Class {
-		case refresh.AgainNow, refresh.Again, refresh.AgainLater, refresh.Busy:
-		default:
-			return value, err
+		if free == nil || !free(err) {
+			unanswered++
 		}
-		if sleep(ctx, pause) != nil {
+		if unanswered > maxUnanswered || sleep(ctx, pause) != nil {
 			return value, err
 		}
 	}
 }
 
+// maxUnanswered is how often more a question is asked that nobody answers.
+const maxUnanswered = 5
+
 // take asks the products for their domains, and for the settings of those that are
-// wanted. A product that may not be asked, or is not activated, is told of; there is
-// no answer where that is so of all.
+// wanted. A product that may not be asked, is not activated or does not answer is told
+// of; there is no answer where that is so of all.
 func (v survey) take(
 	ctx context.Context, wanted func(account.Domain) bool,
 ) (all []account.Domain, refused []productError, err error) {
@@ -208,19 +235,24 @@ func (v survey) take(
 		switch {
 		case err == nil:
 			all = append(all, domains...)
-		case errors.As(err, &refusal) &&
-			(concernsOne(refusal.Class) || refusal.Class == refresh.StopProduct):
-			refused = append(refused, productError{product, err})
+		case ctx.Err() != nil || !errors.As(err, &refusal):
+			return nil, nil, err
+		case passes(refusal):
+			refused = append(refused, productError{product, err, laterHint})
+		case concernsOne(refusal.Class) || refusal.Class == refresh.StopProduct:
+			refused = append(refused, productError{product, err, operatorHint})
 		default:
 			return nil, nil, err
 		}
 	}
 	if len(refused) == len(products) {
 		var all []error
+		var hints []string
 		for _, r := range refused {
 			all = append(all, r.error)
+			hints = append(hints, r.hint)
 		}
-		return nil, nil, hint(errors.Join(all...), operatorHint)
+		return nil, nil, hint(errors.Join(all...), strings.Join(slices.Compact(hints), "\n"))
 	}
 	if err := v.settle(ctx, all, wanted); err != nil {
 		return nil, nil, err
@@ -228,12 +260,16 @@ func (v survey) take(
 	return all, refused, nil
 }
 
-const operatorHint = "ossrefresh policy --operator prints what the credentials must be allowed"
+const (
+	operatorHint = "ossrefresh policy --operator prints what the credentials must be allowed"
+	laterHint    = "try again later, or look at what keeps this machine from the API's endpoint"
+)
 
-// A productError is why a product was not asked.
+// A productError is why the domains of a product are not known.
 type productError struct {
 	product mapping.Product
 	error
+	hint string
 }
 
 // read tells what the domains say about the table.

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,21 +15,25 @@ import (
 	"oss-cdn-refresh/handler/aliyun"
 	"oss-cdn-refresh/handler/aliyun/account"
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
+	"oss-cdn-refresh/mapping"
 )
 
-// surveyOf asks a server in virtual time, and returns the domains and how long
-// it took.
-func surveyOf(t *testing.T, api *aliyuntest.Server) (domains []account.Domain, refused []productError, took time.Duration, err error) {
+// virtualCaller starts a server in virtual time, and calls it.
+func virtualCaller(t *testing.T, api *aliyuntest.Server) *aliyun.Caller {
 	t.Helper()
 	api.InMemory = true
 	aliyuntest.NewTestServer(t, api)
 	client := aliyun.NewClient(aliyun.Endpoint(api.URL))
 	client.DialWith(api.Dial)
 	key := aliyuntest.TestCredential
-	v := survey{
-		client.With(aliyun.Credentials{AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken}),
-		newConsole(nil, new(bytes.Buffer), new(bytes.Buffer), func(string) string { return "" }),
-	}
+	return client.With(aliyun.Credentials{AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken})
+}
+
+// surveyOf asks a server in virtual time, and returns the domains and how long
+// it took.
+func surveyOf(t *testing.T, api *aliyuntest.Server) (domains []account.Domain, refused []productError, took time.Duration, err error) {
+	t.Helper()
+	v := survey{virtualCaller(t, api), newConsole(nil, new(bytes.Buffer), new(bytes.Buffer), func(string) string { return "" })}
 	start := time.Now()
 	domains, refused, err = v.take(t.Context(), func(d account.Domain) bool { return account.MayHaveBucket(d.Domain) })
 	took = time.Since(start)
@@ -116,6 +122,19 @@ func TestSurveyInTrouble(t *testing.T) {
 				return aliyuntest.Fault{}
 			},
 			read: 4, refused: "[esa]",
+		},
+		"no site is listed": {
+			fault: func(c aliyuntest.Call) aliyuntest.Fault {
+				if c.Product == "esa" {
+					return aliyuntest.Fault{Status: 503}
+				}
+				return aliyuntest.Fault{}
+			},
+			read: 4, refused: "[esa]",
+		},
+		"nobody answers": {
+			fault: func(aliyuntest.Call) aliyuntest.Fault { return aliyuntest.Fault{DropBefore: true} },
+			err:   "asking for the domains of dcdn: DescribeDcdnUserDomains: ",
 		},
 		"all products": {
 			fault: func(aliyuntest.Call) aliyuntest.Fault { return forbidden },
@@ -209,4 +228,79 @@ func TestSurveyOfNestedSites(t *testing.T) {
 			t.Errorf("error %v\n%s", err, diff)
 		}
 	})
+}
+
+// Of two sites it is said which one's quota is not known.
+func TestQuotaThatIsNotKnown(t *testing.T) {
+	var p page
+	liveVerdict{Quotas: []liveQuota{{quota{"esa", 8, nil}, "GetPurgeQuota: Forbidden.RAM"}}}.text(&p)
+	if want := "esa, site 8: what is left of today's quota is not known: GetPurgeQuota"; !strings.Contains(p.String(), want) {
+		t.Errorf("%q is not in\n%s", want, p.String())
+	}
+}
+
+// What ESA's endpoint does concerns only tables that have it.
+func TestESADoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &aliyuntest.Server{
+			Account: bucketDomains("dcdn", 1),
+			Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+				if c.Product == "esa" {
+					return aliyuntest.Fault{Status: 503}
+				}
+				return aliyuntest.Fault{}
+			},
+		}
+		var stdout, stderr bytes.Buffer
+		c := newConsole(nil, &stdout, &stderr, func(string) string { return "" })
+		v := survey{virtualCaller(t, api), c}
+		defer api.Close()
+		compared := func(target string) error {
+			table, err := mapping.Parse("t", []byte("rules: [{bucket: b, targets: ["+target+"]}]"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return liveFlag{Timeout: 5 * time.Minute}.compareWith(t.Context(), v, "t", table, nil)
+		}
+		if err := compared("{domain: d0.dcdn.example.com}"); err != nil {
+			t.Errorf("without ESA: %v", err)
+		}
+		if want := "hint: asking for the sites of esa: ListSites: "; !strings.Contains(stderr.String(), want) {
+			t.Errorf("%q is not in %s", want, &stderr)
+		}
+		if err := compared("{domain: d0.dcdn.example.com}, {domain: e.example.com, product: esa, site: 7}"); err == nil ||
+			!strings.HasPrefix(err.Error(), "asking for the sites of esa: ") {
+			t.Errorf("with ESA: %v", err)
+		}
+	})
+}
+
+// A table is not written over by one that lacks what could not be asked for.
+func TestInitKeepsWhatItCannotAskFor(t *testing.T) {
+	domains := bucketDomains("dcdn", 1)
+	domains[0].Configs = nil
+	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{
+		Account: domains,
+		Fault: func(c aliyuntest.Call) aliyuntest.Fault {
+			if c.Product == "esa" {
+				return aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM"}
+			}
+			return aliyuntest.Fault{}
+		},
+	})
+	for target, want := range map[string]int{
+		"{domain: e.example.com, product: esa, site: 7}": 1, "{domain: d.example.com}": 0,
+	} {
+		table := filepath.Join(t.TempDir(), "mapping.yaml")
+		text := "rules: [{bucket: b, targets: [" + target + "]}]"
+		if err := os.WriteFile(table, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var stdout, stderr bytes.Buffer
+		status := run([]string{"init", "--overwrite", "--mapping", table}, nil, &stdout, &stderr, environment(api))
+		now, _ := os.ReadFile(table)
+		if kept := string(now) == text; status != want || kept != (want == 1) {
+			t.Errorf("%s: status %d, kept %t\n%s", target, status, kept, &stderr)
+		}
+	}
 }

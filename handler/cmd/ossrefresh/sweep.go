@@ -15,6 +15,7 @@ import (
 // A failedTask is what a sweep has found failed after it was accepted.
 type failedTask struct {
 	Product string `json:"product"`
+	Site    int64  `json:"site,omitempty"` // ESA only
 	Type    string `json:"type"`
 	URL     string `json:"url"`
 	Status  string `json:"status"`
@@ -35,7 +36,9 @@ func (l callLog) sweepText(p *page) {
 		if t.Again {
 			again = "yes"
 		}
-		rows = append(rows, []string{t.Product, t.Type, t.Status, strconv.Itoa(t.Tries), again, shown(t.URL)})
+		rows = append(rows, []string{
+			named(t.Product, t.Site), t.Type, t.Status, strconv.Itoa(t.Tries), again, shown(t.URL),
+		})
 	}
 	if len(l.Tasks) > 0 {
 		p.rows(rows)
@@ -56,7 +59,7 @@ func sampleCalls(table *mapping.Table) []refresh.Call {
 			spec := &table.Rules[i].Targets[j]
 			if _, urls := table.Sample(&table.Rules[i], spec); len(urls) > 0 {
 				calls = append(calls, refresh.Call{
-					Product: string(spec.Product), Type: string(spec.Type), URLs: urls[:1],
+					Product: string(spec.Product), Site: spec.Site, Type: string(spec.Type), URLs: urls[:1],
 				})
 			}
 		}

@@ -34,7 +34,7 @@ func (r *refreshment) wait(ctx context.Context, c *console, caller *aliyun.Calle
 	for _, part := range r.accepted() {
 		list := tasks{
 			Product: string(part.Product), Site: part.Site,
-			since: since.Add(-clockSkew), patience: time.Now().Add(listingDelay),
+			since: since.Add(-clockSkew), patience: time.Now().Add(listingDelay), sent: part.sent,
 		}
 		ids := slices.Compact(slices.Sorted(slices.Values(part.ids)))
 		err := list.ask(ctx, c, caller, ids, true)
@@ -54,7 +54,8 @@ func (r *refreshment) wait(ctx context.Context, c *console, caller *aliyun.Calle
 // A part is what was accepted of an account.
 type part struct {
 	mapping.Service
-	ids []string // of tasks
+	ids  []string   // of tasks
+	sent []callView // what was accepted, once for each of the API's answers
 }
 
 // accepted returns what was accepted, by account.
@@ -67,9 +68,26 @@ func (r *refreshment) accepted() []part {
 			i = len(parts)
 			parts = append(parts, part{Service: a})
 		}
-		parts[i].ids = append(parts[i].ids, taskIDs(request.TaskID)...)
+		ids := taskIDs(request.TaskID)
+		parts[i].ids = append(parts[i].ids, ids...)
+		if len(ids) > 0 {
+			parts[i].add(request)
+		}
 	}
 	return parts
+}
+
+// add adds a request to what was sent. Two that have the same ids are one.
+func (p *part) add(request callView) {
+	same := func(r callView) bool { return r.TaskID == request.TaskID }
+	i := slices.IndexFunc(p.sent, same)
+	if i < 0 {
+		request.URLs = slices.Clone(request.URLs)
+		p.sent = append(p.sent, request)
+		return
+	}
+	p.sent[i].Count += request.Count
+	p.sent[i].URLs = append(p.sent[i].URLs, request.URLs...)
 }
 
 // taskIDs returns ids one by one: a report joins them by commas.
