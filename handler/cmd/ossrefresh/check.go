@@ -122,9 +122,9 @@ func newVerdict(file string, table *mapping.Table, warnings mapping.Faults) verd
 		Faults: []fault{}, Warnings: newFaults(warnings), Notes: []string{}, Targets: []sample{},
 	}
 	if n := table.UnsetSpellings(); n > 0 {
-		v.Notes = append(v.Notes, fmt.Sprintf("spellings: %s, the default, holds for %s; "+
-			"older versions refreshed one spelling of a name, as spellings: %s does",
-			mapping.SpellCommon, plural(n, "target"), mapping.SpellCanonical))
+		v.Notes = append(v.Notes, fmt.Sprintf("%s: names are refreshed in their common "+
+			"spellings, the default; older versions refreshed one, as spellings: %s does",
+			plural(n, "target"), mapping.SpellCanonical))
 	}
 	for i := range table.Rules {
 		r := &table.Rules[i]
