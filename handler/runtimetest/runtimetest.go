@@ -16,8 +16,9 @@
 //
 // The package does not limit memory or the size of payloads, does not retry, and
 // does not freeze the process between invocations unless [Process.Freeze] is
-// called. The process has the whole machine unless [Process.Share] is called. The API does not authenticate: whatever runs on
-// this machine can reach it while the process runs.
+// called. The process has the whole machine unless [Process.Share] is called. The API
+// does not authenticate: whatever runs on this machine can reach it while the process
+// runs.
 package runtimetest
 
 import (

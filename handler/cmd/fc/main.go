@@ -1,4 +1,5 @@
-// Command fc is the function on Function Compute, runtime go1.
+// Command fc is the function on Function Compute, runtime go1. It wires the platform
+// and the API to package handler, and does nothing else.
 package main
 
 import (

@@ -1,6 +1,7 @@
 // Command lambda is the function on AWS Lambda, for S3 buckets behind the same
 // CDN. It takes S3 notifications directly, through SQS, SNS and Amazon
-// EventBridge.
+// EventBridge. It wires the platform and the API to package handler, and answers an SQS
+// batch message by message; all else is handler's.
 package main
 
 import (

@@ -9,7 +9,7 @@
 //
 // It checks signatures by itself, from the public description of the protocols,
 // and keeps what was made in memory. A fault, such as an answer that gets lost,
-// is asked for by Fault.
+// is asked for by Fault. It runs no function, delivers no event and sends no alert.
 package deploymenttest
 
 import (
