@@ -6,7 +6,8 @@
 //
 // The package does not decode notifications, merge targets of several objects
 // or call an API, and it reads no environment. Nor does it know whether a
-// domain really serves a bucket: package account of handler/aliyun tells what the account says.
+// domain really serves a bucket: what the account says of that, package account of
+// handler/aliyun tells.
 package mapping
 
 //go:generate go test -run TestSchemaIsCurrent -update
