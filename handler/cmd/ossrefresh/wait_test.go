@@ -178,7 +178,7 @@ func TestWaitMissesURLs(t *testing.T) {
 				}
 				list := doc.Tasks[0]
 				if err == nil || !strings.Contains(err.Error(), "95248880: 1 of 3 URLs have no task") {
-					t.Errorf("error %v", err)
+					t.Fatalf("error %v", err)
 				}
 				if len(list.Tasks) != 2 || len(list.Missing) != 1 || !slices.Equal(list.Missing[0].URLs, []string{"https://www.example.com/2"}) {
 					t.Errorf("%d tasks, missing %+v", len(list.Tasks), list.Missing)
