@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"oss-cdn-refresh/handler/aliyun/account"
+	"oss-cdn-refresh/handler/refresh"
 	"oss-cdn-refresh/mapping"
 )
 
@@ -104,14 +105,17 @@ func (cmd *initCommand) checkDomains(domains []account.Domain, refused []product
 	return nil
 }
 
-// checkLoss makes sure that a table is not written over for want of an answer.
+// checkLoss makes sure that a table is not written over for want of an answer. A
+// product that is not activated has no domains to lose: it may be the sample's.
 func (cmd *initCommand) checkLoss(refused []productError) error {
 	old, err := mapping.Load(cmd.file())
 	if err != nil {
 		return nil // there is none, or none that anybody uses
 	}
 	for _, r := range refused {
-		if hasProduct(old, r.product) {
+		var refusal *refresh.Error
+		isOff := errors.As(r.error, &refusal) && refusal.Class == refresh.StopProduct
+		if !isOff && hasProduct(old, r.product) {
 			return hint(fmt.Errorf("%s has domains of %s: %w", cmd.file(), r.product, r.error),
 				r.hint+"\nnothing was written; --mapping FILE writes another file, without them")
 		}

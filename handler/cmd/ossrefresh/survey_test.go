@@ -282,14 +282,18 @@ func TestInitKeepsWhatItCannotAskFor(t *testing.T) {
 	api := aliyuntest.NewTestServer(t, &aliyuntest.Server{
 		Account: domains,
 		Fault: func(c aliyuntest.Call) aliyuntest.Fault {
-			if c.Product == "esa" {
+			switch c.Product {
+			case "esa":
 				return aliyuntest.Fault{Status: 403, Code: "Forbidden.RAM"}
+			case "cdn": // which is not activated
+				return aliyuntest.Fault{Status: 404, Code: "CdnServiceNotFound"}
 			}
 			return aliyuntest.Fault{}
 		},
 	})
 	for target, want := range map[string]int{
 		"{domain: e.example.com, product: esa, site: 7}": 1, "{domain: d.example.com}": 0,
+		"{domain: c.example.com, product: cdn}": 0,
 	} {
 		table := filepath.Join(t.TempDir(), "mapping.yaml")
 		text := "rules: [{bucket: b, targets: [" + target + "]}]"
