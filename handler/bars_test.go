@@ -177,7 +177,7 @@ func pipeline(tb testing.TB, table *mapping.Table, payload []byte) []refresh.Req
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return refresh.Plan(refresh.Debounce(Follow(table, batch.Changes).Targets), limits)
+	return refresh.Plan(refresh.Debounce(Map(table, batch.Changes).Targets), limits)
 }
 
 // barsOfCalls are about the number of connections and calls.

@@ -2,7 +2,8 @@
 // reports what became of each. [Handler.Handle] is the whole way on one screen.
 //
 // It belongs to no platform and knows no vendor's API: cmd/fc and cmd/lambda
-// pass it both, as a [Platform].
+// pass it both, as a [Platform]. It does not plan or retry, which package refresh
+// does, and knows no shape of an event, which package events does.
 package handler
 
 import (
@@ -84,19 +85,22 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	report.DryRun = h.settings.DryRun
 	h.logRecords(ctx, batch, report)
 	delivery := h.delivery(ctx, payload, batch)
-	accepted := h.memory.recall(delivery)
+	earlier := h.memory.recall(delivery)
 	var result refresh.Result
 	var until time.Time
-	for trace := range traces(table, batch.Changes) { // only a huge event has more than one
-		accepted = joined(accepted, result) // of the trace before
+	for trace := range mapInParts(table, batch.Changes) { // only a huge event has several
+		earlier = joined(earlier, result) // of the part before
 		items := refresh.Debounce(trace.Targets)
 		folded := refresh.Fold(items, h.folding())
 		requests := refresh.Plan(folded, refresh.Limits(table.Refresh.Limits))
-		until = cmp.Or(until, lastMoment(ctx, len(items), trace, batch))
-		result = h.submit(ctx, requests, accepted, until)
+		if until.IsZero() { // which all parts share
+			until = lastMoment(ctx, len(items), trace, batch)
+		}
+		result = h.submit(ctx, requests, earlier, until)
 		report.addChanges(trace, table.Refresh.Unmatched == mapping.UnmatchedFail)
+		groups := report.addResult(trace, len(items), result)
 		h.logTrace(ctx, trace)
-		h.logOutcomes(ctx, report.addResult(trace, len(items), result))
+		h.logOutcomes(ctx, groups)
 	}
 	if batch.Sweep {
 		h.sweep(ctx, table, report)
@@ -106,17 +110,18 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (*Report, error) {
 	if report.SQS && report.err() != nil && !h.settings.PartialBatch {
 		h.adviseOnce(ctx)
 	}
-	err = cmp.Or(report.err(), h.flush(ctx))
+	unwritten := h.flush(ctx) // also where something failed
+	err = cmp.Or(report.err(), unwritten)
 	if err != nil && !h.settings.DryRun {
-		h.memory.keep(delivery, joined(accepted, result))
+		h.memory.keep(delivery, joined(earlier, result))
 	} else {
 		h.memory.forget(delivery)
 	}
 	return report, err
 }
 
-// lastMoment is when the submissions of all traces must be over, as the number of
-// items in the first one lets expect.
+// lastMoment is when the submissions of all parts must be over, estimated from the
+// number of items in the first one.
 func lastMoment(ctx context.Context, items int, first Trace, batch events.Batch) time.Time {
 	return refresh.LastMoment(ctx, items*len(batch.Changes)/max(1, len(first.Changes)))
 }

@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"strings"
 
 	"oss-cdn-refresh/events"
 	"oss-cdn-refresh/handler/refresh"
@@ -31,16 +30,16 @@ const (
 	Mapped    Fate = "mapped"    // it has targets
 )
 
-// Follow looks every change up in the table.
-func Follow(table *mapping.Table, changes []events.Change) Trace {
-	trace, _ := follow(table, changes, math.MaxInt)
+// Map looks every change up in the table: [mapping.Table.Map] for each.
+func Map(table *mapping.Table, changes []events.Change) Trace {
+	trace, _ := mapSome(table, changes, math.MaxInt)
 	return trace
 }
 
-// follow looks changes up in the table, in order, until they have more targets
+// mapSome looks changes up in the table, in order, until they have more targets
 // than most. Changes of one object that stand together stay together. It returns
 // the changes that are left, too.
-func follow(
+func mapSome(
 	table *mapping.Table, changes []events.Change, most int,
 ) (trace Trace, rest []events.Change) {
 	trace.Matches = make([]mapping.Match, 0, len(changes))
@@ -66,16 +65,16 @@ func follow(
 // bytes on its way to the report, and an instance has 128 MB.
 const maxTargets = 30_000
 
-// traces yields the trace of all changes. If they have more than maxTargets
+// mapInParts yields the trace of all changes. If they have more than maxTargets
 // targets, it yields traces of parts of them, the most important changes first.
-func traces(table *mapping.Table, changes []events.Change) iter.Seq[Trace] {
+func mapInParts(table *mapping.Table, changes []events.Change) iter.Seq[Trace] {
 	return func(yield func(Trace) bool) {
-		trace, rest := follow(table, changes, maxTargets)
+		trace, rest := mapSome(table, changes, maxTargets)
 		if len(rest) > 0 {
-			trace, rest = follow(table, byImportance(changes), maxTargets)
+			trace, rest = mapSome(table, byImportance(changes), maxTargets)
 		}
 		for yield(trace) && len(rest) > 0 {
-			trace, rest = follow(table, rest, maxTargets)
+			trace, rest = mapSome(table, rest, maxTargets)
 		}
 	}
 }
@@ -84,7 +83,10 @@ func traces(table *mapping.Table, changes []events.Change) iter.Seq[Trace] {
 // pages, then the rest. The changes of one object stand together, at the place of
 // the most important one, so that they stay in one trace and share their items.
 func byImportance(changes []events.Change) []events.Change {
-	type place struct{ rank, first int }
+	type place struct {
+		rank  refresh.Rank
+		first int
+	}
 	places := make(map[object]place, len(changes))
 	for i, c := range changes {
 		p, known := places[objectOf(c)]
@@ -106,16 +108,7 @@ type object struct{ bucket, key string }
 
 func objectOf(c events.Change) object { return object{c.Bucket, c.Key} }
 
-func rankOf(c events.Change) int {
-	switch {
-	case c.Kind == events.Removed:
-		return 0
-	case strings.HasSuffix(c.Key, ".html"), strings.HasSuffix(c.Key, ".htm"),
-		strings.HasSuffix(c.Key, "/"):
-		return 1
-	}
-	return 2
-}
+func rankOf(c events.Change) refresh.Rank { return refresh.RankOf(eventOf(c.Kind), c.Key) }
 
 // eventOf is the table's word for a kind of change.
 func eventOf(kind events.Kind) mapping.Event {

@@ -1,4 +1,5 @@
-// Package aliyun calls the refresh APIs of Alibaba Cloud DCDN, CDN and ESA. A
+// Package aliyun calls the APIs of Alibaba Cloud DCDN, CDN and ESA, to refresh and
+// preload, and asks them for tasks, quotas and domains. A
 // process has one [Client]; each invocation takes a [Caller] from it, for its
 // credentials.
 //
@@ -7,7 +8,7 @@
 // own, because the SDK's client takes no context, sends the token to wherever it is
 // redirected, and prints it in every network error.
 //
-// The package does not retry. Errors are [refresh.Error] values, whose class
+// The package plans no request, keeps to no rate and does not retry. Errors are [refresh.Error] values, whose class
 // says what can be done.
 package aliyun
 

@@ -10,7 +10,7 @@
 //	}
 //	result := f.Result()
 //
-// Each publish goes through the function's own steps: [handler.Follow],
+// Each publish goes through the function's own steps: [handler.Map],
 // [refresh.Debounce], [refresh.Fold] and [refresh.Plan]. So the forecast cannot say
 // something else than the function does.
 //

@@ -308,7 +308,7 @@ func fullCache(table *mapping.Table, batch int, history []Publish) Spend {
 			if n == 0 {
 				continue
 			}
-			trace := handler.Follow(table, chunk)
+			trace := handler.Map(table, chunk)
 			for _, it := range refresh.Fold(refresh.Debounce(trace.Targets), handler.FoldRules(table)) {
 				if it.Type == mapping.Directory {
 					for url := range cache {

@@ -183,7 +183,7 @@ func (s *strategy) invocation(f *Forecast, batch []step, day *Day, count bool) {
 		}
 		s.changes = append(s.changes, st.change)
 	}
-	trace := handler.Follow(s.table, s.changes)
+	trace := handler.Map(s.table, s.changes)
 	items := refresh.Fold(refresh.Debounce(trace.Targets), s.rules)
 	needless, dropped := 0, 0
 	for i := range items {

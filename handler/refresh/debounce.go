@@ -44,7 +44,7 @@ func Debounce(targets []Target) []Item {
 		directories = directories || t.Type == mapping.Directory
 	}
 	if directories {
-		items = cover(items, index)
+		items = coverFiles(items, index)
 	}
 	sortItems(items)
 	return items
@@ -65,9 +65,9 @@ func (it *Item) addFallback(urls []string) {
 	}
 }
 
-// cover hands the files among the items to the nearest Directory among them
+// coverFiles hands the files among the items to the nearest Directory among them
 // that covers them, and returns the other items.
-func cover(items []Item, index map[Key]int) []Item {
+func coverFiles(items []Item, index map[Key]int) []Item {
 	covered := make([]bool, len(items))
 	for i, it := range items {
 		if it.Type != mapping.File || it.Modified {
@@ -118,10 +118,15 @@ func parents(it Item) func(yield func(string) bool) {
 }
 
 func rankOf(t *Target) Rank {
-	if t.Event == mapping.Removed {
+	path, _, _ := strings.Cut(t.URL, "?")
+	return RankOf(t.Event, path)
+}
+
+// RankOf returns the rank of what happened to the object of a path or a key.
+func RankOf(event mapping.Event, path string) Rank {
+	if event == mapping.Removed {
 		return Removal
 	}
-	path, _, _ := strings.Cut(t.URL, "?")
 	for _, suffix := range [...]string{"/", ".html", ".htm"} {
 		if strings.HasSuffix(path, suffix) {
 			return Page

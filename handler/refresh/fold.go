@@ -1,159 +1,180 @@
 package refresh
 
 import (
-	"cmp"
 	"slices"
+	"sort"
+	"strings"
 
 	"oss-cdn-refresh/mapping"
 )
 
 // maxFolds is how many directories an invocation refreshes in place of files
-// over the quota: the quota of directories is 100 a day.
-const maxFolds = 10
+// before the quota ends: the quota of directories is 100 a day.
+const maxFolds = 20
 
-// A folder is a Directory that is refreshed in place of files that the quota of
-// URLs was too small for. Files may join it until the submission is done.
-type folder struct {
-	Item                 // Covered has the files
-	refusals   []Outcome // of the files, reported if the Directory is refused too
-	acceptance *Outcome  // nil: not accepted so far
-	closed     bool      // refused: no more files join it
+// FoldRules say when a directory takes the place of the files below it.
+type FoldRules struct {
+	Cost  int             // of a directory, in URLs; 0: no directory takes the place of files
+	Roots map[string]bool // directories, as URLs, that never do
 }
 
-// mayFold reports whether refreshing the file's directory, which has its own
-// quota, may replace refreshing the file.
-func (q *submission) mayFold(it Item) bool {
-	if !q.FoldOnQuota || it.Type != mapping.File || it.Modified || it.Extra {
-		return false
+// Fold replaces files by directories above them, so that the invocation costs
+// least where a file costs 1 and a directory rules.Cost. Of covers that cost the
+// same it takes the one with fewer directories, and of those the one whose
+// directories hold less. At most 20 directories are made, those that save most.
+// A domain's root, one of rules.Roots and a file whose metadata changed are left
+// as they are.
+//
+// The directories are items with Extra, and have the files in Covered. One that
+// stands for a removed file has Force, since a node may answer from its copy
+// where it only revalidates. Directories that targets ask for are sent first.
+// Directories are compared as text, so that two spellings of one count as two.
+//
+// Fold is a function of its arguments, so that the same items give the same
+// directories when they are tried again.
+func Fold(items []Item, rules FoldRules) []Item {
+	if rules.Cost <= 0 {
+		return items
 	}
-	url := ownDirectory(it)
-	return !holdsTooMuch(url, it.Domain, q.Roots) && !q.own[url]
+	trees := treesWorthFolding(items, rules)
+	if len(trees) == 0 {
+		return items
+	}
+	own := map[mapping.Product]bool{}
+	for i := range items {
+		if items[i].Type == mapping.Directory {
+			own[items[i].Product] = true
+		}
+	}
+	covered := make([]bool, len(items))
+	folded := make([]Item, 0, len(items))
+	for _, tree := range trees {
+		dir := tree.directory(items, rules.Roots)
+		if own[dir.Product] {
+			dir.Rank = Last
+		}
+		folded = append(folded, dir)
+		for _, i := range tree.files {
+			covered[i] = true
+		}
+	}
+	for i := range items {
+		if !covered[i] {
+			folded = append(folded, items[i])
+		}
+	}
+	sortItems(folded)
+	return folded
 }
 
-// ownDirectory returns the URL of the directory that the file is in.
-func ownDirectory(file Item) (url string) {
-	for url = range parents(file) {
-		break
+// A tree is a directory that may take the place of the files below it, though no
+// directory above it may.
+type tree struct {
+	product mapping.Product
+	site    int64
+	url     string
+}
+
+// A fullTree is a tree with its files, as indexes of the items.
+type fullTree struct {
+	tree
+	files []int
+}
+
+// treesWorthFolding returns the trees with more files than a directory costs, at most
+// maxFolds, the fullest first. These are the cheapest cover: all directories
+// cost the same, so that no choice of directories below a tree costs less than
+// the tree's own.
+func treesWorthFolding(items []Item, rules FoldRules) []fullTree {
+	var trees []fullTree
+	index := map[tree]int{}
+	for i := range items {
+		it := &items[i]
+		if it.Type != mapping.File || it.Modified || it.Extra {
+			continue
+		}
+		url := topmost(it, rules.Roots)
+		if url == "" {
+			continue
+		}
+		key := tree{it.Product, it.Site, url}
+		n, found := index[key]
+		if !found {
+			n = len(trees)
+			index[key] = n
+			trees = append(trees, fullTree{tree: key})
+		}
+		trees[n].files = append(trees[n].files, i)
+	}
+	trees = slices.DeleteFunc(trees, func(t fullTree) bool { return len(t.files) <= rules.Cost })
+	sort.SliceStable(trees, func(i, j int) bool { return len(trees[i].files) > len(trees[j].files) })
+	return trees[:min(len(trees), maxFolds)]
+}
+
+// topmost returns the URL of the highest directory that holds the file and may
+// take its place, or "".
+func topmost(file *Item, roots map[string]bool) string {
+	path, _, _ := strings.Cut(file.URL, "?")
+	for end := rootEnd(file); ; {
+		slash := strings.IndexByte(path[end:], '/')
+		if slash < 0 {
+			return ""
+		}
+		end += slash + 1
+		if !holdsTooMuch(path[:end], file.Domain, roots) {
+			return path[:end]
+		}
+	}
+}
+
+// directory returns the item in place of the tree's files: the lowest directory
+// that holds them all.
+func (t fullTree) directory(items []Item, roots map[string]bool) Item {
+	first := &items[t.files[0]] // the most important one
+	url := common(items, t.files)
+	for len(url) > len(t.url) && holdsTooMuch(url, first.Domain, roots) {
+		url = url[:strings.LastIndexByte(url[:len(url)-1], '/')+1]
+	}
+	dir := inPlaceOf(*first, url)
+	dir.Respelt = true
+	dir.Covered = make([]Item, len(t.files))
+	for n, i := range t.files {
+		dir.Covered[n] = items[i]
+		dir.Force = dir.Force || items[i].Rank == Removal
+		dir.Respelt = dir.Respelt && items[i].Respelt
+	}
+	return dir
+}
+
+// common returns the URL of the lowest directory that holds the files.
+func common(items []Item, files []int) string {
+	url, _, _ := strings.Cut(items[files[0]].URL, "?")
+	for _, i := range files {
+		other, _, _ := strings.Cut(items[i].URL, "?")
+		same := 0
+		for same < min(len(url), len(other)) && url[same] == other[same] {
+			same++
+		}
+		url = url[:strings.LastIndexByte(url[:same], '/')+1]
 	}
 	return url
 }
 
-// folderOf returns the folder that the item stands for: none where it is a File,
-// or one of the job's Directories.
-func (q *submission) folderOf(it Item) *folder {
-	if it.Type != mapping.Directory || q.own[it.URL] {
-		return nil
-	}
-	return q.findFolder(it.URL)
-}
-
-func (q *submission) findFolder(url string) *folder {
-	for _, f := range q.folders {
-		if f.URL == url {
-			return f
-		}
-	}
-	return nil
-}
-
-// newFolder makes a folder of the importance of the file, the first one in it.
-func (q *submission) newFolder(url string, file Item) *folder {
-	f := &folder{Item: inPlaceOf(file, url)}
-	q.folders = append(q.folders, f)
-	return f
-}
-
-// foldOverQuota puts the files over the quota into folders and returns the new
-// ones to send: the fullest first, at most maxFolds an invocation. The files of the
-// others have failed. As in [Fold], a folder with a removed file has Force.
-func (q *submission) foldOverQuota() []Item {
-	files := take(&q.foldable)
-	sortOutcomes(files)
-	var created []*folder
-	for _, file := range files {
-		url := ownDirectory(file.Item)
-		f := q.findFolder(url)
-		if f == nil {
-			f = q.newFolder(url, file.Item)
-			created = append(created, f)
-		}
-		removed := file.Item.Rank == Removal
-		switch {
-		case slices.Contains(created, f):
-			f.Force = f.Force || removed
-		case f.closed, removed && !f.Force: // it was sent without this file in mind
-			q.report(file)
-			continue
-		}
-		f.Covered = append(f.Covered, file.Item)
-		f.refusals = append(f.refusals, file)
-	}
-	slices.SortStableFunc(created, func(a, b *folder) int {
-		return -cmp.Compare(len(a.Covered), len(b.Covered))
-	})
-	var sent []Item
-	for _, f := range created {
-		if q.spent.folds == maxFolds {
-			q.closeFolder(f)
-			continue
-		}
-		q.spent.folds++
-		sent = append(sent, f.Item)
-	}
-	return sent
-}
-
-// closeFolder gives the files of a refused folder their own outcomes back, unless
-// an earlier try had it accepted.
-func (q *submission) closeFolder(f *folder) {
-	if f.acceptance != nil {
-		return
-	}
-	for _, o := range f.refusals {
-		q.report(o)
-	}
-	f.Covered, f.refusals, f.closed = nil, nil, true
-}
-
-// reportFolders reports the accepted folders, with all files that joined them.
-func (q *submission) reportFolders() {
-	for _, f := range take(&q.folders) {
-		if f.acceptance != nil {
-			f.acceptance.Item = f.Item
-			q.report(*f.acceptance)
-		}
+// inPlaceOf returns a Directory that no target asks for, of the importance of
+// the file and without files.
+func inPlaceOf(file Item, url string) Item {
+	return Item{
+		Kind:   Kind{Product: file.Product, Site: file.Site, Type: mapping.Directory},
+		Domain: file.Domain, URL: url, Rank: file.Rank, Extra: true, place: file.place,
 	}
 }
 
-// recall reports the items that an earlier try had accepted, and returns the
-// others. A file whose directory was refreshed in its place joins that folder.
-func (q *submission) recall(items []Item) []Item {
-	if len(q.job.Accepted) == 0 {
-		return items
-	}
-	var rest []Item
-	for _, it := range items {
-		earlier, ok := q.job.Accepted[it.Key()]
-		switch {
-		case !ok && it.InPlaceOfFiles():
-			if it.Covered = q.recall(it.Covered); len(it.Covered) > 0 {
-				rest = append(rest, it)
-			}
-		case !ok:
-			rest = append(rest, it)
-		case earlier.Directory == "":
-			q.accept([]Item{it}, Outcome{Receipt: earlier.Receipt, Recalled: true})
-		default:
-			f := q.findFolder(earlier.Directory)
-			if f == nil {
-				f = q.newFolder(earlier.Directory, it)
-				f.Force = earlier.Force
-			}
-			if f.acceptance == nil {
-				f.acceptance = &Outcome{Receipt: earlier.Receipt, Recalled: true}
-			}
-			f.Covered = append(f.Covered, it)
-		}
-	}
-	return rest
+// holdsTooMuch reports whether the directory is the domain's root or one of
+// roots. An empty segment at its end is taken for none: the API might.
+func holdsTooMuch(url, domain string, roots map[string]bool) bool {
+	return len(url) == strings.Index(url, "://")+len("://")+len(domain)+1 ||
+		strings.HasSuffix(url, "//") || roots[url]
 }
+
+// rootEnd is where the domain ends in the item's URL.
+func rootEnd(it *Item) int { return strings.Index(it.URL, "://") + len("://") + len(it.Domain) }

@@ -76,7 +76,7 @@ type scope struct {
 
 // A spent counts what an invocation may do only so many times.
 type spent struct {
-	folds   int // directories in place of files over the quota
+	folders int // directories in place of files over the quota
 	unknown int // calls that search for what an unknown code is about
 }
 

@@ -127,7 +127,7 @@ func (l letter) read(table *mapping.Table) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	targets := handler.Follow(table, batch.Changes).Targets
+	targets := handler.Map(table, batch.Changes).Targets
 	whole := fromEvent(table, batch)
 	if message.Failed == nil {
 		return whole, nil
@@ -141,7 +141,7 @@ func (l letter) read(table *mapping.Table) (content, error) {
 
 func fromEvent(table *mapping.Table, batch events.Batch) content {
 	c := content{whole: true}
-	trace := handler.Follow(table, batch.Changes)
+	trace := handler.Map(table, batch.Changes)
 	for _, t := range trace.Targets {
 		c.targets = append(c.targets, t.Target)
 	}

@@ -1,5 +1,7 @@
 // Command ossrefresh is the operator's tool: it tries an event on the real
-// function, explains and checks the mapping table, and refreshes by hand.
+// function, writes, explains and checks the mapping table, prepares the deployment,
+// forecasts what a site spends of the quota, refreshes by hand, and tells whether
+// visitors have what OSS holds.
 //
 //	ossrefresh invoke events/oss-put-object.json
 //	ossrefresh explain my-site www/docs/index.html

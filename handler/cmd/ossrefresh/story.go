@@ -51,7 +51,7 @@ type item struct {
 
 // tell returns the story of an event.
 func tell(table *mapping.Table, file string, batch events.Batch) story {
-	trace := handler.Follow(table, batch.Changes)
+	trace := handler.Map(table, batch.Changes)
 	s := story{Records: []record{}, Items: []item{}, Targets: len(trace.Targets)}
 	for i, c := range trace.Changes {
 		s.Records = append(s.Records, newRecord(file, c, trace.Matches[i], trace.Fate(i)))

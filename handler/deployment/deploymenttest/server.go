@@ -22,7 +22,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"oss-cdn-refresh/handler/aliyun/aliyuntest"
@@ -108,7 +107,7 @@ type (
 
 // NewTestServer starts s, or a zero Server where s is nil, for the time of a
 // test.
-func NewTestServer(tb testing.TB, s *Server) *Server {
+func NewTestServer(tb aliyuntest.TB, s *Server) *Server {
 	tb.Helper()
 	if s == nil {
 		s = new(Server)
