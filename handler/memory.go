@@ -45,7 +45,7 @@ type note struct {
 // is reports whether the delivery is that of the note's event once more: a retry
 // with the same payload, the same invocation, or messages of a queue that were all
 // in it. A queue delivers a batch again with a new request id, without a count of
-// retries and perhaps in another company. An equal payload alone proves nothing:
+// retries and perhaps together with other messages. An equal payload alone proves nothing:
 // somebody may send the same event each time the files have changed.
 func (n *note) is(d delivery, digest [sha256.Size]byte) bool {
 	if n.digest == digest && (d.retry > 0 || d.requestID != "" && d.requestID == n.requestID) {

@@ -55,7 +55,7 @@ type Omitted struct {
 	Failed    int `json:"failed,omitempty"`    // groups
 }
 
-// An Invalid record is one that names no object.
+// An Invalid is a record that could not be read.
 type Invalid struct {
 	Record string `json:"record"` // where it stood, counted from 0: "3", or "message 2, record 1"
 	Error  string `json:"error"`
@@ -68,7 +68,7 @@ type Unmatch struct {
 	Key    string `json:"key"`
 }
 
-// A Group is what has one fate: accepted as one task, or failed with one code.
+// A Group is the URLs with one outcome: accepted as one task, or failed with one code.
 type Group struct {
 	Product   string   `json:"product"`        // dcdn, cdn, esa
 	Site      int64    `json:"site,omitempty"` // of ESA

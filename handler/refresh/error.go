@@ -11,7 +11,7 @@ import (
 type Class uint8
 
 const (
-	Permanent    Class = iota // nothing
+	Permanent    Class = iota // give these URLs up
 	AgainNow                  // send it again without waiting: a kept connection was gone
 	Again                     // send it again after a short while
 	AgainLater                // as Again, but after up to half a minute
@@ -20,9 +20,9 @@ const (
 	Halve                     // send it in halves; one URL that is refused alone is at fault
 	SplitDomains              // send each domain by itself; one that is refused alone is at fault
 	Quota                     // the day's quota of the product and type is used up, or nearly
-	RefuseType                // nothing, for the whole type of the product
-	StopProduct               // nothing, for the whole product
-	StopAll                   // nothing, for the whole product: the credentials are at fault
+	RefuseType                // give up all of this type of the product
+	StopProduct               // give up all of the product
+	StopAll                   // as StopProduct: the credentials are at fault
 	Unknown                   // nobody knows the code; like SplitDomains, then Halve, within a bound
 	Expired                   // the invocation's time is over
 )

@@ -67,8 +67,7 @@ func Fold(items []Item, rules FoldRules) []Item {
 	return folded
 }
 
-// A tree is a directory that may take the place of the files below it, though no
-// directory above it may.
+// A tree is the highest directory above a file that may take its place.
 type tree struct {
 	product mapping.Product
 	site    int64
@@ -82,9 +81,8 @@ type fullTree struct {
 }
 
 // treesWorthFolding returns the trees with more files than a directory costs, at most
-// maxFolds, the fullest first. These are the cheapest cover: all directories
-// cost the same, so that no choice of directories below a tree costs less than
-// the tree's own.
+// maxFolds, the fullest first. These are the cheapest cover: every
+// directory costs the same, so several below a tree never cost less than the tree.
 func treesWorthFolding(items []Item, rules FoldRules) []fullTree {
 	var trees []fullTree
 	index := map[tree]int{}
@@ -170,7 +168,7 @@ func inPlaceOf(file Item, url string) Item {
 }
 
 // holdsTooMuch reports whether the directory is the domain's root or one of
-// roots. An empty segment at its end is taken for none: the API might.
+// roots. A // at its end counts as /, since the API may read it so.
 func holdsTooMuch(url, domain string, roots map[string]bool) bool {
 	return len(url) == strings.Index(url, "://")+len("://")+len(domain)+1 ||
 		strings.HasSuffix(url, "//") || roots[url]

@@ -112,10 +112,10 @@ func pack(items []Item, limits Limits) [][]Item {
 // A queue is what is left of a domain.
 type queue struct{ items []Item }
 
-// fill takes one request's items from the queues. A domain that needs each of
-// the requests to come must be in this one; taking those first, and as many
-// others as there is room for, never loses the bound (it is the schedule of
-// unit tasks on D machines, no two tasks of a job at once).
+// fill takes one request's items from the queues. A domain that needs every
+// request still to come must be in this one. Taking those first, then others while
+// there is room, keeps to the bound (as in scheduling unit tasks on D machines, no two
+// of one job at once).
 func fill(queues []*queue, limits Limits) []Item {
 	requests := bound(queues, limits)
 	slices.SortStableFunc(queues, func(a, b *queue) int {

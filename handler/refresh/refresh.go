@@ -47,8 +47,7 @@ const (
 	Last // a directory in place of files, where targets ask for other directories
 )
 
-// An Item is one URL to refresh in one way. It is a value: nothing changes it
-// once it was made.
+// An Item is one URL to refresh in one way. Submit does not change it.
 type Item struct {
 	Kind
 	Domain   string
@@ -59,7 +58,9 @@ type Item struct {
 	Fallback []string // IgnoreParams: the URLs to submit as File where the API refuses the type
 	Modified bool     // File: only metadata changed in one of the records, which a Directory may miss
 	Respelt  bool     // URL is a spelling beside the canonical one of the same object
-	Extra    bool     // no target asks for it: a Directory in place of Covered, or a File of a Fallback
+	// Extra says that no target asked for it: it is a Directory that replaces the files
+	// in Covered, or a File from a Fallback.
+	Extra bool
 
 	place int // of its first target, which orders the items of a rank
 }
@@ -130,9 +131,11 @@ type Outcome struct {
 	Item     Item
 	Receipt  Receipt
 	Err      *Error // nil: accepted
-	Spelling bool   // the API takes no such spelling, which is not a failure: the canonical one is an item too
 	Recalled bool   // an earlier try had it accepted; nothing was sent
 	Doubt    string // what makes the acceptance doubtful; empty: nothing does
+	// Spelling says that the API refused this spelling. That is no failure: the
+	// canonical URL is an item of its own.
+	Spelling bool
 }
 
 // Failed reports whether the item was refused, and more than a spelling of it.

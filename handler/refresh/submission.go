@@ -9,9 +9,10 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// A submission is what a [Submitter.Submit] has yet to do for one product, or one
-// site of ESA, and what has come of it so far. It knows neither goroutines nor the network and
-// reads no clock: next says what to send, settle what an answer means.
+// A submission is the state of a [Submitter.Submit] for one product, or one site of
+// ESA: what is still to be sent, and the outcomes so far. It knows neither goroutines
+// nor the network and reads no clock: next says what to send, settle what an answer
+// means.
 //
 // At any time each item is in exactly one of these: a task (ready, waiting,
 // splitting, later or in flight), followUps, overQuota, foldable, a folder's
@@ -74,7 +75,8 @@ type scope struct {
 	bare   byte // spellings beside the canonical one with this character, unencoded
 }
 
-// A spent counts what an invocation may do only so many times.
+// A spent counts what an invocation may do only so many times, over all its
+// submissions.
 type spent struct {
 	folders int // directories in place of files over the quota
 	unknown int // calls that search for what an unknown code is about

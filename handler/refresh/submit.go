@@ -37,8 +37,7 @@ type Job struct {
 	// Accepted is what the API accepted in an earlier try of the same job. That
 	// is reported and not sent; the rest is planned anew.
 	Accepted map[Key]Acceptance
-	// Until is when the submission must be over: see [LastMoment]. The zero time
-	// is the last moment of the job's own items.
+	// Until is when the submission must be over; zero: [LastMoment] of the job's items.
 	Until time.Time
 	// Done, if it is set, is called with each outcome as soon as that is known,
 	// from Submit's own goroutine.
@@ -48,11 +47,11 @@ type Job struct {
 const (
 	inFlight    = 16                      // calls at once, of one product or site and invocation
 	minAttempt  = 250 * time.Millisecond  // with less time left no call is made
-	fairAttempt = 1500 * time.Millisecond // a call gets so much, if there is so much
+	fairAttempt = 1500 * time.Millisecond // the least time for a call while that much is left
 	maxAttempt  = 10 * time.Second        // the default read timeout of the vendor's SDKs
 	marginShare = 20                      // 5 % of the time
 	minMargin   = time.Second
-	itemMargin  = 100 * time.Microsecond // reporting takes that at 5 % of a core
+	itemMargin  = 100 * time.Microsecond // what reporting an item takes on 0.05 of a core
 )
 
 // Submit sends the job's requests until each item has an outcome: requests that
