@@ -150,7 +150,14 @@ func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, erro
 		if err != nil {
 			return nil, err
 		}
-		urls = append(urls, listedURLs(string(text))...)
+		listed, passedOver := listedURLs(string(text))
+		urls = append(urls, listed...)
+		switch {
+		case passedOver == 1:
+			c.hint("1 line has more columns, which were passed over")
+		case passedOver > 1:
+			c.hint(fmt.Sprintf("%d lines have more columns, which were passed over", passedOver))
+		}
 	}
 	if len(urls) == 0 {
 		return nil, misuse(errors.New("there is no URL"),
