@@ -106,6 +106,19 @@ func TestListedColumns(t *testing.T) {
 	}
 }
 
+// A list in GBK, as a Chinese Excel saves it, is refused.
+func TestListIsUTF8(t *testing.T) {
+	const list = "https://www.example.com/a\nhttps://www.example.com/\xd6\xd0\xce\xc4.html\n"
+	var stdout, stderr strings.Builder
+	none := func(string) string { return "" }
+	status := run([]string{"refresh", "-"}, strings.NewReader(list), &stdout, &stderr, none)
+	const want = "ossrefresh: error: line 2 of the URLs is not UTF-8\n" +
+		"ossrefresh: hint: save the file as plain text in UTF-8\n"
+	if status != 2 || stdout.String() != "" || stderr.String() != want {
+		t.Errorf("got status %d, %q and %q, want 2, nothing and %q", status, &stdout, &stderr, want)
+	}
+}
+
 // A comma at the end of a URL that is given by itself is one of its name.
 func TestSplitKeepsCommas(t *testing.T) {
 	for _, url := range []string{"https://www.example.com/a,", "www.example.com/a;", "www.example.com/,a,,b"} {

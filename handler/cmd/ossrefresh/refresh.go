@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"oss-cdn-refresh/mapping"
 )
@@ -149,6 +150,12 @@ func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, erro
 		text, err := c.read(ctx, "the URLs", arg)
 		if err != nil {
 			return nil, err
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if !utf8.ValidString(line) {
+				return nil, misuse(fmt.Errorf("line %d of the URLs is not UTF-8", i+1),
+					"save the file as plain text in UTF-8")
+			}
 		}
 		listed, passedOver := listedURLs(string(text))
 		urls = append(urls, listed...)
