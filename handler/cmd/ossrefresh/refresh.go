@@ -64,6 +64,7 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
+	doubtPluses(c, targets)
 	doubtDomains(c, table, targets)
 	given := targets
 	if !cmd.Exact {
@@ -226,6 +227,20 @@ func shellWord(text string) string {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// doubtPluses says so where a URL has a "+" that was meant for one of a name, perhaps.
+func doubtPluses(c *console, targets []mapping.Target) {
+	with := map[string]bool{}
+	for _, t := range targets {
+		if path, _, _ := strings.Cut(t.URL, "?"); strings.Contains(path, "+") {
+			with[t.URL] = true
+		}
+	}
+	if len(with) > 0 {
+		c.hint(fmt.Sprintf(`"+" in %s means a space to OSS; for a name with a plus write %%2B`,
+			plural(len(with), "URL")))
+	}
 }
 
 // doubtDomains says so where a domain is not in the table, but almost.
