@@ -65,7 +65,7 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	doubtPluses(c, targets)
-	doubtDomains(c, table, targets)
+	cmd.doubtDomains(c, table, targets)
 	given := targets
 	if !cmd.Exact {
 		targets = respelt(targets, table)
@@ -243,10 +243,14 @@ func doubtPluses(c *console, targets []mapping.Target) {
 	}
 }
 
-// doubtDomains says so where a domain is not in the table, but almost.
-func doubtDomains(c *console, table *mapping.Table, targets []mapping.Target) {
+// doubtDomains says so where a domain is not in the table: it may be misspelt, or
+// of another product than the one that it is taken for.
+func (cmd *refreshCommand) doubtDomains(
+	c *console, table *mapping.Table, targets []mapping.Target,
+) {
 	known := domains(table, "")
 	seen := map[string]bool{}
+	var foreign []string
 	for _, t := range targets {
 		if seen[t.Domain] || slices.Contains(known, t.Domain) {
 			continue
@@ -254,8 +258,23 @@ func doubtDomains(c *console, table *mapping.Table, targets []mapping.Target) {
 		seen[t.Domain] = true
 		if near := mapping.Nearest(t.Domain, known); near != "" {
 			c.hint(t.Domain + " is not a domain of the table; did you mean " + near + "?")
+		} else {
+			foreign = append(foreign, t.Domain)
 		}
 	}
+	if cmd.Product != "" || known == nil || foreign == nil {
+		return
+	}
+	const most = 3
+	text, are, it := foreign[0], "is not a domain", "it is"
+	if n := len(foreign); n > 1 {
+		text, are, it = strings.Join(foreign[:min(n, most)], ", "), "are not domains", "they are"
+		if n > most {
+			text += fmt.Sprintf(" and %d more", n-most)
+		}
+	}
+	c.hint(fmt.Sprintf("%s %s of %s; taken for dcdn, give --product if %s another's",
+		text, are, cmd.file(), it))
 }
 
 // types are the mapping table's names of the API's.
