@@ -104,6 +104,10 @@ func (w *warner) rule(i int, r *Rule) {
 	w.add("bucket", problem, hint)
 	problem, hint = r.prefixDoubt()
 	oddPrefix := w.add("prefix", problem, hint)
+	if !oddPrefix {
+		problem, hint = w.table.takenDoubt(r)
+		w.add("prefix", problem, hint)
+	}
 	oddGlob := false // of those that say what is let through
 	for j, glob := range r.Include {
 		problem, hint := r.globDoubt(glob, false)
@@ -146,6 +150,10 @@ func (w *warner) target(s *Spec) {
 	for k, name := range s.Index {
 		problem, hint := indexDoubt(name)
 		w.addItem("index", k, name, problem, hint)
+	}
+	for k, suffix := range s.Suffixes {
+		problem, hint := suffixDoubt(suffix)
+		w.addItem("suffixes", k, suffix, problem, hint)
 	}
 	if name, n := s.dearest(); n > 1+len(s.Suffixes) && !(s.chosen && s.Spellings == SpellCommon) {
 		hint := "set spellings: canonical, or spellings: common if it is meant"
@@ -274,6 +282,52 @@ func oneSlash(s string) string {
 	return s
 }
 
+// takenDoubt says which domains lose the keys of r: the rule that would have them
+// without r has targets there, and r has none.
+func (t *Table) takenDoubt(r *Rule) (problem, hint string) {
+	b := t.buckets[r.Bucket]
+	own := slices.IndexFunc(b, func(e entry) bool { return &t.Rules[e.rule] == r })
+	if own < 0 || b[own].parent < 0 {
+		return "", ""
+	}
+	shorter := &t.Rules[b[b[own].parent].rule]
+	if odd, _ := shorter.prefixDoubt(); odd != "" {
+		return "", ""
+	}
+	both := func(rest string) bool {
+		return t.shows(r, r.Prefix+rest) && shorter.admits(r.Prefix+rest)
+	}
+	var lost []string
+	for _, s := range shorter.Targets {
+		kept := slices.ContainsFunc(r.Targets, func(own Spec) bool {
+			return own.Domain == s.Domain && own.Product == s.Product
+		})
+		if !kept && !slices.Contains(lost, s.Domain) {
+			lost = append(lost, s.Domain)
+		}
+	}
+	if lost == nil || !slices.ContainsFunc(r.examples(nil), both) {
+		return "", ""
+	}
+	hint = "add a target for it, if it shows them"
+	if len(lost) > 1 {
+		hint = "add targets for those that show them"
+	}
+	folder := r.Prefix[len(shorter.Prefix):]
+	if strings.HasSuffix(folder, "/") && !strings.ContainsAny(folder, `*?[]{}\`) {
+		hint += fmt.Sprintf("; if not, write exclude: %s in the rule on line %d",
+			listOf([]string{folder + "**"}), shorter.Line)
+	}
+	const most = 3
+	at := strings.Join(lost[:min(len(lost), most)], ", ")
+	if n := len(lost) - most; n > 0 {
+		at += fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("keys that begin with %s are no longer refreshed at %s, "+
+		"which the rule on line %d has",
+		quote(r.Prefix), at, shorter.Line), hint
+}
+
 // rawDoubt says what is doubtful about a part of a key or of a path, which the
 // table has raw. It says nothing where check refuses what would be right.
 func rawDoubt(s string, check func(string) (problem, hint string)) (problem, hint string) {
@@ -321,6 +375,14 @@ func indexDoubt(s string) (problem, hint string) {
 		return "is a glob, and index has exact names", "write " + quote("index"+name)
 	}
 	return rawDoubt(s, checkIndex)
+}
+
+// suffixDoubt says what is doubtful about an image style with its delimiter.
+func suffixDoubt(s string) (problem, hint string) {
+	if !alphanumeric.all(strings.ToLower(s[:1])) {
+		return "", ""
+	}
+	return "has no delimiter: photo.jpg would become photo.jpg" + s, "write " + quote("!"+s)
 }
 
 // globDoubt says what is doubtful about a glob of r.

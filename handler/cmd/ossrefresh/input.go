@@ -45,22 +45,59 @@ func fromUTF16(data []byte, order binary.ByteOrder) []byte {
 }
 
 // listedURLs returns the URLs of a list: one a line or several, or a JSON array. A
-// line may be a comment, begin with "- " or have a comment behind the URL.
-func listedURLs(text string) []string {
-	var urls []string
+// line may be a comment, begin with "- " or have a comment behind the URL. A tab ends a
+// URL, as in what a spreadsheet copies or saves; passedOver is the number of lines with
+// columns that have no URL.
+func listedURLs(text string) (urls []string, passedOver int) {
 	if json.Unmarshal([]byte(text), &urls) == nil {
-		return urls
+		return urls, 0
 	}
+	urls = nil
 	for _, line := range lines(strings.ReplaceAll(text, "\r", "\n")) {
 		line = strings.TrimPrefix(line, "- ")
 		if at := strings.Index(" "+strings.ReplaceAll(line, "\t", " "), " #"); at >= 0 {
 			line = line[:at]
 		}
-		if line = strings.TrimRightFunc(line, separates); line != "" {
-			urls = append(urls, splitURLs(line)...)
+		first, others, _ := strings.Cut(strings.TrimLeftFunc(line, separates), "\t")
+		if first = strings.TrimRightFunc(first, separates); first == "" {
+			continue
+		}
+		found := splitURLs(first)
+		lacking := false
+		for _, cell := range strings.Split(others, "\t") {
+			switch cell = strings.TrimFunc(cell, separates); {
+			case cell == "":
+			case surelyURL(cell, found[0]):
+				found = append(found, splitURLs(cell)...)
+			default:
+				lacking = true
+			}
+		}
+		urls = append(urls, found...)
+		if lacking {
+			passedOver++
 		}
 	}
-	return urls
+	return urls, passedOver
+}
+
+// surelyURL reports whether a column behind a URL begins with another one: with a
+// scheme, with the same domain, or with some other domain and a path.
+func surelyURL(cell, first string) bool {
+	cell = trimmed(cell)
+	lower := strings.ToLower(cell)
+	if strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://") {
+		return true
+	}
+	if at := strings.IndexFunc(cell, separates); at >= 0 {
+		cell = cell[:at]
+	}
+	_, domain, err := complete(cell)
+	if err != nil {
+		return false
+	}
+	_, known, _ := complete(first)
+	return strings.Contains(cell, "/") || domain == known
 }
 
 // splitURLs takes URLs apart that blanks, commas or semicolons join. Each of these may

@@ -75,9 +75,47 @@ func TestListedURLs(t *testing.T) {
 		"“" + a + "”\n":                       {a},
 		" \n#\n":                              nil,
 	} {
-		if got := listedURLs(text); !slices.Equal(got, want) {
-			t.Errorf("%q\n got %q\nwant %q", text, got, want)
+		got, passedOver := listedURLs(text)
+		if !slices.Equal(got, want) || passedOver > 0 {
+			t.Errorf("%q\n got %q and %d lines with more, want %q", text, got, passedOver, want)
 		}
+	}
+}
+
+// A tab ends a URL. What follows it counts only if it is surely a URL.
+func TestListedColumns(t *testing.T) {
+	const a, b = "https://www.example.com/a.html", "https://www.example.com/b.html"
+	for text, want := range map[string]struct {
+		urls       []string
+		passedOver int
+	}{
+		a + "\tdone by Li\n" + b + "\t\t2026/11/25\t1.5 MB": {[]string{a, b}, 2},
+		a + "\t" + b:                                     {[]string{a, b}, 0},
+		a + "\t\t" + b + "\tdone\n":                      {[]string{a, b}, 1},
+		a + "\t\u200b\t\"\"":                             {[]string{a}, 1},
+		a + "\tb.html\t":                                 {[]string{a}, 1},
+		a + "\twww.example.com":                          {[]string{a, "www.example.com"}, 0},
+		"www.example.com/a b\timg.example.com/c":         {[]string{"www.example.com/a b", "img.example.com/c"}, 0},
+		"- " + a + "\t\n\t" + b + "\t# \"done\"":         {[]string{a, b}, 0},
+		"\"" + a + "\"\t\"" + b + "\"\r\n" + a + "\tx/y": {[]string{a, b, a}, 1},
+	} {
+		urls, passedOver := listedURLs(text)
+		if !slices.Equal(urls, want.urls) || passedOver != want.passedOver {
+			t.Errorf("%q\n got %q and %d lines with more, want %+v", text, urls, passedOver, want)
+		}
+	}
+}
+
+// A list in GBK, as a Chinese Excel saves it, is refused.
+func TestListIsUTF8(t *testing.T) {
+	const list = "https://www.example.com/a\nhttps://www.example.com/\xd6\xd0\xce\xc4.html\n"
+	var stdout, stderr strings.Builder
+	none := func(string) string { return "" }
+	status := run([]string{"refresh", "-"}, strings.NewReader(list), &stdout, &stderr, none)
+	const want = "ossrefresh: error: line 2 of the URLs is not UTF-8\n" +
+		"ossrefresh: hint: save the file as plain text in UTF-8\n"
+	if status != 2 || stdout.String() != "" || stderr.String() != want {
+		t.Errorf("got status %d, %q and %q, want 2, nothing and %q", status, &stdout, &stderr, want)
 	}
 }
 

@@ -49,7 +49,7 @@ func (cmd *preloadCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	doubtDomains(c, table, targets)
+	given.doubtDomains(c, table, targets)
 	doubtServices(c, table, targets)
 	for i := range targets {
 		targets[i].Type = preloaded

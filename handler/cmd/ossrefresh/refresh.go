@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"oss-cdn-refresh/mapping"
 )
@@ -63,7 +64,8 @@ func (cmd *refreshCommand) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	doubtDomains(c, table, targets)
+	doubtPluses(c, targets)
+	cmd.doubtDomains(c, table, targets)
 	doubtServices(c, table, targets)
 	given := targets
 	if !cmd.Exact {
@@ -151,7 +153,20 @@ func (cmd *refreshCommand) urls(ctx context.Context, c *console) ([]string, erro
 		if err != nil {
 			return nil, err
 		}
-		urls = append(urls, listedURLs(string(text))...)
+		for i, line := range strings.Split(string(text), "\n") {
+			if !utf8.ValidString(line) {
+				return nil, misuse(fmt.Errorf("line %d of the URLs is not UTF-8", i+1),
+					"save the file as plain text in UTF-8")
+			}
+		}
+		listed, passedOver := listedURLs(string(text))
+		urls = append(urls, listed...)
+		switch {
+		case passedOver == 1:
+			c.hint("1 line has more columns, which were passed over")
+		case passedOver > 1:
+			c.hint(fmt.Sprintf("%d lines have more columns, which were passed over", passedOver))
+		}
 	}
 	if len(urls) == 0 {
 		return nil, misuse(errors.New("there is no URL"),
@@ -215,10 +230,28 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// doubtDomains says so where a domain is not in the table, but almost.
-func doubtDomains(c *console, table *mapping.Table, targets []mapping.Target) {
+// doubtPluses says so where a URL has a "+" that was meant for one of a name, perhaps.
+func doubtPluses(c *console, targets []mapping.Target) {
+	with := map[string]bool{}
+	for _, t := range targets {
+		if path, _, _ := strings.Cut(t.URL, "?"); strings.Contains(path, "+") {
+			with[t.URL] = true
+		}
+	}
+	if len(with) > 0 {
+		c.hint(fmt.Sprintf(`"+" in %s means a space to OSS; for a name with a plus write %%2B`,
+			plural(len(with), "URL")))
+	}
+}
+
+// doubtDomains says so where a domain is not in the table: it may be misspelt, or
+// of another product than the one that it is taken for.
+func (cmd *refreshCommand) doubtDomains(
+	c *console, table *mapping.Table, targets []mapping.Target,
+) {
 	known := domains(table, "")
 	seen := map[string]bool{}
+	var foreign []string
 	for _, t := range targets {
 		if seen[t.Domain] || slices.Contains(known, t.Domain) {
 			continue
@@ -226,8 +259,23 @@ func doubtDomains(c *console, table *mapping.Table, targets []mapping.Target) {
 		seen[t.Domain] = true
 		if near := mapping.Nearest(t.Domain, known); near != "" {
 			c.hint(t.Domain + " is not a domain of the table; did you mean " + near + "?")
+		} else {
+			foreign = append(foreign, t.Domain)
 		}
 	}
+	if cmd.Product != "" || known == nil || foreign == nil {
+		return
+	}
+	const most = 3
+	text, are, it := foreign[0], "is not a domain", "it is"
+	if n := len(foreign); n > 1 {
+		text, are, it = strings.Join(foreign[:min(n, most)], ", "), "are not domains", "they are"
+		if n > most {
+			text += fmt.Sprintf(" and %d more", n-most)
+		}
+	}
+	c.hint(fmt.Sprintf("%s %s of %s; taken for dcdn, give --product if %s another's",
+		text, are, cmd.file(), it))
 }
 
 // doubtServices says so where --product or --site leads past what the table has for a
