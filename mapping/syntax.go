@@ -124,7 +124,8 @@ func (s *markScanner) next(line string) int {
 	before := ',' // the last character that is no blank
 	escaped := false
 	for i, r := range line {
-		after := firstRune(line[i+utf8.RuneLen(r):])
+		_, size := utf8.DecodeRuneInString(line[i:])
+		after := firstRune(line[i+size:])
 		begins := strings.ContainsRune("[{,:-", before)
 		switch {
 		case escaped:

@@ -94,6 +94,20 @@ func TestForeignMarks(t *testing.T) {
 	}
 }
 
+// What is not UTF-8 is looked at for marks like everything else: YAML may be UTF-16, and
+// the library stops at the first fault.
+func TestForeignMarksInBytes(t *testing.T) {
+	for _, line := range []string{"\xff", "'a' \xff", "[\xe4\xb8", "{\xff\xff", "['\xff"} {
+		for _, hint := range []string{hintClose, hintIndent} {
+			f := &Fault{Line: 1, Hint: hint}
+			f.blame([]byte(line))
+			if f.Hint != hint || f.Line != 1 {
+				t.Errorf("%q: got %v", line, f)
+			}
+		}
+	}
+}
+
 // elevenLines is a table of n rules of eleven lines, the first on line 2. The
 // lists and quotations of several lines must not mislead the search for a fault.
 func elevenLines(n int) string {

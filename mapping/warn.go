@@ -286,8 +286,10 @@ func oneSlash(s string) string {
 // without r has targets there, and r has none.
 func (t *Table) takenDoubt(r *Rule) (problem, hint string) {
 	b := t.buckets[r.Bucket]
-	own := slices.IndexFunc(b, func(e entry) bool { return &t.Rules[e.rule] == r })
-	if own < 0 || b[own].parent < 0 {
+	own, ok := slices.BinarySearchFunc(b, r.Prefix, func(e entry, prefix string) int {
+		return strings.Compare(e.prefix, prefix)
+	})
+	if !ok || b[own].parent < 0 {
 		return "", ""
 	}
 	shorter := &t.Rules[b[b[own].parent].rule]

@@ -776,7 +776,7 @@ func TestProbeWithoutTheRightToRefresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, hidden := range []string{id, key, "example.com", "my-site", "www/", "9002", w.env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], w.env["ALIBABA_CLOUD_ACCESS_KEY_ID"]} {
+		for _, hidden := range []string{id, key, "example.com", "my-site", "www/", ":9002", w.env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"], w.env["ALIBABA_CLOUD_ACCESS_KEY_ID"]} {
 			for _, text := range []string{stdout, stderr, string(report)} {
 				if strings.Contains(text, hidden) {
 					t.Errorf("%q is shown: %s", hidden, text)
@@ -811,7 +811,7 @@ func TestProbeWritesMarkdown(t *testing.T) {
 				t.Errorf("the question %q is missing", a.Question)
 			}
 		}
-		for _, hidden := range []string{"example.com", "my-site", "www/", "9002"} {
+		for _, hidden := range []string{"example.com", "my-site", "www/", ":9002"} {
 			if strings.Contains(text, hidden) {
 				t.Errorf("%q is shown", hidden)
 			}
