@@ -512,7 +512,9 @@ func (d *decoder) is(n *yaml.Node, kind string) bool {
 		return true
 	}
 	hint := "accepted: " + kind
-	switch s := asText(n); {
+	switch s, tag := asText(n), n.ShortTag(); {
+	case s == "" && strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!"):
+		hint = hintBang + "'" + tag + "'"
 	case kind == aString && kindOf(n) == aList:
 		hint = d.oneEach()
 	case kind == aString && s != "" && kindOf(n) != "empty":

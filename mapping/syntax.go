@@ -13,6 +13,7 @@ import (
 const (
 	hintIndent = "check the indentation from this line on"
 	hintStar   = "a value that begins with * must be in quotes: '*.map'"
+	hintBang   = "a value that begins with ! must be in quotes: "
 	hintClose  = "check that each [ and { before this line's end is closed"
 	hintQuotes = "close the quotes that begin on this line"
 	hintUTF8   = "save the file as plain text in UTF-8"
@@ -56,7 +57,102 @@ func syntaxFault(data []byte, err error) *Fault {
 	default:
 		f.Line = firstBadLine(data, message)
 	}
+	if f.Hint == hintClose || f.Hint == hintIndent {
+		f.blame(data)
+	}
 	return f
+}
+
+// blame looks from the line of f on for what YAML reads as a part of a value, or as a
+// tag: "，" behind quotes, or "!thumb". Within brackets, "，" is not behind quotes only.
+func (f *Fault) blame(data []byte) {
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	lines := strings.Split(text, "\n")
+	s := markScanner{anywhere: f.Hint == hintClose}
+	for i := max(f.Line, 1) - 1; i < len(lines); i++ {
+		line := strings.TrimSuffix(lines[i], "\r")
+		if i >= f.Line && beginsKey(line) {
+			return // the brackets are not closed
+		}
+		at := s.next(line)
+		switch mark := firstRune(line[max(at, 0):]); {
+		case at >= 0:
+			f.Line, f.Column = i+1, 1+utf8.RuneCountInString(line[:at])
+			f.Message, f.Hint = foreignMark(mark, line[at:])
+			return
+		case s.depth <= 0 && s.quote == 0:
+			return
+		}
+	}
+}
+
+// beginsKey reports whether a line begins with a key, such as "targets:".
+func beginsKey(line string) bool {
+	bare := strings.TrimLeft(line, " -")
+	rest := strings.TrimLeft(bare, keyBytes)
+	return rest != bare && strings.HasPrefix(rest, ":")
+}
+
+// foreignMark says what is wrong with a mark that the text begins with.
+func foreignMark(mark rune, text string) (message, hint string) {
+	if mark == '!' {
+		value := text[:len(text)-len(strings.TrimLeftFunc(text, func(r rune) bool {
+			return !strings.ContainsRune(",]} \t", r) && asASCII(r) == r
+		}))]
+		return value + " is a tag to YAML", hintBang + "'" + value + "'"
+	}
+	name, write := "quotation mark", "'"
+	switch asASCII(mark) {
+	case ',', ';':
+		name, write = "comma", ", "
+	case ':':
+		name, write = "colon", ": "
+	}
+	return named(mark) + " is not a " + name + " to YAML", "write " + quote(write)
+}
+
+// A markScanner reads lines as far as quotes, comments and brackets go.
+type markScanner struct {
+	anywhere bool // a mark counts behind any text, not only behind quotes
+	quote    rune // that is open; 0: none
+	depth    int  // of brackets
+}
+
+// next returns where the line has the first mark outside of quotes and comments; -1
+// if it has none.
+func (s *markScanner) next(line string) int {
+	before := ',' // the last character that is no blank
+	escaped := false
+	for i, r := range line {
+		_, size := utf8.DecodeRuneInString(line[i:])
+		after := firstRune(line[i+size:])
+		begins := strings.ContainsRune("[{,:-", before)
+		switch {
+		case escaped:
+			escaped = false
+		case s.quote != 0:
+			escaped = s.quote == '"' && r == '\\' || s.quote == '\'' && r == '\'' && after == '\''
+			if r == s.quote && !escaped {
+				s.quote = 0
+			}
+		case begins && (r == '\'' || r == '"'):
+			s.quote = r
+		case r == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
+			return -1
+		case strings.ContainsRune("，、；：‘’“”", r) &&
+			(s.anywhere || before == '\'' || before == '"'),
+			s.anywhere && begins && r == '!' && !strings.ContainsRune("! ", after):
+			return i
+		case r == '[' || r == '{':
+			s.depth++
+		case r == ']' || r == '}':
+			s.depth--
+		}
+		if !unicode.IsSpace(r) {
+			before = r
+		}
+	}
+	return -1
 }
 
 // A mistyped is a line, or a key, that YAML reads as something else than it looks.

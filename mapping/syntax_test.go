@@ -67,6 +67,47 @@ func TestSyntaxFaults(t *testing.T) {
 	}
 }
 
+// Of punctuation that an input method writes, and of tags: where it stands and what to
+// write.
+func TestForeignMarks(t *testing.T) {
+	const head = "rules:\n  - bucket: b\n    targets: [{domain: a.com}]\n"
+	for text, want := range map[string]string{
+		"    exclude: ['**/*.map'，'**/.*']":                                   `t:4:25: ， (U+FF0C) is not a comma to YAML; write ", "`,
+		"    exclude: ['，', \"，\\\"，\",\n      'it''s，'， # ，\n      '**/.*']": `t:5:15: ， (U+FF0C) is not a comma to YAML; write ", "`,
+		"    exclude: [it's, 'a'、'b']":                                        `t:4:24: 、 (U+3001) is not a comma to YAML; write ", "`,
+		"    exclude: ['a'；'b']":                                              `t:4:18: ； (U+FF1B) is not a comma to YAML; write ", "`,
+		"    exclude: ['a，b'，'c']\r":                                          `t:4:20: ， (U+FF0C) is not a comma to YAML; write ", "`,
+		"    exclude: '**/*.map'，'**/.*'":                                     `t:4:24: ， (U+FF0C) is not a comma to YAML; write ", "`,
+		"    exclude: ['a’, 'b’, 'c']":                                        `t:4:22: ’ (U+2019) is not a quotation mark to YAML; write "'"`,
+		"    exclude: ['a' “c”]":                                              `t:4:19: “ (U+201C) is not a quotation mark to YAML; write "'"`,
+		"  - {bucket: c，targets: []}":                                         `t:4:15: ， (U+FF0C) is not a comma to YAML; write ", "`,
+		"  - {bucket: c, targets：[{a: b}]}":                                   `t:4:24: ： (U+FF1A) is not a colon to YAML; write ": "`,
+		"    exclude: [a\n    prefix: a，b":                                    "t:4: did not find expected ',' or ']'; " + hintClose,
+		"  - {bucket: c, targets: [{domain: a.example，product: cdn}]}":        `t:4:45: ， (U+FF0C) is not a comma to YAML; write ", "`,
+		"    exclude: [!thumb]":                                               `t:4:15: !thumb is a tag to YAML; a value that begins with ! must be in quotes: '!thumb'`,
+		"    exclude: ['!a', b!, !thumb, !c]":                                 `t:4:25: !thumb is a tag to YAML; a value that begins with ! must be in quotes: '!thumb'`,
+		"    exclude:\n    - !thumb":                                          `t:5:7: rules[0].exclude[0]: is "" (tagged !thumb); a value that begins with ! must be in quotes: '!thumb'`,
+	} {
+		if _, err := Parse("t", []byte(head+text)); err == nil || err.Error() != want {
+			t.Errorf("%s\n got %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// What is not UTF-8 is looked at for marks like everything else: YAML may be UTF-16, and
+// the library stops at the first fault.
+func TestForeignMarksInBytes(t *testing.T) {
+	for _, line := range []string{"\xff", "'a' \xff", "[\xe4\xb8", "{\xff\xff", "['\xff"} {
+		for _, hint := range []string{hintClose, hintIndent} {
+			f := &Fault{Line: 1, Hint: hint}
+			f.blame([]byte(line))
+			if f.Hint != hint || f.Line != 1 {
+				t.Errorf("%q: got %v", line, f)
+			}
+		}
+	}
+}
+
 // elevenLines is a table of n rules of eleven lines, the first on line 2. The
 // lists and quotations of several lines must not mislead the search for a fault.
 func elevenLines(n int) string {
