@@ -147,6 +147,10 @@ func (w *warner) target(s *Spec) {
 		problem, hint := indexDoubt(name)
 		w.addItem("index", k, name, problem, hint)
 	}
+	for k, suffix := range s.Suffixes {
+		problem, hint := suffixDoubt(suffix)
+		w.addItem("suffixes", k, suffix, problem, hint)
+	}
 	if name, n := s.dearest(); n > 1+len(s.Suffixes) && !(s.chosen && s.Spellings == SpellCommon) {
 		hint := "set spellings: canonical, or spellings: common if it is meant"
 		if s.Spellings == SpellAll {
@@ -317,6 +321,14 @@ func indexDoubt(s string) (problem, hint string) {
 		return "is a glob, and index has exact names", "write " + quote("index"+name)
 	}
 	return rawDoubt(s, checkIndex)
+}
+
+// suffixDoubt says what is doubtful about an image style with its delimiter.
+func suffixDoubt(s string) (problem, hint string) {
+	if !alphanumeric.all(strings.ToLower(s[:1])) {
+		return "", ""
+	}
+	return "has no delimiter: photo.jpg would become photo.jpg" + s, "write " + quote("!"+s)
 }
 
 // globDoubt says what is doubtful about a glob of r.

@@ -89,6 +89,7 @@ func TestWarnings(t *testing.T) {
 		{"", "index: ['%E9%A6%96%E9%A1%B5.html']", `targets[0].index[0]: "%E9%A6%96%E9%A1%B5.html" is percent-encoded, and the table has keys and paths raw; write "首页.html"`},
 		{"", "index: ['“index.html”']", `targets[0].index[0]: "“index.html”" has “ (U+201C) before, behind or in it; write "index.html"`},
 		{"", "index: ['*.html']", `targets[0].index[0]: "*.html" is a glob, and index has exact names; write "index.html"`},
+		{"", "suffixes: ['!small', thumb]", `targets[0].suffixes[1]: "thumb" has no delimiter: photo.jpg would become photo.jpgthumb; write "!thumb"`},
 		{"", "type: directory\n      spellings: common", `targets[0].type: a change of a file at the root refreshes the whole domain: https://example.com/; write type: file, or include: ["*/**/*"] to leave out the files at the root`},
 		{"prefix: www/", "strip_prefix: www/\n      type: directory\n      spellings: common", `targets[0].type: a change of a file at the root refreshes the whole domain: https://example.com/; write type: file, or include: ["*/**/*"] to leave out the files at the root`},
 		{"prefix: www/", "", `targets[0]: the prefix "www/" stays in the URL: https://example.com/www/…; set strip_prefix, or strip_prefix: "" if it is meant`},
@@ -113,6 +114,7 @@ func TestWarnings(t *testing.T) {
 		{"bucket: my.site.example.com", "", ""},
 		{"", "domain: kunlun.example.com\n      path: /100%/", ""},
 		{"", "domain: www.kunlun.org\n      spellings: all", ""},
+		{"", "suffixes: [-a, _b, /c, '!D', '@!e', .webp]", ""},
 		{"", "queries: ['~']\n      suffixes: ['~a,~b']", ""},
 		{"", "path: /app/\n      type: directory\n      spellings: common", ""},
 		{"include: ['*/**/*']", "type: directory\n      spellings: common", ""},
@@ -382,7 +384,7 @@ func FuzzHints(f *testing.F) {
 	prefixes := []string{"", "www/", "/www/", "www/*", "www/*.png", "www", "www/blog/", "%E5%9B%BE/", "www//", "www/ ", "oss://my-site/www/", `www\`, "my-site/www/", "./www/", "\u00a0www/"}
 	strips := []string{"-", "", "www/", "/www/", "www", "www/*", "www/bl", "%E5%9B%BE/", "web/", "www/blog"}
 	globs := []string{"", "/docs/**", "private/", "www/**", "*.map", "**.map", "docs**", "./a", "*.map, *.txt", "%E5%9B%BE/**", `a\b\*.txt`, "“a/**”", "a//b", "*", "{*.map,*.txt}", "https://www.example.com/x/*", "/www/*.txt", "www/"}
-	targets := []string{"", "index: ['index.html，index.htm']", "index: [docs/index.html]", "index: index.html", "index: ['*.html']", "index: [“index.html”]", "path: /%E5%9B%BE/", "type: Directory", "type: dir", "queries: ['?v=1']", "queries: ['v=1, v=2']", "queries: ['v=图']", "suffixes: ['!a,!b']", "product: DCDN", "type: folder, spellings: canonical", "events: [create]"}
+	targets := []string{"", "index: ['index.html，index.htm']", "index: [docs/index.html]", "index: index.html", "index: ['*.html']", "index: [“index.html”]", "path: /%E5%9B%BE/", "type: Directory", "type: dir", "queries: ['?v=1']", "queries: ['v=1, v=2']", "queries: ['v=图']", "suffixes: ['!a,!b']", "suffixes: [thumb]", "product: DCDN", "type: folder, spellings: canonical", "events: [create]"}
 	f.Fuzz(func(t *testing.T, b, d, p, s, g, x uint8) {
 		target := fmt.Sprintf("{domain: %s", strconv.Quote(pick(domains, d)))
 		if strip := pick(strips, s); strip != "-" {
