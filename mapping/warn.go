@@ -104,6 +104,10 @@ func (w *warner) rule(i int, r *Rule) {
 	w.add("bucket", problem, hint)
 	problem, hint = r.prefixDoubt()
 	oddPrefix := w.add("prefix", problem, hint)
+	if !oddPrefix {
+		problem, hint = w.table.takenDoubt(r)
+		w.add("prefix", problem, hint)
+	}
 	oddGlob := false // of those that say what is let through
 	for j, glob := range r.Include {
 		problem, hint := r.globDoubt(glob, false)
@@ -272,6 +276,54 @@ func oneSlash(s string) string {
 		s = strings.ReplaceAll(s, "//", "/")
 	}
 	return s
+}
+
+// takenDoubt says which domains lose the keys of r: the rule that would have them
+// without r has targets there, and r has none.
+func (t *Table) takenDoubt(r *Rule) (problem, hint string) {
+	b := t.buckets[r.Bucket]
+	own, ok := slices.BinarySearchFunc(b, r.Prefix, func(e entry, prefix string) int {
+		return strings.Compare(e.prefix, prefix)
+	})
+	if !ok || b[own].parent < 0 {
+		return "", ""
+	}
+	shorter := &t.Rules[b[b[own].parent].rule]
+	if odd, _ := shorter.prefixDoubt(); odd != "" {
+		return "", ""
+	}
+	both := func(rest string) bool {
+		return t.shows(r, r.Prefix+rest) && shorter.admits(r.Prefix+rest)
+	}
+	var lost []string
+	for _, s := range shorter.Targets {
+		kept := slices.ContainsFunc(r.Targets, func(own Spec) bool {
+			return own.Domain == s.Domain && own.Product == s.Product
+		})
+		if !kept && !slices.Contains(lost, s.Domain) {
+			lost = append(lost, s.Domain)
+		}
+	}
+	if lost == nil || !slices.ContainsFunc(r.examples(nil), both) {
+		return "", ""
+	}
+	hint = "add a target for it, if it shows them"
+	if len(lost) > 1 {
+		hint = "add targets for those that show them"
+	}
+	folder := r.Prefix[len(shorter.Prefix):]
+	if strings.HasSuffix(folder, "/") && !strings.ContainsAny(folder, `*?[]{}\`) {
+		hint += fmt.Sprintf("; if not, write exclude: %s in the rule on line %d",
+			listOf([]string{folder + "**"}), shorter.Line)
+	}
+	const most = 3
+	at := strings.Join(lost[:min(len(lost), most)], ", ")
+	if n := len(lost) - most; n > 0 {
+		at += fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("keys that begin with %s are no longer refreshed at %s, "+
+		"which the rule on line %d has",
+		quote(r.Prefix), at, shorter.Line), hint
 }
 
 // rawDoubt says what is doubtful about a part of a key or of a path, which the

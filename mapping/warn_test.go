@@ -148,6 +148,38 @@ func rightTable(rule, target string) string {
 	return text
 }
 
+// Of two rules of a bucket, the one with the longer prefix takes its keys from the
+// targets of the other.
+func TestTakenKeys(t *testing.T) {
+	const warning = `rules[1].prefix: keys that begin with "www/" are no longer refreshed at %s, which the rule on line 2 has; %s`
+	const one, several = "add a target for it, if it shows them", "add targets for those that show them"
+	const meant = `; if not, write exclude: ["www/**"] in the rule on line 2`
+	for _, tt := range []struct{ shorter, longer, want string }{
+		{"targets: [{domain: dl.example.com}]", "", fmt.Sprintf(warning, "dl.example.com", one+meant)},
+		{"targets: [{domain: www.example.com}, {domain: dl.example.com, path: /a/}, {domain: dl.example.com}, {domain: b.example.com}]", "", fmt.Sprintf(warning, "dl.example.com, b.example.com", several+meant)},
+		{"targets: [{domain: www.example.com, product: cdn}]", "", fmt.Sprintf(warning, "www.example.com", one+meant)},
+		{"targets: [{domain: dl.example.com}]", "include: ['**/*.html'], ", fmt.Sprintf(warning, "dl.example.com", one+meant)},
+		{"exclude: ['www/private/**'], targets: [{domain: dl.example.com}]", "", fmt.Sprintf(warning, "dl.example.com", one+meant)},
+		{"prefix: w, targets: [{domain: dl.example.com}]", "", fmt.Sprintf(warning, "dl.example.com", one+`; if not, write exclude: ["ww/**"] in the rule on line 2`)},
+		{"targets: [{domain: a.org}, {domain: b.org}, {domain: c.org}, {domain: d.org}, {domain: e.org}]", "", fmt.Sprintf(warning, "a.org, b.org, c.org and 2 more", several+meant)},
+		{"exclude: ['www/**'], targets: [{domain: dl.example.com}]", "", ""},
+		{"include: ['docs/**'], targets: [{domain: dl.example.com}]", "", ""},
+		{"include: ['**/*.html'], targets: [{domain: dl.example.com}]", "include: ['**/*.css'], ", ""},
+		{"prefix: img/, targets: [{domain: dl.example.com, strip_prefix: img/}]", "", ""},
+		{"targets: [{domain: www.example.com}]", "", ""},
+	} {
+		text := "rules:\n  - {bucket: b, " + strings.Replace(tt.shorter, "domain: dl.example.com}]", "domain: dl.example.com, strip_prefix: ''}]", 1) + "}\n" +
+			"  - {bucket: b, prefix: www/, " + tt.longer + "targets: [{domain: www.example.com, strip_prefix: www/}]}\n"
+		want := []string{}
+		if tt.want != "" {
+			want = append(want, tt.want)
+		}
+		if got := warningsOf(t, text); !slices.Equal(got, want) {
+			t.Errorf("%s\n got %q\nwant %q", text, got, want)
+		}
+	}
+}
+
 // Each warning stands at its own line.
 func TestWarningsAtTheirLines(t *testing.T) {
 	_, warnings, err := checkText("t.yaml", []byte(`rules:
