@@ -74,6 +74,8 @@ type failureView struct {
 	Error     string   `json:"error"`
 	Retryable bool     `json:"retryable"`
 	URLs      []string `json:"urls"`
+
+	stopped bool // the caller's credentials were refused
 }
 
 // readLog reads what the function printed. Lines that are not its log's, such
@@ -119,7 +121,8 @@ func (l *callLog) addFailed(line logLine) {
 		return
 	}
 	l.Failed = append(l.Failed, failureView{
-		line.Product, line.Type, line.Code, line.Error, line.Retryable, line.urls(),
+		Product: line.Product, Type: line.Type, Code: line.Code, Error: line.Error,
+		Retryable: line.Retryable, URLs: line.urls(),
 	})
 }
 
@@ -186,11 +189,14 @@ func (r callView) String() string {
 }
 
 func (g failureView) text(p *page) {
-	retry := "a later try will fail too"
-	if g.Retryable {
-		retry = "a later try may succeed"
+	retry := " (a later try will fail too)"
+	switch {
+	case g.stopped:
+		retry = "" // the hint says on what it depends
+	case g.Retryable:
+		retry = " (a later try may succeed)"
 	}
-	p.line("  %s  %s  %s  %s: %s (%s)",
+	p.line("  %s  %s  %s  %s: %s%s",
 		g.Product, g.Type, plural(len(g.URLs), "URL"), g.Code, g.Error, retry)
 	p.list(g.URLs)
 }

@@ -188,6 +188,7 @@ func (s *sendResult) refuse(o refresh.Outcome) {
 		s.Failed = append(s.Failed, failureView{
 			Product: product, Type: typ, Code: o.Err.Code,
 			Error: o.Err.Message, Retryable: o.Err.Class.Retryable(),
+			stopped: o.Err.Class == refresh.StopAll,
 		})
 	}
 	s.Failed[i].URLs = append(s.Failed[i].URLs, o.Item.URL)
@@ -207,8 +208,10 @@ func (s sendResult) text(p *page) {
 // failure says how much failed, and why.
 func (s sendResult) failure() error {
 	n := 0
+	stopped := false
 	var codes []string
 	for _, g := range s.Failed {
+		stopped = stopped || g.stopped
 		n += len(g.URLs)
 		codes = append(codes, g.Code)
 	}
@@ -216,5 +219,11 @@ func (s sendResult) failure() error {
 		return nil
 	}
 	slices.Sort(codes)
-	return fmt.Errorf("%s failed: %s", plural(n, "URL"), strings.Join(slices.Compact(codes), ", "))
+	err := fmt.Errorf("%s failed: %s",
+		plural(n, "URL"), strings.Join(slices.Compact(codes), ", "))
+	if !stopped {
+		return err
+	}
+	return hint(err, "check ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, "+
+		"for a role, ALIBABA_CLOUD_SECURITY_TOKEN")
 }

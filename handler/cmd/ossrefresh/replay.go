@@ -174,8 +174,12 @@ func (r replay) failure() error {
 			"read the notes of these letters; running them again unchanged gives the same result")
 	}
 	all := plural(len(r.Letters), "letter")
-	return hint(fmt.Errorf("%d of %s not done: %w", bad, all, r.sendResult.failure()),
-		"run the letters again that are not done")
+	again := "run the letters again that are not done"
+	refused := r.sendResult.failure()
+	if h := new(hinted); errors.As(refused, &h) {
+		again = h.hint + "\n" + again
+	}
+	return hint(fmt.Errorf("%d of %s not done: %w", bad, all, refused), again)
 }
 
 func (r replay) text(p *page) {
