@@ -245,7 +245,7 @@ func (s source) fate() string {
 	}
 	switch {
 	case s.Refreshed:
-		return "refreshed"
+		return "a change refreshes it"
 	case !s.OddQuery:
 		return "not refreshed: " + spelling
 	case s.spelt:
