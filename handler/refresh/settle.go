@@ -59,13 +59,11 @@ func (q *submission) settle(a answer, now time.Time) {
 		limits.RequestBytes = min(limits.RequestBytes, err.Bytes)
 		packed := pack(t.Items, limits)
 		if len(packed) == 1 { // the API counts otherwise
-			half := len(t.Items) / 2
-			packed = [][]Item{t.Items[:half], t.Items[half:]}
+			packed = halves(t.Items)
 		}
 		q.replace(t, packed...)
 	case class == Halve && len(t.Items) > 1:
-		half := len(t.Items) / 2
-		q.replace(t, t.Items[:half], t.Items[half:])
+		q.replace(t, halves(t.Items)...)
 	case class == SplitDomains && len(lists) > 1:
 		t.due = now.Add(q.left(now) / 4)
 		q.splitting = append(q.splitting, t)
@@ -89,13 +87,17 @@ func (q *submission) settle(a answer, now time.Time) {
 		q.replace(t, lists...)
 	case class == Unknown && len(t.Items) > 1:
 		t.parentError = err
-		half := len(t.Items) / 2
-		q.replace(t, t.Items[:half], t.Items[half:])
+		q.replace(t, halves(t.Items)...)
 	case class == Unknown:
 		q.refuseAlone(t, err)
 	default:
 		q.refuse(t, err)
 	}
+}
+
+func halves(items []Item) [][]Item {
+	half := len(items) / 2
+	return [][]Item{items[:half], items[half:]}
 }
 
 // decide ends a task whose answers remain in doubt: with a request id and a task
