@@ -100,6 +100,16 @@ func newFaults(faults mapping.Faults) []fault {
 	return all
 }
 
+// newWarnings marks the lines of warnings, in the way of compilers.
+func newWarnings(warnings mapping.Faults) []fault {
+	all := newFaults(warnings)
+	for i := range all {
+		place, text, _ := strings.Cut(all[i].line, ": ")
+		all[i].line = place + ": warning: " + text
+	}
+	return all
+}
+
 // punycode returns a domain beyond ASCII as DNS has it. It takes names of letters
 // and digits only: of what else IDNA maps or drops, nobody knows what was meant.
 func punycode(domain string) (name string, ok bool) {
@@ -119,7 +129,7 @@ func punycode(domain string) (name string, ok bool) {
 func newVerdict(file string, table *mapping.Table, warnings mapping.Faults) verdict {
 	v := verdict{
 		File: file, Rules: len(table.Rules), Domains: len(domains(table, "")),
-		Faults: []fault{}, Warnings: newFaults(warnings), Notes: []string{}, Targets: []sample{},
+		Faults: []fault{}, Warnings: newWarnings(warnings), Notes: []string{}, Targets: []sample{},
 	}
 	if n := table.UnsetSpellings(); n > 0 {
 		v.Notes = append(v.Notes, fmt.Sprintf("%s: names are refreshed in their common "+
