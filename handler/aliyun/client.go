@@ -1,15 +1,14 @@
 // Package aliyun calls the APIs of Alibaba Cloud DCDN, CDN and ESA, to refresh and
-// preload, and asks them for tasks, quotas and domains. A
-// process has one [Client]; each invocation takes a [Caller] from it, for its
-// credentials.
+// preload, and asks them for tasks, quotas and domains. A process has one [Client];
+// each invocation takes a [Caller] from it, for its credentials.
 //
 // Requests are those of alibaba-cloud-sdk-go, signed in the same way; those of ESA,
 // which that SDK has not, are signed with ACS3-HMAC-SHA256. The round trip is our
 // own, because the SDK's client takes no context, sends the token to wherever it is
 // redirected, and prints it in every network error.
 //
-// The package plans no request, keeps to no rate and does not retry. Errors are [refresh.Error] values, whose class
-// says what can be done.
+// The package plans no request, keeps to no rate and does not retry. Errors are
+// [refresh.Error] values, whose class says what can be done.
 package aliyun
 
 import (
