@@ -9,9 +9,10 @@ import (
 // CloudEvents, or of their data alone, as objects or as strings that hold JSON. An
 // empty array is an empty batch. An array in which nothing is known is an error.
 func (d *decoder) array(v value, p place) error {
-	before, known := *d, v.next(1) == "]"
+	elements, _ := v.elements()
+	before, known := *d, len(elements) == 0
 	var first *shapeError
-	for i, element := range v.elements {
+	for i, element := range elements {
 		at := d.message(p, i, "")
 		err := d.element(element, at)
 		if unknown, ok := err.(*shapeError); ok { // a wrapped one is about the content
@@ -62,19 +63,19 @@ func (d *decoder) cloudEvent(v value, p place) error {
 	if err != nil {
 		return fmt.Errorf("reading data %s: %w", data.excerpt(), err)
 	}
-	shape, _, err := record.shape()
+	s, err := record.shape()
 	if err != nil {
 		return fmt.Errorf("reading data: %w", err)
 	}
 	ofOSS := source.text() == "acs.oss" ||
 		source.missing() && strings.HasPrefix(name.text(), "oss:")
 	switch {
-	case shape == "oss", shape == "" && ofOSS:
+	case s.name == "oss", s.name == "" && ofOSS:
 		d.add(ossChange(record, "data", Change{
 			Name: name.text(), Time: at.time(), Region: region.text(), Origin: d.origin(p),
 		}))
 		return nil
-	case shape == "" && record.isObject():
+	case s.name == "" && record.isObject():
 		return &shapeError{fmt.Sprintf(
 			"a CloudEvent with %s and %s", source.labeled("source"), name.labeled("type"))}
 	}

@@ -229,13 +229,13 @@ func (d *decoder) value(v value, p place) error {
 
 // object decodes an object according to the one member that identifies its shape.
 func (d *decoder) object(v value, p place) error {
-	name, content, err := v.shape()
+	s, err := v.shape()
 	if err != nil {
 		return err
 	}
-	switch name {
+	switch s.name {
 	case "events":
-		return d.ossRecords(content, p)
+		return d.ossRecords(s, p)
 	case "oss":
 		d.add(ossChange(v, "", Change{Origin: d.origin(p)}))
 		return nil
@@ -247,51 +247,75 @@ func (d *decoder) object(v value, p place) error {
 			return err
 		}
 		d.noteID(id.text(), p)
-		return d.content("", name, content, p)
+		return d.content("", s.name, s.content, p)
 	case "Message":
-		return d.content("", name, content, p)
+		return d.content("", s.name, s.content, p)
 	case "attrs":
 		return d.stream(v, p)
 	case "Records":
-		return d.awsRecords(content, p)
+		return d.awsRecords(s, p)
 	case "detail-type":
 		return d.amazonEvent(v, p)
 	case "requestPayload":
-		return d.deadLetter(content, p)
+		return d.deadLetter(s.content, p)
 	case "triggerTime":
 		return d.timer(v, p)
 	}
 	return d.testEvent(v, p)
 }
 
-// shape returns the member that identifies an object's shape, or "" if there is none.
-// An object with two such members could be read in two ways, and half of it would be
-// lost, so that is an error. A member that is null does not count, but is an error if
-// it is the only one.
-func (v value) shape() (name string, content value, err error) {
+// shape is the member that identifies what an object is, or zero if there is none.
+type shape struct {
+	name    string
+	content value
+	list    []value // the elements of content, if it is an array
+}
+
+// shape returns the member that identifies an object's shape. An object with two such
+// members could be read in two ways, and half of it would be lost, so that is an error.
+// A member that is null does not count, but is an error if it is the only one.
+//
+// It splits an array while it looks for its end: nearly all of a payload is in one.
+func (v value) shape() (shape, error) {
+	if !v.isObject() {
+		return shape{}, nil
+	}
+	var found shape
 	null := ""
-	for n, member := range v.members {
-		switch n {
+	for rest := v.next(1); rest[0] != '}'; {
+		quoted := rest.first()
+		rest = rest.next(len(quoted))
+		member := shape{name: quoted.unquote()}
+		if rest.isArray() {
+			var length int
+			member.list, length = rest.elements()
+			member.content = rest[:length]
+		} else {
+			member.content = rest.first()
+		}
+		rest = rest.next(len(member.content))
+
+		switch member.name {
 		case "events", "oss", "specversion", "messageBody", "Message", "attrs", "Records",
 			"detail-type", "requestPayload", "triggerTime":
 		default:
 			continue
 		}
 		switch {
-		case member == "null" && n != "attrs":
-			null = n
-		case n == name:
-			return "", "", twice(n)
-		case name != "":
-			return "", "", fmt.Errorf("both %q and %q are given", name, n)
+		case member.content == "null" && member.name != "attrs":
+			null = member.name
+		case member.name == found.name:
+			return shape{}, twice(member.name)
+		case found.name != "":
+			return shape{}, fmt.Errorf("both %q and %q are given", found.name, member.name)
 		default:
-			name, content = n, member
+			found = member
 		}
 	}
-	if name == "" && null != "" {
-		return "", "", fmt.Errorf("%s is null", null)
+	if found.name == "" && null != "" {
+		return shape{}, fmt.Errorf("%s is null", null)
 	}
-	return name, content, nil
+	return found, nil
 }
 
 // message returns the place of message i of a batch. The messages of a batch inside a

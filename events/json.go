@@ -111,16 +111,16 @@ func (v value) members(yield func(string, value) bool) {
 	}
 }
 
-// elements ranges over the indexes and elements of an array.
-func (v value) elements(yield func(int, value) bool) {
+// elements returns the elements of the array at the front of v, and the array's length
+// in bytes.
+func (v value) elements() (list []value, length int) {
 	rest := v.next(1)
-	for i := 0; rest[0] != ']'; i++ {
+	for rest[0] != ']' {
 		element := rest.first()
-		if !yield(i, element) {
-			return
-		}
+		list = append(list, element)
 		rest = rest.next(len(element))
 	}
+	return list, len(v) - len(rest) + 1
 }
 
 // next drops n bytes of v and the separators after them: white space, commas and

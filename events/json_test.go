@@ -83,14 +83,14 @@ func FuzzWalk(f *testing.F) {
 		}
 		var list []json.RawMessage
 		if v.isArray() && json.Unmarshal([]byte(v), &list) == nil {
-			n := 0
-			for i, element := range v.elements {
-				if n++; string(element) != string(list[i]) {
+			elements, length := v.elements()
+			if len(elements) != len(list) || length != len(v) {
+				t.Fatalf("%d elements in %d bytes, want %d in %d", len(elements), length, len(list), len(v))
+			}
+			for i, element := range elements {
+				if string(element) != string(list[i]) {
 					t.Errorf("element %d is %q, want %q", i, element, list[i])
 				}
-			}
-			if n != len(list) {
-				t.Errorf("%d elements, want %d", n, len(list))
 			}
 		}
 		var object map[string]json.RawMessage

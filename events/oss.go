@@ -15,13 +15,13 @@ const recordBytes = 600
 
 // ossRecords decodes the list of an OSS notification, {"events":[…]} (Function
 // Compute: OSS triggers).
-func (d *decoder) ossRecords(list value, p place) error {
-	if !list.isArray() {
+func (d *decoder) ossRecords(events shape, p place) error {
+	if !events.content.isArray() {
 		return errors.New(`"events" is not an array`)
 	}
 	p.listed = true
-	d.Changes = slices.Grow(d.Changes, len(list)/recordBytes)
-	for _, record := range list.elements {
+	d.Changes = slices.Grow(d.Changes, len(events.content)/recordBytes)
+	for _, record := range events.list {
 		if !record.isObject() {
 			d.invalid(p, errNotObject)
 			continue

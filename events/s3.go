@@ -11,12 +11,12 @@ import (
 // awsRecords decodes the payload of AWS Lambda, {"Records":[…]}, which has records of
 // S3 or messages of SQS or SNS. The types of aws-lambda-go/events would make the
 // function bigger, and one badly encoded key would fail the whole batch.
-func (d *decoder) awsRecords(list value, p place) error {
-	if !list.isArray() {
+func (d *decoder) awsRecords(records shape, p place) error {
+	if !records.content.isArray() {
 		return errors.New(`"Records" is not an array`)
 	}
-	messages := d.areMessages(list, p)
-	for i, record := range list.elements {
+	messages := d.areMessages(records.list, p)
+	for i, record := range records.list {
 		source, id, err := record.source()
 		at := p
 		at.listed = true
@@ -51,9 +51,9 @@ func (d *decoder) awsRecord(source string, record value, p place) error {
 
 // areMessages reports whether any record of the list is a message. The positions of
 // all of them are then those of messages.
-func (d *decoder) areMessages(list value, p place) bool {
+func (d *decoder) areMessages(records []value, p place) bool {
 	found := false
-	for _, record := range list.elements {
+	for _, record := range records {
 		switch source, _, _ := record.source(); source {
 		case "aws:sqs":
 			found, d.SQS = true, d.SQS || p.envelopes == 0 && !p.data
