@@ -400,12 +400,13 @@ func (r *Run) tasks(ctx context.Context) {
 // spelling, it is the worst of those of the same id.
 func statusOf(tasks []refresh.Task, ids, url string) refresh.TaskStatus {
 	var of, ofURL []refresh.TaskStatus
+	wanted, wantedURL := strings.Split(ids, ","), bare(url)
 	for _, t := range tasks {
-		if t.ID == "" || !slices.Contains(strings.Split(ids, ","), t.ID) {
+		if t.ID == "" || !slices.Contains(wanted, t.ID) {
 			continue
 		}
 		of = append(of, t.Status)
-		if bare(t.URL) == bare(url) {
+		if bare(t.URL) == wantedURL {
 			ofURL = append(ofURL, t.Status)
 		}
 	}
