@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	campaignRounds = flag.Uint64("campaign.rounds", 60, "how many rounds TestCampaign has")
+	campaignRounds = flag.Uint64("campaign.rounds", 30, "how many rounds TestCampaign has; TestSweepCampaign has one for 30")
 	campaignSeed   = flag.Uint64("campaign.seed", 1, "the first round's seed; each round adds one")
 )
 

@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,14 +13,12 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
+var campaignRounds = flag.Uint64("campaign.rounds", 100, "how many rounds TestCampaignOfAnswers has")
+
 // Whatever the API answers, each target has one fate, nothing is claimed that
 // was not accepted, and what was accepted is not sent again by a later try.
 func TestCampaignOfAnswers(t *testing.T) {
-	seeds := uint64(400)
-	if testing.Short() {
-		seeds = 60
-	}
-	for seed := range seeds {
+	for seed := range *campaignRounds {
 		synctest.Test(t, func(t *testing.T) {
 			answers(t, rand.New(rand.NewPCG(seed, 3)))
 		})
