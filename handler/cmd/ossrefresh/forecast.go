@@ -78,6 +78,7 @@ func (cmd *forecastCommand) Run(ctx context.Context, c *console) error {
 		if err := doc.writePage(cmd.HTML); err != nil {
 			return err
 		}
+		doc.written = cmd.HTML
 	}
 	return errors.Join(c.show(doc), doc.failure())
 }

@@ -22,7 +22,8 @@ type outlook struct {
 	Result  *forecast.Result `json:"forecast"`        // null: the log only
 	Spent   *forecast.Spend  `json:"spent,omitempty"` // by the function's log
 
-	guessed bool // the quota, though the table has sites of ESA
+	guessed bool   // the quota, though the table has sites of ESA
+	written string // the name of the page; "" if none was asked for
 
 	listed bool // the history is of listings, which tell how files were uploaded
 	quota  forecast.Quota
@@ -59,6 +60,10 @@ func (o outlook) text(p *page) {
 	if o.Result != nil {
 		p.line("")
 		p.line("%s", spread)
+	}
+	if o.written != "" {
+		p.line("")
+		p.line("The page is in %s: open it in a browser.", o.written)
 	}
 }
 
@@ -140,11 +145,11 @@ func remark(p forecast.Proposal) string {
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	switch {
 	case p.Refused && p.Stale == 0:
-		add("refused: leaves %s stale %s, such as %s", plural(p.Early, "URL"), early, p.Example)
+		add("not advised: leaves %s stale %s, such as %s", plural(p.Early, "URL"), early, p.Example)
 	case p.Refused && p.Early > 0:
-		add("refused: leaves URLs such as %s stale, and %s more %s", p.Example, thousands(p.Early), early)
+		add("not advised: leaves URLs such as %s stale, and %s more %s", p.Example, thousands(p.Early), early)
 	case p.Refused:
-		add("refused: leaves URLs such as %s stale", p.Example)
+		add("not advised: leaves URLs such as %s stale", p.Example)
 	case p.Saved < 0:
 		add("costs more, and leaves less stale")
 	}
@@ -302,6 +307,7 @@ type pageData struct {
 	outlook
 	How    string
 	Spread string
+	Plan   string // of sites of ESA, if it has to be known
 	Series []series
 }
 
@@ -327,6 +333,9 @@ func (o outlook) page() pageData {
 	d := pageData{outlook: o, How: "changed files uploaded", Spread: spread}
 	if o.listed {
 		d.How = "as uploaded"
+	}
+	if o.guessed {
+		d.Plan = planned
 	}
 	d.Series = []series{
 		newSeries(d.How, r.Spend), newSeries("every file uploaded each time", r.Everything),

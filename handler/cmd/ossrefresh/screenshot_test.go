@@ -90,6 +90,15 @@ func screenshot(t *testing.T, chromium, page string, th theme) image.Image {
 	return img
 }
 
+// title is what a page's scripts have made of its title.
+func title(t *testing.T, chromium, page, width string) string {
+	t.Helper()
+	out := browse(t, chromium, page, "--window-size="+width+",900", "--dump-dom")
+	_, rest, _ := strings.Cut(string(out), "<title>")
+	title, _, _ := strings.Cut(rest, "</title>")
+	return title
+}
+
 // inFewColors returns the picture in its 64 most frequent colours, and those next to
 // them, which makes a page's file a third as large.
 func inFewColors(img image.Image) *image.Paletted {
