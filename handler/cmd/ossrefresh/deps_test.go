@@ -28,6 +28,7 @@ var depsOnce sync.Map // by program: two tests ask for each
 // The servers that the tool shares with the tests bring no test framework into
 // its binary.
 func TestToolDoesNotLinkTesting(t *testing.T) {
+	t.Parallel()
 	linked := deps(t, "ossrefresh")
 	if !slices.Contains(linked, "oss-cdn-refresh/handler/runtimetest") {
 		t.Fatalf("runtimetest is not among the %d packages that the tool links", len(linked))
@@ -42,6 +43,7 @@ func TestToolDoesNotLinkTesting(t *testing.T) {
 // What the tool alone uses is not in the functions: no other package of the project,
 // nor the operations that ask the account for its domains.
 func TestFunctionsLinkWhatTheyUse(t *testing.T) {
+	t.Parallel()
 	for _, command := range []string{"fc", "lambda"} {
 		linked := deps(t, command)
 		if !slices.Contains(linked, "oss-cdn-refresh/handler/aliyun") {

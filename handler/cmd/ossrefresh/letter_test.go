@@ -145,6 +145,7 @@ func environment(api *aliyuntest.Server) (getenv func(string) string) {
 
 // Each URL is sent once, whichever letters ask for it.
 func TestReplaySendsEachURLOnce(t *testing.T) {
+	t.Parallel()
 	api := aliyuntest.NewTestServer(t, nil)
 	var letters strings.Builder
 	for i := range 5 {

@@ -31,7 +31,7 @@ type suite struct{ m *testing.M }
 
 func (s suite) Run() int {
 	if !fuzzing() {
-		_ = flag.Set("test.parallel", "8") // they wait more than they compute; -parallel wins
+		_ = flag.Set("test.parallel", "16") // they wait more than they compute; -parallel wins
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // as in ./handler

@@ -628,13 +628,14 @@ func TestProbeInterrupted(t *testing.T) {
 	if all < 200 {
 		t.Fatalf("a probe makes %d requests", all)
 	}
-	for at := 0; at < all-removals; at += 7 {
+	for at := 0; at < all-removals; at += 13 {
 		run(t, at)
 	}
 }
 
 // Where the bucket keeps versions, none is left either.
 func TestProbeOfVersions(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newProbeWorld(t, probeModel{refresh: time.Second})
 		w.versions = map[string][]string{}
@@ -654,6 +655,7 @@ func TestProbeOfVersions(t *testing.T) {
 
 // What cannot be removed is named.
 func TestProbeNamesWhatItLeaves(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newProbeWorld(t, probeModel{refresh: time.Second})
 		w.each = func(n int) {
@@ -716,6 +718,7 @@ func TestProbeRefuses(t *testing.T) {
 
 // Where a deployed function refreshes the same objects, that is seen and said.
 func TestProbeBesideTheFunction(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newProbeWorld(t, probeModel{refresh: time.Minute, deployed: true})
 		doc, _, stderr, status := w.probe(t.Context(), nil)
@@ -737,6 +740,7 @@ func TestProbeBesideTheFunction(t *testing.T) {
 
 // A node that never had the copy proves nothing, and is told of.
 func TestProbeOfTwoNodes(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newProbeWorld(t, probeModel{refresh: time.Minute})
 		time.AfterFunc(30*time.Second, func() {
@@ -754,6 +758,7 @@ func TestProbeOfTwoNodes(t *testing.T) {
 
 // Without the right to refresh, that is what is said, and exit status 1.
 func TestProbeWithoutTheRightToRefresh(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const id, key = "1234567890123456", "LTAI5tQmExampleKeyId"
 		w := newProbeWorld(t, probeModel{refresh: time.Minute, api: &aliyuntest.Server{
@@ -788,6 +793,7 @@ func TestProbeWithoutTheRightToRefresh(t *testing.T) {
 
 // The Markdown has what the document has, and can be handed to others.
 func TestProbeWritesMarkdown(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newProbeWorld(t, probeModel{refresh: time.Minute, docs: "index"})
 		doc, _, _, _ := w.probe(t.Context(), func(cmd *probeCommand) { cmd.Redact = true })
@@ -827,6 +833,7 @@ func TestProbeWritesMarkdown(t *testing.T) {
 // A terminal that is closed, or a machine that is shut down, ends a probe as Ctrl-C
 // does: the real program removes what it has put.
 func TestProbeEndsOnSignals(t *testing.T) {
+	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		if ossignal.Ignored(signal) {
 			continue // the tests run under nohup, and so does the tool
@@ -925,6 +932,7 @@ func TestProbeGivesUp(t *testing.T) {
 
 // Who may refresh and not ask for quota and tasks gets the other answers.
 func TestProbeWithoutTheRightToAsk(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newProbeWorld(t, probeModel{refresh: time.Minute, api: &aliyuntest.Server{
 			Fault: func(c aliyuntest.Call) aliyuntest.Fault {

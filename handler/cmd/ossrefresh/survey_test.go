@@ -55,6 +55,7 @@ func bucketDomains(product string, n int) (all []aliyuntest.Domain) {
 // Two hundred domains take seconds, and no second sees more calls than the
 // operation allows.
 func TestSurveyKeepsTheRate(t *testing.T) {
+	t.Parallel()
 	for product, most := range map[string]int{"dcdn": 30, "cdn": 100} {
 		synctest.Test(t, func(t *testing.T) {
 			api := &aliyuntest.Server{Account: bucketDomains(product, 201), Latency: 200 * time.Millisecond}

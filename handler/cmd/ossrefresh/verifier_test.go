@@ -20,6 +20,7 @@ import (
 // A thousand URLs of four domains go over at most ten connections at once, at an
 // even pace, and show how far they are.
 func TestVerifierIsGentle(t *testing.T) {
+	t.Parallel()
 	table, err := mapping.Parse("mapping.yaml", []byte(`rules: [{bucket: my-site, targets: [
 		{domain: a.example.com}, {domain: b.example.com}, {domain: c.example.com}, {domain: d.example.com}]}]`))
 	if err != nil {

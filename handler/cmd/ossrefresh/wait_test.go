@@ -111,6 +111,7 @@ func throttled() func(aliyuntest.Call) aliyuntest.Fault {
 
 // The pages of a site's tasks are asked for no faster than the API answers, all of them.
 func TestWaitReadsAllPagesAtTheirPace(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{700, 5500} {
 		synctest.Test(t, func(t *testing.T) {
 			api := &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: n}, TaskTime: 10 * time.Second, Fault: throttled()}
@@ -130,6 +131,7 @@ func TestWaitReadsAllPagesAtTheirPace(t *testing.T) {
 // Others use up the calls of the account: a page is asked for again until there is room,
 // and only that page.
 func TestWaitThroughThrottling(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
 		api := &aliyuntest.Server{Fault: func(c aliyuntest.Call) aliyuntest.Fault {
@@ -153,6 +155,7 @@ func TestWaitThroughThrottling(t *testing.T) {
 // What has no task is not complete, whether the API lists fewer than it took or there are
 // more pages than anybody reads: it is named, and the command fails.
 func TestWaitMissesURLs(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		total, pages int
 	}{"not listed": {2, 1}, "not read": {1_000_000, maxSitePages}} {
