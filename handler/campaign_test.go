@@ -380,6 +380,7 @@ func account(t *testing.T, p publish, log []byte, api *aliyuntest.Server, report
 // nothing is claimed that is not so; and when the platform sends the payload
 // again, only the rest is submitted.
 func TestCampaign(t *testing.T) {
+	t.Parallel()
 	for seed := *campaignSeed; seed < *campaignSeed+*campaignRounds; seed++ {
 		synctest.Test(t, func(t *testing.T) { campaign(t, seed) })
 		if t.Failed() {
@@ -451,6 +452,7 @@ func inMessages(payload []byte) []byte {
 
 // At up to 3 in 10 failing calls and with time enough, all is refreshed.
 func TestCampaignWithTime(t *testing.T) {
+	t.Parallel()
 	var table strings.Builder
 	table.WriteString("rules:\n  - bucket: b\n    targets:\n")
 	for d := range 14 {
@@ -492,6 +494,7 @@ func TestCampaignWithTime(t *testing.T) {
 // Fifty invocations at once share connections, the calls a second and the
 // memory of what was accepted, and each accounts for its own.
 func TestCampaignOfManyAtOnce(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, campaignOfManyAtOnce)
 }
 

@@ -43,6 +43,7 @@ func embedded(t *testing.T, err error) (summary string, report handler.Report) {
 }
 
 func TestFailedAnswerIsShort(t *testing.T) {
+	t.Parallel()
 	invalid := strings.Repeat(`{"eventName":"ObjectCreated:PutObject"},`, 3000) + `{}`
 	for name, payload := range map[string][]byte{"failed": put(10_000), "invalid": put(0, invalid), "both": put(10_000, invalid)} {
 		l := newLab(t, &aliyuntest.Server{Quota: aliyuntest.Quota{URLs: -1}}, siteTable)

@@ -22,6 +22,7 @@ import (
 // No line of the log is longer than Simple Log Service analyses, however long the
 // keys are, and all URLs are in it.
 func TestLogLinesAreShort(t *testing.T) {
+	t.Parallel()
 	const table = `
 rules:
   - bucket: site
@@ -175,6 +176,7 @@ func TestUnmatchedMayFail(t *testing.T) {
 // More targets than memory has room for are handled in parts: each URL once,
 // removals first.
 func TestHugeEventIsHandledInParts(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, hugeEvent)
 }
 
@@ -224,6 +226,7 @@ func hugeEvent(t *testing.T) {
 // The time for the report of a huge event is kept free for all its parts, and none
 // of them uses up the time of those before it.
 func TestHugeEventAnswersInTime(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var table strings.Builder
 		table.WriteString("rules:\n  - bucket: site\n    targets:\n")

@@ -181,6 +181,7 @@ func awkwardNames(t *testing.T) []string {
 // wrote. Whatever made the link, no spelling that is promised stays stale after
 // an object was put, replaced or removed.
 func TestNoSpellingStaysStale(t *testing.T) {
+	t.Parallel()
 	names := awkwardNames(t)
 	results := map[string]map[string]int{}
 	var total map[string]int
@@ -228,6 +229,7 @@ func encoderOf(name string) encoder {
 
 // Index pages, queries, image styles and the other types have the spellings too.
 func TestNoSpellingOfOtherURLsStaysStale(t *testing.T) {
+	t.Parallel()
 	var names []string
 	for i, name := range awkwardNames(t) {
 		if i%6 == 0 && !strings.HasSuffix(name, "/") {

@@ -53,6 +53,7 @@ func (l *lab) sweep(t *testing.T) (*handler.Report, []sweepLine) {
 // One accepted URL in ten fails later. In the end each URL is fresh, or the log says
 // that it was given up; none is sent more than three times in a day.
 func TestSweepCampaign(t *testing.T) {
+	t.Parallel()
 	for name, path := range map[string]func(string) string{
 		"as sent": nil, "without scheme": aliyuntest.WithoutScheme, "decoded": aliyuntest.Decoded,
 	} {
@@ -152,6 +153,7 @@ func sweepCampaign(t *testing.T, path func(string) string, seed uint64) {
 // An account with more tasks than a sweep can list is swept within its calls, and
 // the report says how many it did not see.
 func TestSweepOfALargeAccount(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, &aliyuntest.Server{
 			InMemory: true, TaskTime: 4 * time.Minute, Quota: aliyuntest.Quota{URLs: 1 << 30},
@@ -336,6 +338,7 @@ func TestSweepOfUnreadPages(t *testing.T) {
 // In an account with more tasks than a sweep can list, what always times out is
 // sent no more often than elsewhere.
 func TestSweepOfALargeAccountCountsTimeouts(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, &aliyuntest.Server{
 			InMemory: true, TaskTime: 4 * time.Minute, Quota: aliyuntest.Quota{URLs: 1 << 30},
@@ -463,6 +466,7 @@ func TestSweepOfSpellingsListedAlike(t *testing.T) {
 // However long it goes on, what always fails is sent at most three times in any 24
 // hours.
 func TestSweepOfWhatAlwaysFails(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var sent []time.Time
 		l := newLab(t, &aliyuntest.Server{
@@ -493,6 +497,7 @@ func TestSweepOfWhatAlwaysFails(t *testing.T) {
 // Services without tasks take no calls from those that have many: what failed hours
 // ago is found as it is without them.
 func TestSweepBesideIdleSites(t *testing.T) {
+	t.Parallel()
 	for _, sites := range []int{0, 3, 9} {
 		t.Run(fmt.Sprint(sites), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -18,6 +18,7 @@ var campaignRounds = flag.Uint64("campaign.rounds", 100, "how many rounds TestCa
 // Whatever the API answers, each target has one fate, nothing is claimed that
 // was not accepted, and what was accepted is not sent again by a later try.
 func TestCampaignOfAnswers(t *testing.T) {
+	t.Parallel()
 	for seed := range *campaignRounds {
 		synctest.Test(t, func(t *testing.T) {
 			answers(t, rand.New(rand.NewPCG(seed, 3)))

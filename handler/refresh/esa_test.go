@@ -24,6 +24,7 @@ func onSite(site int64, targets []mapping.Target) []mapping.Target {
 // ESA takes 1,000 URLs of 10 domains in one request, of one site. As long as no
 // site has more URLs, the requests of each are as few as its domains allow.
 func TestPlanReachesTheLowerBoundOfEachSite(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 100 {
 		var targets []mapping.Target

@@ -53,6 +53,7 @@ func lowerBound(counts []int) int {
 }
 
 func TestPlanReachesTheLowerBound(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 40 {
 		counts := make([]int, 1+r.IntN(40))

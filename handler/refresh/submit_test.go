@@ -1130,6 +1130,7 @@ func TestSubmitRefusedSpellings(t *testing.T) {
 // Several sites share the calls a second of ESA's API: one that is throttled costs the
 // others no URL.
 func TestSubmitThrottledSiteStarvesNoOther(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		api := &script{latency: 200 * time.Millisecond, answer: func(_ int, call Call) error {
 			if call.Site == 1 {
