@@ -136,7 +136,7 @@ func allCalls(t *testing.T) []Call {
 			n.Role: {Name: n.Role, Description: marked, Old: []string{"v1"}},
 		},
 		Queues:  map[string]Queue{n.Queue: {}},
-		Project: &Project{n.Project, Mark{Owner: s.Name, Owns: []string{"queue"}}.String()},
+		Project: &Project{Mark{Owner: s.Name, Owns: []string{"queue"}}.String()},
 	}
 	all = append(all, NewRemoval(s, ours).Calls(RAM, ResourceManager, SMQ)...)
 	r := reader{

@@ -19,7 +19,7 @@ type Found struct {
 	Queues   map[string]Queue
 	Rules    map[string]Rule
 	Project  *Project
-	Store    *Store
+	HasStore bool // for how long it keeps a line is the owner's choice
 	Index    *Index
 
 	Dashboard   Answer            // as the service has it; nil: not there
@@ -45,7 +45,6 @@ type RAMPolicy struct {
 
 // A Queue is one of Simple Message Queue.
 type Queue struct {
-	Name      string
 	Retention int // seconds that a message is kept
 	Messages  int // that it holds
 }
@@ -59,13 +58,7 @@ type Rule struct {
 }
 
 // A Project holds log stores.
-type Project struct{ Name, Description string }
-
-// A Store holds logs.
-type Store struct {
-	Name string
-	Days int // that a line is kept
-}
+type Project struct{ Description string }
 
 // A Caller makes calls. Its error is an *[Error].
 type Caller interface {
@@ -182,13 +175,11 @@ func (r *reader) logs(n Names) {
 	if !ok {
 		return
 	}
-	r.found.Project = &Project{n.Project, project.text("description")}
+	r.found.Project = &Project{project.text("description")}
 	path := "/logstores/" + n.Store
-	store, ok := get("GetLogStore", path)
-	if !ok {
+	if _, r.found.HasStore = get("GetLogStore", path); !r.found.HasStore {
 		return
 	}
-	r.found.Store = &Store{n.Store, store.number("ttl")}
 	index, ok := get("GetIndex", path+"/index")
 	if !ok {
 		return
@@ -205,7 +196,7 @@ func (r *reader) queue(name string) {
 	if !ok {
 		return
 	}
-	q := Queue{Name: name, Retention: a.number("Data", "MessageRetentionPeriod")}
+	q := Queue{Retention: a.number("Data", "MessageRetentionPeriod")}
 	for _, state := range []string{"ActiveMessages", "InactiveMessages", "DelayMessages"} {
 		q.Messages += a.number("Data", state)
 	}

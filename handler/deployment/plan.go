@@ -218,14 +218,14 @@ func (p *planner) logs() {
 		p.decide(kindProject, project, ours, differs, calls)
 	}
 	store := p.names.Store
-	if have := p.found.Store; have == nil && foreign {
+	if has := p.found.HasStore; !has && foreign {
 		p.withhold(kindStore, store, "is missing, in a project that is foreign")
-	} else if have == nil {
+	} else if !has {
 		p.create(kindStore, store, sls("CreateLogStore", "POST", "/logstores", map[string]any{
 			"logstoreName": store, "ttl": logDays,
 			"shardCount": 1, "autoSplit": true, "maxSplitShard": 8,
 		}, "LogStoreAlreadyExist"))
-	} else { // for how long lines are kept is the owner's choice
+	} else {
 		p.decide(kindStore, store, ours, nil, nil)
 	}
 	wanted, path := logIndex(), "/logstores/"+store+"/index"

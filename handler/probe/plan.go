@@ -87,7 +87,6 @@ type Watch struct {
 type Refresh struct {
 	ID     ID
 	Target mapping.Target
-	Label  string
 	Alone  bool // before the others, since the API may refuse it
 }
 
@@ -149,7 +148,7 @@ func (p *Plan) object(name string, change Change) int {
 	return len(p.Objects) - 1
 }
 
-func (p *Plan) refresh(typ mapping.Type, url, label string) int {
+func (p *Plan) refresh(typ mapping.Type, url string) int {
 	cost := &p.last().Cost
 	switch typ {
 	case mapping.Directory:
@@ -159,7 +158,7 @@ func (p *Plan) refresh(typ mapping.Type, url, label string) int {
 	default:
 		cost.URLs++
 	}
-	p.Refreshes = append(p.Refreshes, Refresh{ID: p.last().ID, Label: label, Target: mapping.Target{
+	p.Refreshes = append(p.Refreshes, Refresh{ID: p.last().ID, Target: mapping.Target{
 		Product: p.Site.Product, Type: typ, Domain: p.Site.Domain, URL: url, Event: mapping.Created,
 	}})
 	return len(p.Refreshes) - 1
@@ -191,7 +190,7 @@ func (p *Plan) files() {
 	for _, change := range changes {
 		name := "file/" + string(change) + ".txt"
 		object := p.object(name, change)
-		refresh := p.refresh(mapping.File, p.url(name), string(change))
+		refresh := p.refresh(mapping.File, p.url(name))
 		p.watch(string(change), object, p.url(name), refresh)
 	}
 }
@@ -209,7 +208,7 @@ func (p *Plan) spellings() {
 		"lets the edge keep each, and refreshes the canonical one")
 	object = p.object("covered/"+awkward, Changed)
 	canonical := p.url("covered/" + awkward)
-	refresh := p.refresh(mapping.File, canonical, "canonical")
+	refresh := p.refresh(mapping.File, canonical)
 	for _, s := range mapping.Spell(canonical) {
 		p.watch(s.Row, object, s.URL, refresh).Setting = s.Setting
 	}
@@ -218,7 +217,7 @@ func (p *Plan) spellings() {
 		"lets the edge keep each, and refreshes each")
 	object = p.object("each/"+awkward, Changed)
 	for i, s := range mapping.Spell(p.url("each/" + awkward)) {
-		refresh := p.refresh(mapping.File, s.URL, s.Row)
+		refresh := p.refresh(mapping.File, s.URL)
 		p.Refreshes[refresh].Target.Respelt = i > 0
 		p.watch(s.Row, object, s.URL, refresh).Setting = s.Setting
 	}
@@ -235,7 +234,7 @@ func (p *Plan) brackets() {
 		folder := p.url("x")
 		folder = folder[:len(folder)-1]
 		url := folder + bare.Replace(p.url(b.name)[len(folder):])
-		refresh := p.refresh(mapping.File, url, b.label)
+		refresh := p.refresh(mapping.File, url)
 		p.Refreshes[refresh].Alone, p.Refreshes[refresh].Target.Respelt = true, true
 		p.watch(b.label, object, url, refresh)
 	}
@@ -251,7 +250,7 @@ func (p *Plan) directories() {
 			"changes an object, removes one, changes the Content-Type of one, "+
 				"and refreshes their directory")
 		folder := strings.ReplaceAll(string(e.id), "_", "-") + "/"
-		refresh := p.refresh(mapping.Directory, p.url(folder), folder)
+		refresh := p.refresh(mapping.Directory, p.url(folder))
 		p.Refreshes[refresh].Target.Force = e.force
 		for _, change := range changes {
 			name := folder + string(change) + ".txt"
@@ -265,7 +264,7 @@ func (p *Plan) queries() {
 		"lets the edge keep URLs with queries, and refreshes the URL without them")
 	const changed, removed = "params/changed.txt", "params/removed.txt"
 	object := p.object(changed, Changed)
-	refresh := p.refresh(mapping.IgnoreParams, p.url(changed), "changed")
+	refresh := p.refresh(mapping.IgnoreParams, p.url(changed))
 	for _, query := range []string{"", "?v=1", "?v=2&w=3"} {
 		label := "changed with " + query
 		if query == "" {
@@ -274,14 +273,14 @@ func (p *Plan) queries() {
 		p.watch(label, object, p.url(changed)+query, refresh)
 	}
 	object = p.object(removed, Removed)
-	refresh = p.refresh(mapping.IgnoreParams, p.url(removed), "removed")
+	refresh = p.refresh(mapping.IgnoreParams, p.url(removed))
 	p.watch("removed with ?v=1", object, p.url(removed)+"?v=1", refresh)
 
 	p.experiment(Queries, "Does a File refresh cover the URL with a query?",
 		"lets the edge keep both, and refreshes the URL without it")
 	const name = "queries/changed.txt"
 	object = p.object(name, Changed)
-	refresh = p.refresh(mapping.File, p.url(name), "without a query")
+	refresh = p.refresh(mapping.File, p.url(name))
 	p.watch("without a query", object, p.url(name), refresh)
 	p.watch("with ?v=1", object, p.url(name)+"?v=1", refresh)
 }
@@ -291,7 +290,7 @@ func (p *Plan) notFound() {
 		"asks for an object, puts it, and refreshes it")
 	const name = "not-found/created.txt"
 	object := p.object(name, Created)
-	p.watch("created", object, p.url(name), p.refresh(mapping.File, p.url(name), "created"))
+	p.watch("created", object, p.url(name), p.refresh(mapping.File, p.url(name)))
 }
 
 const (
@@ -304,7 +303,7 @@ func (p *Plan) docs() {
 		"asks for both, changes the object, and refreshes /docs/")
 	object := p.object("docs/index.html", Changed)
 	url := p.url("docs/")
-	refresh := p.refresh(mapping.File, url, withSlash)
+	refresh := p.refresh(mapping.File, url)
 	p.watch(withSlash, object, url, refresh)
 	p.watch(withoutSlash, object, strings.TrimSuffix(url, "/"), refresh)
 }
