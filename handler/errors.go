@@ -129,7 +129,7 @@ func plural(n int, one, many string) string {
 func (r *Report) cut(size int) string {
 	for room := (room{entries: 256, groups: 256, text: 300}); ; room = room.less() {
 		text, _ := json.Marshal(r.keeping(room))
-		text = AppendEscaped(nil, text)
+		text = appendEscaped(nil, text)
 		quoted, _ := json.Marshal(string(text))
 		if len(quoted) <= size || room.groups == 0 {
 			return string(text)

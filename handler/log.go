@@ -207,7 +207,7 @@ func lengthInLog(text string) int {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			quoted, _ := json.Marshal(text)
-			return len(AppendEscaped(nil, quoted)) + 1
+			return len(appendEscaped(nil, quoted)) + 1
 		}
 	}
 	return len(text) + len(`"",`)

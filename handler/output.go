@@ -37,7 +37,7 @@ func (o *output) Write(line []byte) (int, error) {
 		o.err = errUnread
 		return 0, o.err
 	}
-	o.pending = AppendEscaped(o.pending, line)
+	o.pending = appendEscaped(o.pending, line)
 	if o.idle == nil {
 		o.idle = make(chan struct{})
 		go o.drain()
@@ -105,10 +105,10 @@ func (o *output) flush(ctx context.Context) error {
 	return err
 }
 
-// AppendEscaped appends JSON, with what is not printable in its strings escaped:
+// appendEscaped appends JSON, with what is not printable in its strings escaped:
 // terminals obey control characters beyond ASCII, and marks of direction make
 // names look like others.
-func AppendEscaped(to, json []byte) []byte {
+func appendEscaped(to, json []byte) []byte {
 	for len(json) > 0 {
 		n := 0
 		for n < len(json) && json[n] < '\x7f' {

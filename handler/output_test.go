@@ -24,7 +24,7 @@ func TestOutputEscapes(t *testing.T) {
 		"\ue000":         `"\ue000"`,
 	} {
 		quoted, _ := json.Marshal(text)
-		got := AppendEscaped(nil, quoted)
+		got := appendEscaped(nil, quoted)
 		var back string
 		if err := json.Unmarshal(got, &back); err != nil || back != text || string(got) != want {
 			t.Errorf("%q is written as %s, want %s; %v", text, got, want, err)

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"oss-cdn-refresh/handler/edge"
+	"oss-cdn-refresh/handler/refresh"
 )
 
 // An Answer is what an experiment came to.
@@ -30,8 +30,8 @@ type Detail struct {
 	Seconds float64 `json:"seconds,omitzero"` // from accepted to fresh
 }
 
-// Answers tells what the observations come to.
-func Answers(o Observations) []Answer {
+// answersOf tells what the observations come to.
+func answersOf(o Observations) []Answer {
 	words := map[ID]func(*Observations, *Answer){
 		Control: answerControl, File: answerDropped,
 		Apart: answerApart, Covered: answerCovered, Each: answerEach, Brackets: answerBrackets,
@@ -289,18 +289,6 @@ func answerMembers(o *Observations, a *Answer) {
 	}
 }
 
-// bare is a URL without its scheme, decoded.
-func bare(raw string) string {
-	if _, rest, ok := strings.Cut(raw, "://"); ok {
-		raw = rest
-	}
-	decoded, err := url.PathUnescape(raw)
-	if err != nil {
-		return raw
-	}
-	return decoded
-}
-
 // spelt tells how a list has a URL that was sent; "" where it is none of them.
 func (o *Observations) spelt(listed string) string {
 	for _, how := range []struct {
@@ -309,8 +297,8 @@ func (o *Observations) spelt(listed string) string {
 	}{
 		{"as it was sent", func(s string) string { return s }},
 		{"without its scheme", func(s string) string { return strings.TrimPrefix(s, "https://") }},
-		{"decoded", func(s string) string { return "https://" + bare(s) }},
-		{"without its scheme and decoded", bare},
+		{"decoded", func(s string) string { return "https://" + refresh.Plain(s) }},
+		{"without its scheme and decoded", refresh.Plain},
 	} {
 		for _, r := range o.Plan.Refreshes {
 			if listed == how.of(r.Target.URL) {

@@ -28,9 +28,9 @@ func (s Sight) old() bool { return s.State == edge.Stale || s.State == edge.Miss
 // current reports whether what was served is what OSS has.
 func (s Sight) current() bool { return s.State == edge.Fresh || s.State == edge.Gone }
 
-// Look judges an answer of the edge by what OSS said of the object before it was
+// sightOf judges an answer of the edge by what OSS said of the object before it was
 // changed, and by what it says now.
-func Look(change Change, node, before, now edge.Answer) Sight {
+func sightOf(change Change, node, before, now edge.Answer) Sight {
 	s := Sight{
 		Status: node.Status, Location: node.Header.Get("Location"), At: node.At,
 		Node: edge.ReadCache(node).Node,

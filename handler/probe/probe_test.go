@@ -92,7 +92,7 @@ func TestPlan(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, w := range p.Watches {
-		if !strings.HasPrefix(bare(w.URL), "www.example.com/w w/oss-cdn-refresh-probe-") && !strings.Contains(w.URL, "+") {
+		if !strings.HasPrefix(refresh.Plain(w.URL), "www.example.com/w w/oss-cdn-refresh-probe-") && !strings.Contains(w.URL, "+") {
 			t.Errorf("it looks at %s", w.URL)
 		}
 		if seen[w.URL] {
@@ -142,7 +142,7 @@ func TestLook(t *testing.T) {
 		{"a kept 404", Created, none, none, one, edge.Missing},
 		{"created", Created, one, none, one, edge.Fresh},
 	} {
-		if s := Look(tt.change, tt.node, tt.before, tt.now); s.State != tt.want || s.Because == "" {
+		if s := sightOf(tt.change, tt.node, tt.before, tt.now); s.State != tt.want || s.Because == "" {
 			t.Errorf("%s: %s, %q; want %s", tt.name, s.State, s.Because, tt.want)
 		}
 	}

@@ -40,8 +40,8 @@ func Found(o Observations) Report {
 	r := newReport(o.Plan)
 	r.Live = true
 	r.Began, r.Ended = o.Began.UTC().Truncate(time.Second), o.Ended.UTC().Truncate(time.Second)
-	r.Answers = append(r.Answers, Answers(o)...)
-	r.Settings = append(r.Settings, Settings(o)...)
+	r.Answers = append(r.Answers, answersOf(o)...)
+	r.Settings = append(r.Settings, settingsOf(o)...)
 	r.Notes = append(r.Notes, o.Notes...)
 	r.Left = append(r.Left, o.Left...)
 	return r

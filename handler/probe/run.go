@@ -204,7 +204,7 @@ func (r *Run) look(ctx context.Context, i int) Sight {
 	if r.before[w.Object].Status == 0 {
 		change = Unchanged // yet
 	}
-	return Look(change, node, r.before[w.Object], r.now[w.Object])
+	return sightOf(change, node, r.before[w.Object], r.now[w.Object])
 }
 
 // A content is what an object has. The lengths differ, so that one tells.
@@ -400,13 +400,13 @@ func (r *Run) tasks(ctx context.Context) {
 // spelling, it is the worst of those of the same id.
 func statusOf(tasks []refresh.Task, ids, url string) refresh.TaskStatus {
 	var of, ofURL []refresh.TaskStatus
-	wanted, wantedURL := strings.Split(ids, ","), bare(url)
+	wanted, wantedURL := strings.Split(ids, ","), refresh.Plain(url)
 	for _, t := range tasks {
 		if t.ID == "" || !slices.Contains(wanted, t.ID) {
 			continue
 		}
 		of = append(of, t.Status)
-		if bare(t.URL) == wantedURL {
+		if refresh.Plain(t.URL) == wantedURL {
 			ofURL = append(ofURL, t.Status)
 		}
 	}

@@ -16,8 +16,8 @@ type Setting struct {
 
 func set(setting, because string) *Setting { return &Setting{setting, because} }
 
-// Settings tells what follows for the table. What is not decided says nothing.
-func Settings(o Observations) []Setting {
+// settingsOf tells what follows for the table. What is not decided says nothing.
+func settingsOf(o Observations) []Setting {
 	var all []Setting
 	for _, of := range []func(*Observations) *Setting{
 		settingSpellings, settingQueries, settingForce, settingForceParams,

@@ -2,6 +2,8 @@ package refresh
 
 import (
 	"context"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -64,4 +66,17 @@ type TaskPage struct {
 // *[Error].
 type TaskLister interface {
 	ListTasks(ctx context.Context, product string, query TaskQuery) (TaskPage, error)
+}
+
+// Plain returns a URL as it can be compared with those of tasks: without its scheme,
+// with its host in lower case, and decoded.
+func Plain(address string) string {
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		address = rest
+	}
+	host, path, _ := strings.Cut(address, "/")
+	if decoded, err := url.PathUnescape(path); err == nil {
+		path = decoded
+	}
+	return strings.ToLower(host) + "/" + path
 }

@@ -50,7 +50,7 @@ func (c *comparison) remark(at place, hint, format string, args ...any) {
 	c.findings = append(c.findings, Finding{Fault: mapping.Fault{
 		File: c.file, Line: c.spec(at).Line,
 		Path:    fmt.Sprintf("rules[%d].targets[%d]", at.rule, at.target),
-		Message: OneLine(fmt.Sprintf(format, args...)), Hint: OneLine(hint),
+		Message: oneLine(fmt.Sprintf(format, args...)), Hint: oneLine(hint),
 	}})
 }
 

@@ -79,7 +79,7 @@ func (w *writer) line(text string) { w.WriteString(strings.TrimRight(text, " ") 
 
 // comment writes foreign text so that it cannot end the comment.
 func (w *writer) comment(indent, text string) {
-	w.line(strings.TrimRight(indent+"# "+OneLine(text), " "))
+	w.line(strings.TrimRight(indent+"# "+oneLine(text), " "))
 }
 
 func (w *writer) rule(r rule) {
@@ -175,8 +175,8 @@ func quoted(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 }
 
-// OneLine returns foreign text without what could end a line or steer a terminal.
-func OneLine(s string) string {
+// oneLine returns foreign text without what could end a line or steer a terminal.
+func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '\uFFFD'

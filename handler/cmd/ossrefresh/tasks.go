@@ -377,10 +377,10 @@ func (t *tasks) missingOf(r callView, count int) missing {
 	m := missing{TaskID: r.TaskID, Count: count, Of: r.Count, URLs: []string{}}
 	listed := map[string]bool{}
 	for _, task := range t.Tasks {
-		listed[plain(task.URL)] = true
+		listed[refresh.Plain(task.URL)] = true
 	}
 	for _, url := range r.URLs {
-		if !listed[plain(url)] {
+		if !listed[refresh.Plain(url)] {
 			m.URLs = append(m.URLs, url)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -105,29 +104,16 @@ func (r *refreshment) complete(targets []mapping.Target) []mapping.Target {
 	complete := map[key]bool{}
 	for _, list := range r.Tasks {
 		for _, t := range list.Tasks {
-			k := key{mapping.Service{Product: mapping.Product(list.Product), Site: list.Site}, plain(t.URL)}
+			k := key{mapping.Service{Product: mapping.Product(list.Product), Site: list.Site}, refresh.Plain(t.URL)}
 			before, known := complete[k]
 			complete[k] = t.Status == refresh.TaskComplete && (before || !known)
 		}
 	}
 	var all []mapping.Target
 	for _, t := range targets {
-		if complete[key{mapping.Service{Product: t.Product, Site: t.Site}, plain(t.URL)}] {
+		if complete[key{mapping.Service{Product: t.Product, Site: t.Site}, refresh.Plain(t.URL)}] {
 			all = append(all, t)
 		}
 	}
 	return all
-}
-
-// plain returns a URL as it can be compared with those of tasks, which may be
-// without a scheme, or decoded.
-func plain(text string) string {
-	if _, rest, ok := strings.Cut(text, "://"); ok {
-		text = rest
-	}
-	host, path, _ := strings.Cut(text, "/")
-	if decoded, err := url.PathUnescape(path); err == nil {
-		path = decoded
-	}
-	return strings.ToLower(host) + "/" + path
 }
