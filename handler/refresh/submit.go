@@ -242,8 +242,12 @@ func (s *Submitter) log(ctx context.Context, call Call, a answer, took time.Dura
 	if s.Log == nil || !s.Log.Enabled(ctx, slog.LevelDebug) || a.err != nil && a.err.Unsent {
 		return
 	}
+	var site slog.Attr // which is left out
+	if call.Site != 0 {
+		site = slog.Int64("site", call.Site)
+	}
 	attrs := []slog.Attr{
-		slog.String("product", call.Product),
+		slog.String("product", call.Product), site,
 		slog.String("type", call.Type),
 		slog.Int("urls", len(call.URLs)),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),

@@ -14,7 +14,7 @@ import (
 type logLine struct {
 	Msg        string          `json:"msg"`
 	Product    string          `json:"product"`
-	Site       int64           `json:"site"` // of ESA; a "call" does not say it
+	Site       int64           `json:"site"` // of ESA
 	Type       string          `json:"type"`
 	URLs       json.RawMessage `json:"urls"` // their number with "call", else a list
 	DurationMS float64         `json:"duration_ms"`
@@ -85,7 +85,6 @@ type failureView struct {
 func readLog(output string) callLog {
 	l := callLog{Requests: []callView{}, Failed: []failureView{}}
 	accepted := map[string][]string{} // by the API's request id
-	sites := map[string]int64{}       // as well
 	scanner := bufio.NewScanner(strings.NewReader(output))
 	scanner.Buffer(nil, len(output)+1)
 	for scanner.Scan() {
@@ -98,10 +97,8 @@ func readLog(output string) callLog {
 			l.Requests = append(l.Requests, line.callView())
 		case "refreshed":
 			accepted[line.RequestID] = append(accepted[line.RequestID], line.urls()...)
-			sites[line.RequestID] = line.Site
 		case "failed":
 			l.addFailed(line)
-			sites[line.RequestID] = line.Site
 		case "task_failed":
 			task := line.failedTask
 			task.Product, task.Site, task.Type = line.Product, line.Site, line.Type
@@ -111,9 +108,6 @@ func readLog(output string) callLog {
 		}
 	}
 	for i, r := range l.Requests {
-		if r.RequestID != "" && r.Site == 0 {
-			l.Requests[i].Site = sites[r.RequestID]
-		}
 		if urls := accepted[r.RequestID]; urls != nil && r.Code == "" {
 			l.Requests[i].URLs = urls
 		}
