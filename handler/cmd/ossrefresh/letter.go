@@ -148,7 +148,7 @@ func fromEvent(table *mapping.Table, batch events.Batch) content {
 	for i, change := range trace.Changes {
 		if trace.Fate(i) == handler.Unmatched {
 			c.notes = append(c.notes, fmt.Sprintf("record %s (%s %s): %s",
-				change.Origin, shown(change.Bucket), shown(change.Key), noRule))
+				change.Origin, shown(change.Bucket), shown(change.Key), noRule(table, change.Bucket)))
 		}
 	}
 	for _, i := range batch.Invalid {

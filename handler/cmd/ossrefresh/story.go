@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"oss-cdn-refresh/events"
 	"oss-cdn-refresh/handler"
@@ -12,11 +13,22 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// What is said of records beside the function's own words.
-const (
-	invalid = "invalid"
-	noRule  = "no rule matches it"
-)
+// invalid is said of records beside the function's own words.
+const invalid = "invalid"
+
+// noRule says why an object of a bucket is of no rule.
+func noRule(table *mapping.Table, bucket string) string {
+	const most = 5
+	names := buckets(table)
+	if slices.Contains(names, bucket) {
+		return "no rule of its bucket matches it"
+	}
+	text := "the table has no rule for its bucket; it has rules for " + strings.Join(names[:min(most, len(names))], ", ")
+	if len(names) > most {
+		text += fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return text
+}
 
 // A story is what the function's own packages make of an event, up to the
 // requests.
@@ -54,7 +66,11 @@ func tell(table *mapping.Table, file string, batch events.Batch) story {
 	trace := handler.Map(table, batch.Changes)
 	s := story{Records: []record{}, Items: []item{}, Targets: len(trace.Targets)}
 	for i, c := range trace.Changes {
-		s.Records = append(s.Records, newRecord(file, c, trace.Matches[i], trace.Fate(i)))
+		r := newRecord(file, c, trace.Matches[i], trace.Fate(i))
+		if trace.Fate(i) == handler.Unmatched {
+			r.Reason = noRule(table, c.Bucket)
+		}
+		s.Records = append(s.Records, r)
 	}
 	for _, i := range batch.Ignored {
 		s.Records = append(s.Records, record{
@@ -84,15 +100,11 @@ func tell(table *mapping.Table, file string, batch events.Batch) story {
 }
 
 func newRecord(file string, c events.Change, match mapping.Match, fate handler.Fate) record {
-	r := record{
+	return record{
 		Record: c.Origin.String(), Fate: string(fate), Kind: string(c.Kind),
 		Bucket: c.Bucket, Key: c.Key, Rule: place(file, match.Rule), Reason: match.Ignored,
 		Targets: newTargets(match.Targets), origin: c.Origin,
 	}
-	if fate == handler.Unmatched {
-		r.Reason = noRule
-	}
-	return r
 }
 
 func newItem(it refresh.Item, changes []events.Change) item {

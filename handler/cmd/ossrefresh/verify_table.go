@@ -113,7 +113,7 @@ func (t verifyTable) ofObject(o object) []question {
 	match := t.shown.Map(created(o))
 	switch {
 	case match.Rule == nil:
-		return []question{{objects: []object{o}, unasked: noRule}}
+		return []question{{objects: []object{o}, unasked: noRule(t.table, o.bucket)}}
 	case match.Ignored != "":
 		return []question{{objects: []object{o}, unasked: "its rule passes it over: " + match.Ignored}}
 	}
