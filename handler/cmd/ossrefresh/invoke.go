@@ -139,7 +139,7 @@ func (cmd *invokeCommand) access(ctx context.Context, c *console, table *mapping
 // liveAccess takes the caller's credentials, and of the environment just what
 // leads to the API.
 func liveAccess(getenv func(string) string) (access, error) {
-	credentials, err := credentialsFrom(getenv)
+	credentials, err := credentialsFrom(getenv, "")
 	if err != nil {
 		return access{}, err
 	}

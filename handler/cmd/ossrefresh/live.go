@@ -14,21 +14,25 @@ import (
 	"oss-cdn-refresh/mapping"
 )
 
-// credentialsFrom reads the caller's credentials.
-func credentialsFrom(getenv func(string) string) (aliyun.Credentials, error) {
+// credentialsFrom reads the caller's credentials. The option is that of ossrefresh
+// policy which prints what they need to be allowed; "" where none does.
+func credentialsFrom(getenv func(string) string, option string) (aliyun.Credentials, error) {
 	credentials := aliyun.CredentialsFrom(getenv)
-	if credentials.AccessKeyID == "" || credentials.AccessKeySecret == "" {
-		return credentials, hint(errors.New("the environment has no credentials"),
-			"set ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, "+
-				"for a role, ALIBABA_CLOUD_SECURITY_TOKEN")
+	if credentials.AccessKeyID != "" && credentials.AccessKeySecret != "" {
+		return credentials, nil
 	}
-	return credentials, nil
+	text := "set ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, " +
+		"for a role, ALIBABA_CLOUD_SECURITY_TOKEN"
+	if option != "" {
+		text += "; ossrefresh policy " + option + " prints what the credentials must be allowed"
+	}
+	return credentials, hint(errors.New("the environment has no credentials"), text)
 }
 
 // callerFrom returns a caller of the real API, or of the one that
 // REFRESH_ENDPOINT names.
 func callerFrom(getenv func(string) string) (*aliyun.Caller, error) {
-	credentials, err := credentialsFrom(getenv)
+	credentials, err := credentialsFrom(getenv, "--operator")
 	if err != nil {
 		return nil, err
 	}

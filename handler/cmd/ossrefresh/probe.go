@@ -130,7 +130,7 @@ func (cmd *probeCommand) check() (edge.Node, probe.Site, *mapping.Table, error) 
 func (cmd *probeCommand) newRun(
 	c *console, plan probe.Plan, node edge.Node, r mapping.Refresh,
 ) (*probe.Run, error) {
-	creds, err := credentialsFrom(c.getenv)
+	creds, err := credentialsFrom(c.getenv, "")
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func regionFrom(getenv func(string) string) string {
 // cloudFrom returns a caller of the real services, or of the host that
 // CLOUD_ENDPOINT names.
 func cloudFrom(getenv func(string) string, region string) (*deployment.Cloud, error) {
-	credentials, err := credentialsFrom(getenv)
+	credentials, err := credentialsFrom(getenv, "--deployer")
 	if err != nil {
 		return nil, err
 	}

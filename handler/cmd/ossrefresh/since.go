@@ -72,7 +72,7 @@ type sinceDocument struct {
 func (d *sinceDocument) list(
 	ctx context.Context, c *console, table *mapping.Table,
 ) ([]mapping.Target, error) {
-	if _, err := credentialsFrom(c.getenv); err != nil {
+	if _, err := credentialsFrom(c.getenv, ""); err != nil {
 		return nil, err
 	}
 	store, err := storeFrom(c.getenv)

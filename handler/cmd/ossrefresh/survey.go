@@ -286,7 +286,7 @@ func operatorFrom(c *console, what string) (survey, error) {
 	caller, err := callerFrom(c.getenv)
 	var h *hinted
 	if errors.As(err, &h) { // there are no credentials
-		h.hint += "; " + what + " would call " + asked + ", which change nothing; " + operatorHint
+		h.hint += "; " + what + " would call " + asked + ", which change nothing"
 	}
 	return survey{caller, c}, err
 }

@@ -31,7 +31,7 @@ type ossStore struct{ client *oss.Client }
 func storeFrom(getenv func(string) string, options ...func(*oss.Config)) (ossStore, error) {
 	provider := credentials.CredentialsProvider(credentials.NewAnonymousCredentialsProvider())
 	if c := aliyun.CredentialsFrom(getenv); c != (aliyun.Credentials{}) {
-		c, err := credentialsFrom(getenv)
+		c, err := credentialsFrom(getenv, "")
 		if err != nil {
 			return ossStore{}, err
 		}
