@@ -101,6 +101,7 @@ func scripts(t *testing.T) testscript.Params {
 				return err
 			}
 			env.Setenv("EVENTS", events)
+			env.Setenv("GOMAXPROCS", "1")             // commands are short, and many run beside each other
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second more
 			env.Values[apiKey{}] = &aliyuntest.Server{TaskTime: 400 * time.Millisecond}
 			env.Values[cloudKey{}] = new(deploymenttest.Server)
