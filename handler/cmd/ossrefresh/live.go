@@ -24,7 +24,7 @@ func credentialsFrom(getenv func(string) string, option string) (aliyun.Credenti
 	text := "set ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, " +
 		"for a role, ALIBABA_CLOUD_SECURITY_TOKEN"
 	if option != "" {
-		text += "; ossrefresh policy " + option + " prints what the credentials must be allowed"
+		text += "; ossrefresh policy --account ID " + option + " prints what the credentials must be allowed"
 	}
 	return credentials, hint(errors.New("the environment has no credentials"), text)
 }

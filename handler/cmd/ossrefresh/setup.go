@@ -39,7 +39,7 @@ type setupCommand struct {
 func (*setupCommand) Help() string {
 	return `It shows a line for each resource: there, create, update, remove, kept, or foreign, which is what was not made by this command. What is foreign is left alone. The exit status is 1 if anything is missing.
 
-The region is that of FC_REGION, cn-hangzhou if it is not set. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN; ossrefresh policy --deployer prints what they need to be allowed.
+The region is that of FC_REGION, cn-hangzhou if it is not set. The credentials are those of ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN; ossrefresh policy --account ID --deployer prints what they need to be allowed.
 
 Examples:
 
@@ -258,7 +258,7 @@ func explained(err error) error {
 		return hint(err, "let an administrator make what stands above "+
 			"(or ossrefresh setup --print admin), then give --role ARN --trigger-role ARN")
 	case e.Refused():
-		return hint(err, "ossrefresh policy --deployer prints what the key needs to be allowed")
+		return hint(err, "ossrefresh policy --account ID --deployer prints what the key needs to be allowed")
 	case e.Retryable():
 		return hint(err, "run the same command again; it goes on where it stopped")
 	}

@@ -261,7 +261,7 @@ func (v survey) take(
 }
 
 const (
-	operatorHint = "ossrefresh policy --operator prints what the credentials must be allowed"
+	operatorHint = "ossrefresh policy --account ID --operator prints what the credentials must be allowed"
 	laterHint    = "try again later, or look at what keeps this machine from the API's endpoint"
 )
 
