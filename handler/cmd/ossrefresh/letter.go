@@ -141,14 +141,14 @@ func (l letter) read(table *mapping.Table) (content, error) {
 
 func fromEvent(table *mapping.Table, batch events.Batch) content {
 	c := content{whole: true}
-	trace := handler.Map(table, batch.Changes)
+	trace, names := handler.Map(table, batch.Changes), buckets(table)
 	for _, t := range trace.Targets {
 		c.targets = append(c.targets, t.Target)
 	}
 	for i, change := range trace.Changes {
 		if trace.Fate(i) == handler.Unmatched {
 			c.notes = append(c.notes, fmt.Sprintf("record %s (%s %s): %s",
-				change.Origin, shown(change.Bucket), shown(change.Key), noRule(table, change.Bucket)))
+				change.Origin, shown(change.Bucket), shown(change.Key), noRule(names, change.Bucket)))
 		}
 	}
 	for _, i := range batch.Invalid {

@@ -16,10 +16,9 @@ import (
 // invalid is said of records beside the function's own words.
 const invalid = "invalid"
 
-// noRule says why an object of a bucket is of no rule.
-func noRule(table *mapping.Table, bucket string) string {
+// noRule says why an object of a bucket is of no rule. The names are the table's buckets.
+func noRule(names []string, bucket string) string {
 	const most = 5
-	names := buckets(table)
 	if slices.Contains(names, bucket) {
 		return "no rule of its bucket matches it"
 	}
@@ -63,12 +62,12 @@ type item struct {
 
 // tell returns the story of an event.
 func tell(table *mapping.Table, file string, batch events.Batch) story {
-	trace := handler.Map(table, batch.Changes)
+	trace, names := handler.Map(table, batch.Changes), buckets(table)
 	s := story{Records: []record{}, Items: []item{}, Targets: len(trace.Targets)}
 	for i, c := range trace.Changes {
 		r := newRecord(file, c, trace.Matches[i], trace.Fate(i))
 		if trace.Fate(i) == handler.Unmatched {
-			r.Reason = noRule(table, c.Bucket)
+			r.Reason = noRule(names, c.Bucket)
 		}
 		s.Records = append(s.Records, r)
 	}

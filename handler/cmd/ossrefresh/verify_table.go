@@ -32,8 +32,9 @@ type question struct {
 // A verifyTable is the mapping table, read for what is shown where, whatever
 // events refresh it.
 type verifyTable struct {
-	table *mapping.Table // as written
-	shown *mapping.Table // the same rules, each object by URLs of its own
+	table   *mapping.Table // as written
+	shown   *mapping.Table // the same rules, each object by URLs of its own
+	buckets []string       // of the table
 }
 
 // newVerifyTable reads the table anew with type file, since a directory's URL
@@ -64,7 +65,7 @@ func newVerifyTable(table *mapping.Table, all bool) (verifyTable, error) {
 		return verifyTable{}, err
 	}
 	shown, err := mapping.Parse("the table with --spellings all", text) // JSON is YAML
-	return verifyTable{table, shown}, err
+	return verifyTable{table, shown, buckets(table)}, err
 }
 
 // ofURL is the question of a URL.
@@ -113,7 +114,7 @@ func (t verifyTable) ofObject(o object) []question {
 	match := t.shown.Map(created(o))
 	switch {
 	case match.Rule == nil:
-		return []question{{objects: []object{o}, unasked: noRule(t.table, o.bucket)}}
+		return []question{{objects: []object{o}, unasked: noRule(t.buckets, o.bucket)}}
 	case match.Ignored != "":
 		return []question{{objects: []object{o}, unasked: "its rule passes it over: " + match.Ignored}}
 	}
