@@ -9,7 +9,7 @@ import (
 // CloudEvents, or of their data alone, as objects or as strings that hold JSON. An
 // empty array is an empty batch. An array in which nothing is known is an error.
 func (d *decoder) array(v value, p place) error {
-	elements, _ := v.elements()
+	_, elements := v.split()
 	before, known := *d, len(elements) == 0
 	var first *shapeError
 	for i, element := range elements {

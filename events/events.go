@@ -283,18 +283,10 @@ func (v value) shape() (shape, error) {
 	var found shape
 	null := ""
 	for rest := v.next(1); rest[0] != '}'; {
-		quoted := rest.first()
-		rest = rest.next(len(quoted))
-		member := shape{name: quoted.unquote()}
-		if rest.isArray() {
-			var length int
-			member.list, length = rest.elements()
-			member.content = rest[:length]
-		} else {
-			member.content = rest.first()
-		}
+		var member shape
+		member.name, rest = rest.cutName()
+		member.content, member.list = rest.split()
 		rest = rest.next(len(member.content))
-
 		switch member.name {
 		case "events", "oss", "specversion", "messageBody", "Message", "attrs", "Records",
 			"detail-type", "requestPayload", "triggerTime":

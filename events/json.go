@@ -101,26 +101,35 @@ func (v value) members(yield func(string, value) bool) {
 		return
 	}
 	for rest := v.next(1); rest[0] != '}'; {
-		name := rest.first()
-		rest = rest.next(len(name))
+		var name string
+		name, rest = rest.cutName()
 		member := rest.first()
-		if !yield(name.unquote(), member) {
+		if !yield(name, member) {
 			return
 		}
 		rest = rest.next(len(member))
 	}
 }
 
-// elements returns the elements of the array at the front of v, and the array's length
-// in bytes.
-func (v value) elements() (list []value, length int) {
+// cutName returns the name of the member at the front of v, and the text from its value
+// on.
+func (v value) cutName() (name string, rest value) {
+	quoted := v.first()
+	return quoted.unquote(), v.next(len(quoted))
+}
+
+// split returns the value at the front of v and, if it is an array, its elements.
+func (v value) split() (first value, elements []value) {
+	if !v.isArray() {
+		return v.first(), nil
+	}
 	rest := v.next(1)
 	for rest[0] != ']' {
 		element := rest.first()
-		list = append(list, element)
+		elements = append(elements, element)
 		rest = rest.next(len(element))
 	}
-	return list, len(v) - len(rest) + 1
+	return v[:len(v)-len(rest)+1], elements
 }
 
 // next drops n bytes of v and the separators after them: white space, commas and

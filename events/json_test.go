@@ -83,9 +83,9 @@ func FuzzWalk(f *testing.F) {
 		}
 		var list []json.RawMessage
 		if v.isArray() && json.Unmarshal([]byte(v), &list) == nil {
-			elements, length := v.elements()
-			if len(elements) != len(list) || length != len(v) {
-				t.Fatalf("%d elements in %d bytes, want %d in %d", len(elements), length, len(list), len(v))
+			array, elements := v.split()
+			if len(elements) != len(list) || array != v {
+				t.Fatalf("%d elements in %q, want %d", len(elements), array, len(list))
 			}
 			for i, element := range elements {
 				if string(element) != string(list[i]) {
