@@ -98,7 +98,7 @@ func failedURLs(tasks []serviceTask, since time.Time) []failedURL {
 	}
 	byURL := map[key][]serviceTask{}
 	for _, t := range tasks {
-		k := key{taskTypes[t.Type], withoutScheme(t.URL)}
+		k := key{taskTypes[t.Type], refresh.WithoutScheme(t.URL)}
 		if k.typ != "" { // not preloading, for example
 			byURL[k] = append(byURL[k], t)
 		}
@@ -149,15 +149,6 @@ func mayBeDecoded(url string) bool {
 
 // unreserved characters are bare in every spelling of a path or a query.
 const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/?=&"
-
-// withoutScheme returns a URL without its scheme and with its host in lower case.
-func withoutScheme(url string) string {
-	if _, rest, ok := strings.Cut(url, "://"); ok {
-		url = rest
-	}
-	host, path, _ := strings.Cut(url, "/")
-	return strings.ToLower(host) + "/" + path
-}
 
 type serviceTask struct {
 	service mapping.Service
@@ -355,7 +346,7 @@ func (h *Handler) logSweepError(ctx context.Context, service mapping.Service, er
 	var refusal *refresh.Error
 	if errors.As(err, &refusal) && isNoPermission(refusal.Code) {
 		hint = "the function's role may not list refresh tasks: " +
-			"give it the policy that ossrefresh policy prints"
+			"give it the policy that ossrefresh policy --account ID prints"
 	}
 	h.invocation(ctx, h.audit).LogAttrs(ctx, slog.LevelError, "sweep_failed",
 		slog.String("product", string(service.Product)), site(service.Site), slog.String("error", shorten(err.Error(), maxText)),

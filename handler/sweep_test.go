@@ -217,7 +217,7 @@ func sweepWithoutPermission(t *testing.T, code string) {
 		t.Fatal(err)
 	}
 	log := string(l.log.take())
-	if n := strings.Count(log, `"msg":"sweep_failed"`); n != 1 || !strings.Contains(log, "ossrefresh policy prints") {
+	if n := strings.Count(log, `"msg":"sweep_failed"`); n != 1 || !strings.Contains(log, "ossrefresh policy --account ID prints") {
 		t.Errorf("%d lines say so:\n%s", n, log)
 	}
 }

@@ -180,7 +180,7 @@ func (p *planner) withoutWatch() bool {
 		return false
 	}
 	p.note("the dashboard and the alerts are left alone: the key may not " + p.found.NoWatch +
-		"; ossrefresh policy --deployer prints what it needs to be allowed")
+		"; ossrefresh policy --account ID --deployer prints what it needs to be allowed")
 	return true
 }
 

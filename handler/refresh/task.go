@@ -68,15 +68,21 @@ type TaskLister interface {
 	ListTasks(ctx context.Context, product string, query TaskQuery) (TaskPage, error)
 }
 
-// Plain returns a URL as it can be compared with those of tasks: without its scheme,
-// with its host in lower case, and decoded.
-func Plain(address string) string {
+// WithoutScheme returns a URL without its scheme and with its host in lower case.
+func WithoutScheme(address string) string {
 	if _, rest, ok := strings.Cut(address, "://"); ok {
 		address = rest
 	}
 	host, path, _ := strings.Cut(address, "/")
-	if decoded, err := url.PathUnescape(path); err == nil {
-		path = decoded
-	}
 	return strings.ToLower(host) + "/" + path
+}
+
+// Plain returns a URL as it can be compared with those of tasks: without its scheme,
+// with its host in lower case, and decoded.
+func Plain(address string) string {
+	address = WithoutScheme(address)
+	if decoded, err := url.PathUnescape(address); err == nil {
+		return decoded
+	}
+	return address
 }
