@@ -25,17 +25,7 @@ const (
 // settle does what the class of an answer asks for.
 func (q *submission) settle(a answer, now time.Time) {
 	t, err := a.task, a.err
-	t.last = err
-	q.flying--
-	if err == nil || !err.Unsent {
-		q.result.Calls++
-	}
-	switch {
-	case err.timedOut():
-		t.timeouts++
-	case err.answered():
-		q.slowness = max(q.slowness, t.timeouts)
-	}
+	q.count(t, err)
 	if err == nil {
 		q.replace(t)
 		q.accept(t.Items, Outcome{Receipt: a.receipt})
@@ -92,6 +82,21 @@ func (q *submission) settle(a answer, now time.Time) {
 		q.refuseAlone(t, err)
 	default:
 		q.refuse(t, err)
+	}
+}
+
+// count notes that a call has ended.
+func (q *submission) count(t *task, err *Error) {
+	t.last = err
+	q.flying--
+	if err == nil || !err.Unsent {
+		q.result.Calls++
+	}
+	switch {
+	case err.timedOut():
+		t.timeouts++
+	case err.answered():
+		q.slowness = max(q.slowness, t.timeouts)
 	}
 }
 
