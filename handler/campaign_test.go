@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	campaignRounds = flag.Uint64("campaign.rounds", 30, "how many rounds TestCampaign has; TestSweepCampaign has one for 30")
+	campaignRounds = flag.Uint64("campaign.rounds", 30, "how many rounds TestCampaign has; TestSweepCampaign has a thirtieth")
 	campaignSeed   = flag.Uint64("campaign.seed", 1, "the first round's seed; each round adds one")
 )
 

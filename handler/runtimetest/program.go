@@ -61,9 +61,9 @@ func (p Program) name() string {
 // of a deployment; the binary is for this machine. The error holds what the
 // compiler printed.
 //
-// Other than go build, go run keeps the binary in Go's cache, which is worth half a
-// second of CPU in each package that tests the same function. It hands the binary to
-// the program that -exec names, which copies it.
+// Unlike go build, go run keeps the binary in Go's cache. That saves half a second of
+// CPU in each package that tests the same function. The program that -exec names is
+// run with the binary's path, and copies it.
 func Build(ctx context.Context, pkg, dir string) (string, error) {
 	source, err := filepath.Abs(pkg) // so that "." has a name too
 	if err != nil {
